@@ -1,0 +1,81 @@
+"""What is to be done with one message: labels, perhaps a reply, perhaps a route to the office. Data, decided purely.
+
+Nothing here holds text of the message: a planned reply or route is worded when it is delivered, from these facts and
+the original in the mailbox (decision 1).
+"""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from connectors.labels import Label, Tag
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Answer(_Frozen):
+    """An answer this service gave, or has planned: to whom, for which tag, when (UTC)."""
+
+    sender: str
+    tag: Tag
+    at: datetime
+
+
+class History(_Frozen):
+    """What the record knows about a message's sender and thread at the time of the decision. Times are in UTC."""
+
+    connected_at: datetime
+    """When the mailbox was connected; older mail is never answered."""
+    answers_to_sender: tuple[Answer, ...] = ()
+    """Answers from this mailbox to this sender, whatever their state, unless cancelled or rejected."""
+    answered_in_other_mailbox: bool = False
+    """The same message reached another of our mailboxes, which answers it."""
+    routed_already: bool = False
+    """The same message was routed to the office from another mailbox, or from this one under another id."""
+    teacher_wrote_at: datetime | None = None
+    """When the teacher last wrote into this thread."""
+
+
+class NoReply(_Frozen):
+    """Which guard said no, and why, in a sentence for the record. `guard` is the guard function's name."""
+
+    guard: str
+    reason: str
+
+
+class ReplyFacts(_Frozen):
+    """All that a reply is worded from, besides the original's headers."""
+
+    tag: Tag
+    languages: tuple[str, ...]
+    """In this order: the family's, then the school's, each ISO 639-1."""
+    received_at: datetime
+    reply_by: datetime
+    """End of the norm, aware, in the school's time zone."""
+    same_day_closed: bool
+    """True where the office is closed at the time of the answer, so that "call the office" needs its next opening."""
+    office_opens_at: datetime | None = None
+    """The office's next opening, school's time zone, where it is closed now."""
+
+
+class RouteFacts(_Frozen):
+    """All that a route's summary is worded from, besides the original."""
+
+    tag: Tag
+    recipient: str
+    received_at: datetime
+    family_told: bool
+    """Whether a reply to the family is planned."""
+    no_reply_reason: str = ""
+    unsure: bool = False
+
+
+class Plan(_Frozen):
+    """What shall happen with one message. `labels` are always set; at least one of `reply` and `no_reply` is None."""
+
+    labels: frozenset[Label]
+    reply: ReplyFacts | None = None
+    no_reply: NoReply | None = None
+    route: RouteFacts | None = None

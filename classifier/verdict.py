@@ -1,0 +1,48 @@
+"""What the classifier is asked, and what it answers."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from connectors.labels import Label, Tag, labels_for
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What the classifier reads of a message: the subject, the newest text and when it came.
+
+    `received` is in the school's local time, aware or naive; None where unknown. The body may hold quoted history;
+    it is cut off before reading.
+    """
+
+    subject: str
+    body: str
+    received: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why: a cue named in the staff's words, and the sentence of the message it stands in."""
+
+    cue: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer to two independent questions, and the one tag that follows: urgent before conflict before routine.
+
+    `urgent` and `conflict` are probabilities, 0 to 1. `unsure` means that the tag is the likely one and a person is
+    asked to check. `language` is an ISO 639-1 code (639-3 where there is none), "und" where it could not be told.
+    """
+
+    urgent: float
+    conflict: float
+    tag: Tag
+    unsure: bool
+    language: str
+    reasons: tuple[Reason, ...] = ()
+
+    @property
+    def labels(self) -> frozenset[Label]:
+        """The labels that tell the teacher this verdict."""
+        return labels_for(self.tag, unsure=self.unsure)

@@ -1,0 +1,1 @@
+"""What a school configures: mailboxes, calendar, norm, office, feature stages."""

@@ -1,0 +1,290 @@
+"""Every setting, typed and documented. `config.load` reads them from a TOML file; secrets come from the environment."""
+
+from datetime import date, time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _address(value: str) -> str:
+    local, at, domain = value.strip().lower().rpartition("@")
+    if not at or not local or not domain or any(c.isspace() or c in "<>,;" for c in value.strip()):
+        raise ValueError("an e-mail address such as office@maple.example is expected")
+    return f"{local}@{domain}"
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("an IANA time zone such as America/Chicago is expected") from error
+    return value
+
+
+EmailAddress = Annotated[str, AfterValidator(_address)]
+TimeZoneName = Annotated[str, AfterValidator(_zone)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Stage(StrEnum):
+    """How far a mailbox has come: each stage does what the one before does, and more."""
+
+    OBSERVE = "observe"
+    """Read and record; write nothing anywhere."""
+    TAG = "tag"
+    """Also put labels on new mail, and route urgent mail to the office."""
+    REPLY = "reply"
+    """Also answer families."""
+
+
+class Holiday(_Section):
+    """One stretch without school."""
+
+    first: date
+    """First day without school."""
+    last: date | None = None
+    """Last day without school; the first day where left out."""
+    name: str = ""
+    """What families call it, e.g. "winter break"."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Holiday":
+        if self.last is not None and self.last < self.first:
+            raise ValueError("last must not be before first")
+        return self
+
+
+class School(_Section):
+    """The school and its calendar."""
+
+    name: str = Field(min_length=1)
+    """Name that families know the school by."""
+    timezone: TimeZoneName
+    """IANA time zone, e.g. America/Chicago."""
+    domains: tuple[str, ...] = ()
+    """Mail domains of the school's own staff, e.g. maple.example. Mail from them is never answered. The mailboxes' own
+    domains always count."""
+    days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
+    """Weekdays with school."""
+    opens: time = time(8, 0)
+    """When the school day begins, local time."""
+    closes: time = time(15, 30)
+    """When the school day ends, local time."""
+    holidays: tuple[Holiday, ...] = ()
+    """Days and stretches without school."""
+    holidays_ics: Path | None = None
+    """An iCalendar file whose all-day events are days without school; relative to the configuration file."""
+    languages: tuple[str, ...] = ("en",)
+    """Languages of the school, ISO 639-1; the first is the staff's."""
+    roster: Path | None = None
+    """CSV file with the columns student, guardian_email and perhaps language; relative to the configuration file."""
+
+    @model_validator(mode="after")
+    def _day_has_hours(self) -> "School":
+        if self.opens >= self.closes:
+            raise ValueError("opens must be before closes")
+        if not self.days:
+            raise ValueError("days must name at least one weekday")
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone as an object."""
+        return ZoneInfo(self.timezone)
+
+
+class Office(_Section):
+    """The front office: where same-day matters go."""
+
+    address: EmailAddress
+    """Mailbox that urgent mail is routed to."""
+    phone: str = Field(min_length=3)
+    """Phone number as families dial it."""
+    opens: time | None = None
+    """When the phone is answered; the school's opening where left out."""
+    closes: time | None = None
+    """Until when the phone is answered; the school's closing where left out."""
+
+
+class Norm(_Section):
+    """What families are told about replies, and when they are told."""
+
+    reply_within_hours: tuple[int, int] = (24, 48)
+    """The norm, in school hours: from, to. A school hour is an hour of a school day; other days stand still."""
+    answer_again_after_school_days: int = Field(default=4, ge=1, le=60)
+    """A family gets one answer of a kind within this many school days."""
+    answer_within_hours: int = Field(default=72, ge=1, le=24 * 14)
+    """Mail older than this (clock hours) is tagged, never answered: an answer to old mail confuses."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Norm":
+        low, high = self.reply_within_hours
+        if not 1 <= low <= high <= 24 * 10:
+            raise ValueError("reply_within_hours must be two numbers in order, from 1 to 240")
+        return self
+
+
+Security = Literal["tls", "starttls", "none"]
+_Server = TypeVar("_Server", "ImapServer", "SmtpServer")
+
+
+class ImapServer(_Section):
+    """An IMAP server. TLS is the default; "none" is refused unless `allow_insecure` says that it is meant."""
+
+    host: str = Field(min_length=1)
+    """Host name of the server."""
+    port: int | None = Field(default=None, ge=1, le=65535)
+    """Port; 993 for tls, 143 otherwise, where left out."""
+    security: Security = "tls"
+    """tls (from the first byte), starttls, or none."""
+    allow_insecure: bool = False
+    """Allows security = "none". Only for a server on the same machine."""
+    ca_file: Path | None = None
+    """PEM file of a private certificate authority."""
+    timeout_seconds: float = Field(default=30, gt=0, le=300)
+    """How long one answer of the server may take."""
+    fallback: Literal["flagged", "folders"] = "flagged"
+    """What stands for labels where the server allows no keywords: the flag (star) for urgent and conflict, or copies in
+    folders Alliance/Urgent, Alliance/Conflict."""
+    sent_folder: str | None = None
+    """Name of the Sent folder where the server does not mark one (RFC 6154)."""
+    drafts_folder: str | None = None
+    """Name of the Drafts folder where the server does not mark one (RFC 6154)."""
+
+    @model_validator(mode="after")
+    def _insecure_is_meant(self) -> "ImapServer":
+        return _refuse_plain(self)
+
+
+class SmtpServer(_Section):
+    """The server that takes outgoing mail."""
+
+    host: str = Field(min_length=1)
+    """Host name of the server."""
+    port: int | None = Field(default=None, ge=1, le=65535)
+    """Port; 465 for tls, 587 for starttls, 25 for none, where left out."""
+    security: Security = "tls"
+    """tls (from the first byte), starttls, or none."""
+    allow_insecure: bool = False
+    """Allows security = "none". Only for a server on the same machine."""
+    ca_file: Path | None = None
+    """PEM file of a private certificate authority."""
+    timeout_seconds: float = Field(default=30, gt=0, le=45)
+    """How long one answer of the server may take."""
+    authenticate: bool = True
+    """Whether to sign in, with the mailbox's user name and password."""
+
+    @model_validator(mode="after")
+    def _insecure_is_meant(self) -> "SmtpServer":
+        return _refuse_plain(self)
+
+
+def _refuse_plain(server: _Server) -> _Server:
+    if server.security == "none" and not server.allow_insecure:
+        raise ValueError('security = "none" sends passwords in clear; say allow_insecure = true if that is meant')
+    return server
+
+
+class MaildirFolder(_Section):
+    """A mailbox as a Maildir on this machine's disk."""
+
+    path: Path
+    """The Maildir (with new, cur and tmp); relative to the configuration file. Sent and Drafts are .Sent and .Drafts
+    inside it (Maildir++)."""
+    outgoing: Path | None = None
+    """Maildir that takes outgoing mail, for a local mail system to pick up. Left out: over [smtp]."""
+
+
+class MailboxSettings(_Section):
+    """One teacher's mailbox."""
+
+    address: EmailAddress
+    """The mailbox's address."""
+    aliases: tuple[EmailAddress, ...] = ()
+    """Other addresses whose mail arrives here."""
+    teacher: str = Field(min_length=1)
+    """The teacher's name as families use it, e.g. "Ms. Rivera"."""
+    grade: str = ""
+    """Grade, for the scorecard."""
+    team: str = ""
+    """Team, for the scorecard."""
+    connector: str = "imap"
+    """imap, maildir, or the name of an installed connector (entry point alliance.connectors)."""
+    stage: Stage = Stage.OBSERVE
+    """observe, tag or reply."""
+    username: str | None = None
+    """Sign-in name; the address where left out."""
+    password_env: str | None = None
+    """Name of the environment variable that holds the password; ALLIANCE_PASSWORD_ and the address in capitals with _
+    for every other character where left out. With _FILE behind the name, a file that holds it."""
+    imap: ImapServer | None = None
+    """This mailbox's own IMAP server, instead of [imap]."""
+    smtp: SmtpServer | None = None
+    """This mailbox's own SMTP server, instead of [smtp]."""
+    maildir: MaildirFolder | None = None
+    """Where the Maildir is, for connector = "maildir"."""
+    options: dict[str, Any] = {}
+    """Settings of a third-party connector, which checks them itself."""
+
+
+class Service(_Section):
+    """How the service runs."""
+
+    database: str = "alliance.db"
+    """SQLite file, relative to the configuration file, or an SQLAlchemy URL."""
+    poll_seconds: float = Field(default=60, ge=1, le=3600)
+    """How often a mailbox without push is looked at; with push, the longest wait."""
+    batch: int = Field(default=200, ge=1, le=2000)
+    """Messages read and committed together."""
+    lease_seconds: int = Field(default=120, ge=60, le=3600)
+    """How long a worker may take over one delivery before another looks after it. Longer than SMTP's time-outs."""
+    settle_seconds: int = Field(default=60, ge=0, le=3600)
+    """How long to leave a mail server in peace before asking what became of an interrupted sending."""
+    keep_subjects: bool = False
+    """Whether the database keeps subjects. Off, it keeps no words of any message."""
+
+
+class Settings(_Section):
+    """The whole configuration."""
+
+    school: School
+    office: Office
+    norm: Norm = Norm()
+    service: Service = Service()
+    imap: ImapServer | None = None
+    """The IMAP server of all mailboxes that name none of their own."""
+    smtp: SmtpServer | None = None
+    """The SMTP server of all mailboxes that name none of their own."""
+    mailboxes: tuple[MailboxSettings, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _addresses_are_unique(self) -> "Settings":
+        seen: set[str] = set()
+        for mailbox in self.mailboxes:
+            for address in (mailbox.address, *mailbox.aliases):
+                if address in seen:
+                    raise ValueError(f"the address {address} belongs to two mailboxes")
+                seen.add(address)
+        return self
+
+    @property
+    def staff_domains(self) -> frozenset[str]:
+        """Domains whose mail is the staff's own, lower case."""
+        own = {box.address.rpartition("@")[2] for box in self.mailboxes} | {self.office.address.rpartition("@")[2]}
+        return frozenset(own | {domain.lower().lstrip("@") for domain in self.school.domains})
+
+    def mailbox(self, address: str) -> MailboxSettings:
+        """The mailbox with this address. Raises KeyError."""
+        for box in self.mailboxes:
+            if box.address == address.lower():
+                return box
+        raise KeyError(address)

@@ -1,0 +1,65 @@
+"""What can go wrong between us and a mailbox. Each error is named after the operation that failed.
+
+The runner reads two facts off an error: may it be tried again (`transient`), and, for sending, could the
+message be out already (`SendUncertain`).
+"""
+
+
+class MailboxError(Exception):
+    """An operation on a mailbox failed. The text says what, where, and what to do about it."""
+
+    transient = True
+
+
+class ConnectFailed(MailboxError):
+    """The server could not be reached, or hung up. Tried again with back-off."""
+
+
+class InsecureConnection(MailboxError):
+    """The server offers no TLS (or a certificate that does not verify) and the configuration does not allow that."""
+
+    transient = False
+
+
+class AuthenticationFailed(MailboxError):
+    """The server refused the credentials. The mailbox is parked until an administrator acts."""
+
+    transient = False
+
+
+class ChangesFailed(MailboxError):
+    """Listing what is new failed. The cursor is still good."""
+
+
+class FetchFailed(MailboxError):
+    """A message could not be read."""
+
+
+class MessageGone(MailboxError):
+    """The message was deleted or moved out of the mailbox since it was listed."""
+
+    transient = False
+
+
+class TagFailed(MailboxError):
+    """Labels could not be written."""
+
+
+class DraftFailed(MailboxError):
+    """A draft could not be saved, looked up or discarded."""
+
+
+class SendFailed(MailboxError):
+    """Sending failed and the message is certainly not out: it may be tried again."""
+
+
+class SendRejected(MailboxError):
+    """The server refused this message or every recipient for good (SMTP 5yz, RFC 5321 §4.2.1)."""
+
+    transient = False
+
+
+class SendUncertain(MailboxError):
+    """The connection broke after the message was handed over: it may or may not be out (RFC 5321 §4.5.4.1)."""
+
+    transient = False

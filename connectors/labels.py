@@ -1,0 +1,30 @@
+"""The labels this product puts on a message. One word per thing: the same names stand in mailbox, table and page."""
+
+from enum import StrEnum
+
+
+class Tag(StrEnum):
+    """What a message needs from the school, and by when (shared law: `docs/labelling.md`)."""
+
+    URGENT = "urgent"
+    CONFLICT = "conflict"
+    ROUTINE = "routine"
+
+
+class Label(StrEnum):
+    """A mark that a teacher sees in their own mail program: the three tags, and "please check" beside one of them."""
+
+    URGENT = "urgent"
+    CONFLICT = "conflict"
+    ROUTINE = "routine"
+    CHECK = "check"
+
+
+def labels_for(tag: Tag, *, unsure: bool) -> frozenset[Label]:
+    """The labels that say `tag`, with "please check" beside it where the classifier was unsure."""
+    return frozenset({Label(tag), Label.CHECK}) if unsure else frozenset({Label(tag)})
+
+
+def tag_of(labels: frozenset[Label]) -> Tag | None:
+    """The tag that `labels` say, None where they say none. Where two stand together the graver one wins."""
+    return next((tag for tag in Tag if Label(tag) in labels), None)

@@ -1,0 +1,1 @@
+"""The roster and the counts that a principal reads. Reads the store; writes nothing."""

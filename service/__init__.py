@@ -1,0 +1,1 @@
+"""Ties the parts together: pipeline, delivery, runner, command line."""

@@ -1,0 +1,1 @@
+"""One module per `alliance` command, or family of commands. Each offers `register(app)`."""
