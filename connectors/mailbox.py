@@ -41,6 +41,8 @@ class RawMessage:
     size: int
     received_at: datetime
     labels: frozenset[Label] = frozenset()
+    backfill: bool = False
+    """True where the message was there before the mailbox was connected: it is recorded, never acted on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,9 @@ class Mailbox(Protocol):
         ...
 
     def save_draft(self, mime: bytes) -> str:
-        """Saves a complete message as a draft and returns the draft's id. Raises `DraftFailed`."""
+        """Saves a complete message as a draft and returns the draft's id. Where Drafts already holds one with the same
+        Message-ID (left by a crash before its id was recorded), that one is returned, not a second. Raises
+        `DraftFailed`."""
         ...
 
     def draft_state(self, draft_id: str, rfc_message_id: str) -> DraftState:
