@@ -1,0 +1,86 @@
+# `make` alone prints what there is to do. PYTHON chooses the interpreter: make install PYTHON=python3.13
+
+PYTHON ?= python3
+WORKERS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+TEST_SERVERS := dovecot-imapd dovecot-lmtpd
+BENCH_SERVERS := $(TEST_SERVERS) isync
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint bench lock clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo 'make install   the service and everything it needs, in .venv; then .venv/bin/alliance runs'
+	@echo 'make demo      install, then run the made-up school'
+	@echo 'make test      lint, then every test; installs the mail servers that the tests talk to'
+	@echo 'make lint      style, types and import order'
+	@echo 'make bench     the benchmarks, beside mbsync; installs isync'
+	@echo 'make lock      work out requirements*.txt again from pyproject.toml'
+	@echo 'make clean     remove .venv and every cache'
+
+$(BIN)/python:
+	@command -v '$(PYTHON)' >/dev/null || { echo 'There is no "$(PYTHON)" on this machine. Install Python 3.11 or newer, or say which to use: make install PYTHON=/path/to/python3' >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, and $(PYTHON) is $$('$(PYTHON)' -V 2>&1). Say which to use: make install PYTHON=python3.12" >&2; exit 1; }
+	@'$(PYTHON)' -c 'import ensurepip, venv' 2>/dev/null || { echo 'Python lacks its venv module. On Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	@'$(PYTHON)' -m venv $(VENV)
+
+# Two steps: the locked dependencies (the build backend is one of them), each checked against its hash; then this
+# directory, with nothing left to look up. Wheels only: a machine without a compiler must do.
+define locked_install
+@echo 'Installing what $(1) locks into $(VENV); the first time this takes a minute or two.'
+@$(PIP) install --quiet --only-binary :all: --require-hashes -r $(1)
+@$(PIP) install --quiet --no-deps --no-index --no-build-isolation --editable .
+@touch $@
+endef
+
+$(VENV)/.installed: requirements.txt pyproject.toml | $(BIN)/python
+	$(call locked_install,requirements.txt)
+
+$(VENV)/.installed-dev: requirements-dev.txt pyproject.toml | $(BIN)/python
+	$(call locked_install,requirements-dev.txt)
+	@touch $(VENV)/.installed
+
+install: $(VENV)/.installed
+
+demo: install
+	@$(BIN)/alliance demo
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Pytest runs even where lint complains, and its summary comes last.
+test: $(VENV)/.installed-dev
+	@sh .ci/servers $(TEST_SERVERS)
+	@lint=0; $(MAKE) --no-print-directory lint || lint=$$?; \
+	if sh .ci/servers --present $(TEST_SERVERS); then export ALLIANCE_REQUIRE_SERVERS=1; fi; \
+	$(BIN)/pytest -n $(WORKERS) $(PYTEST) || exit $$?; \
+	exit $$lint
+
+bench: $(VENV)/.installed-dev
+	@sh .ci/servers $(BENCH_SERVERS)
+	$(BIN)/python -m benchmarks.backlog
+	$(BIN)/python -m benchmarks.idle
+	$(BIN)/python -m benchmarks.connect
+
+# uv records names, versions and hashes, no address: any index or mirror that has the same files will do. The last step
+# asks whether every locked package has a wheel for each Python and machine that we promise.
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command 'make lock'
+lock: | $(BIN)/python
+	@test -x $(BIN)/uv || $(PIP) install --quiet --only-binary :all: --require-hashes -r requirements-dev.txt
+	$(LOCK) pyproject.toml --all-extras --group build --group dev --output-file requirements-dev.txt
+	$(LOCK) pyproject.toml --all-extras --group build --constraints requirements-dev.txt --output-file requirements.txt
+	@for python in 3.11 3.12 3.13; do for machine in x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin; do \
+	  $(BIN)/uv pip install --quiet --dry-run --target build/lock --only-binary :all: --require-hashes \
+	    --python-version $$python --python-platform $$machine -r requirements-dev.txt || exit 1; \
+	  echo "wheels for Python $$python on $$machine: all there"; \
+	done; done
+
+clean:
+	rm -rf $(VENV) build dist demo-school .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
