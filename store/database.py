@@ -1,0 +1,126 @@
+"""Opens the database: SQLite with the safety settings that the delivery promise needs, or any SQLAlchemy URL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.pool import StaticPool
+
+_BUSY_SECONDS = 30
+
+
+class StoreError(Exception):
+    """The database cannot be used. The text says which, why, and what to do."""
+
+
+class Database:
+    """One database, shared by all threads. `read` and `write` hand out connections inside a transaction."""
+
+    def __init__(self, url: URL) -> None:
+        """Raises StoreError where the URL is not one that a database stands behind."""
+        self.url = url
+        options: dict[str, Any] = {}
+        if url.get_backend_name() == "sqlite":
+            options["connect_args"] = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
+            if url.database in {None, "", ":memory:"}:
+                options["poolclass"] = StaticPool
+        try:
+            self.engine: Engine = create_engine(url, **options)
+        except (ArgumentError, ImportError) as error:
+            raise StoreError(f"database {url.render_as_string()}: {error}") from error
+        if url.get_backend_name() == "sqlite":
+            event.listen(self.engine, "connect", _set_pragmas)
+            event.listen(self.engine, "begin", _begin)
+
+    @classmethod
+    def open(cls, location: str, *, folder: Path | None = None) -> "Database":
+        """Opens `location`, an SQLAlchemy URL or a file name relative to `folder`, and brings its tables up to date.
+
+        Raises StoreError where that fails: no such folder, no rights, disk full, a newer version's tables.
+        """
+        database = cls(_url(location, folder))
+        try:
+            database.migrate()
+        except (DatabaseError, OSError) as error:
+            reason = getattr(error, "orig", None) or error
+            raise StoreError(
+                f"database {database.url.render_as_string()}: {reason}. "
+                "Check that its folder exists, that this user may write there, and that the disk has room."
+            ) from error
+        return database
+
+    @classmethod
+    def in_memory(cls) -> "Database":
+        """A database that is forgotten when closed: for previews and tests."""
+        return cls.open("sqlite://")
+
+    def migrate(self) -> None:
+        """Brings the tables to this version's shape. Does nothing where they have it. Raises StoreError where the
+        tables belong to a newer version."""
+        with self.write() as connection:
+            try:
+                command.upgrade(_alembic(connection), "head")
+            except Exception as error:
+                if "Can't locate revision" in str(error):
+                    raise StoreError(
+                        f"database {self.url.render_as_string()}: its tables belong to a newer version of "
+                        "alliance-inbox. Install that version, or restore the backup made before the upgrade."
+                    ) from error
+                raise
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads, and sees one moment of the database."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that commits at the end of the block and rolls back on any exception.
+
+        On SQLite it takes the write lock at once (BEGIN IMMEDIATE), so that two writers queue instead of failing.
+        """
+        with self.engine.connect().execution_options(alliance_writes=True) as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Lets go of every connection."""
+        self.engine.dispose()
+
+
+def _url(location: str, folder: Path | None) -> URL:
+    if "://" in location:
+        try:
+            return make_url(location)
+        except ArgumentError as error:
+            raise StoreError(f"database {location!r} is neither a file name nor an SQLAlchemy URL") from error
+    path = Path(location) if folder is None else folder / location
+    return URL.create("sqlite", database=str(path))
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:
+    """WAL lets readers go on beside the writer. FULL, because a commit that a power cut undoes would be a second
+    answer to a family."""
+    connection.isolation_level = None  # we say BEGIN ourselves, see `_begin`
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_SECONDS * 1000}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("alliance_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _alembic(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config

@@ -1,0 +1,225 @@
+"""The outbox: deliveries that are due, who works on them, and what became of them (decision 3)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, and_, case, func, or_, select, update
+from sqlmodel import Session, col
+
+from store.database import Database
+from store.pages import Query, route_key, words
+from store.tables import Delivery, DeliveryKind, DeliveryState, DeliveryStep, MessageRecord
+
+_URGENT_FIRST = case(
+    (col(Delivery.kind) == DeliveryKind.ROUTE, 0), (col(Delivery.kind) == DeliveryKind.TAG, 1), else_=2
+)
+
+
+class LeaseLost(Exception):
+    """Another worker has taken this delivery over, because ours took longer than the lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A delivery, as of now, and the message it is about."""
+
+    delivery: Delivery
+    message: MessageRecord
+
+    @property
+    def id(self) -> int:
+        """The delivery's number."""
+        return _number(self.delivery.id)
+
+
+class Outbox:
+    """Hands out deliveries and records what became of them. `holder` names the worker."""
+
+    def __init__(self, database: Database, holder: str, lease: timedelta) -> None:
+        """`lease` is how long one delivery may take before another worker looks after it."""
+        self._database = database
+        self._holder = holder
+        self._lease = lease
+
+    def due(self, mailbox: str, now: datetime, *, limit: int = 100) -> list[Due]:
+        """Deliveries of a mailbox whose time has come, or whose worker has gone: urgent routes first, then oldest."""
+        query = (
+            _with_message()
+            .where(col(Delivery.mailbox) == mailbox, _is_due(now))
+            .order_by(_URGENT_FIRST, col(Delivery.next_attempt_at), col(Delivery.id))
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return _all(connection, query)
+
+    def next_due_at(self, mailbox: str) -> datetime | None:
+        """When the next delivery of a mailbox comes due, None where none waits."""
+        delivery = Delivery
+        when = case(
+            (col(delivery.state) == DeliveryState.WAITING, col(delivery.next_attempt_at)),
+            else_=col(delivery.lease_until),
+        )
+        query = select(func.min(when, type_=delivery.__table__.c.next_attempt_at.type)).where(  # type: ignore[attr-defined]
+            col(delivery.mailbox) == mailbox,
+            col(delivery.state).in_((DeliveryState.WAITING, DeliveryState.WORKING)),
+        )
+        with self._database.read() as connection:
+            found: datetime | None = connection.execute(query).scalar()
+        return found
+
+    def claim(self, due: Due, now: datetime) -> Due | None:
+        """Takes a delivery; None where another worker took it first or it is no longer due."""
+        delivery = due.delivery
+        with self._database.write() as connection:
+            taken = connection.execute(
+                update(Delivery)
+                .where(col(Delivery.id) == due.id, col(Delivery.attempts) == delivery.attempts, _is_due(now))
+                .values(
+                    state=DeliveryState.WORKING,
+                    attempts=delivery.attempts + 1,
+                    lease_holder=self._holder,
+                    lease_until=now + self._lease,
+                )
+            )
+            if taken.rowcount != 1:
+                return None
+            return _all(connection, _with_message().where(col(Delivery.id) == due.id))[0]
+
+    def drafted(self, due: Due, draft_id: str) -> None:
+        """The mail is saved as a draft. Raises LeaseLost."""
+        self._set(due, step=DeliveryStep.DRAFTED, draft_id=draft_id)
+
+    def sending(self, due: Due) -> None:
+        """The mail is about to be handed over: from here on it may be out. Raises LeaseLost."""
+        self._set(due, step=DeliveryStep.SENDING)
+
+    def look_again(self, due: Due, at: datetime, error: str) -> None:
+        """It is not known what became of the mail; to be asked at `at`, by whoever is there. Raises LeaseLost."""
+        self._set(due, lease_until=at, last_error=error)
+
+    def postpone(self, due: Due, at: datetime, error: str | None, *, step: DeliveryStep, counts: bool = True) -> None:
+        """To be tried again at `at`, from `step` on. Where not `counts`, it was no attempt. Raises LeaseLost."""
+        self._set(
+            due,
+            state=DeliveryState.WAITING,
+            step=step,
+            draft_id="" if step is DeliveryStep.PLANNED else due.delivery.draft_id,
+            next_attempt_at=at,
+            lease_until=None,
+            attempts=due.delivery.attempts if counts else due.delivery.attempts - 1,
+            last_error=error,
+        )
+
+    def finish(self, due: Due, state: DeliveryState, now: datetime, error: str | None = None) -> None:
+        """The delivery came to its end. Raises LeaseLost."""
+        self._set(due, state=state, lease_until=None, finished_at=now, last_error=error)
+
+    def finish_tags(self, done: Sequence[Due], now: datetime) -> None:
+        """Labels were written: tagging is idempotent and needs no claim."""
+        if not done:
+            return
+        with self._database.write() as connection:
+            connection.execute(
+                update(Delivery)
+                .where(
+                    col(Delivery.id).in_([due.id for due in done]),
+                    col(Delivery.state).in_((DeliveryState.WAITING, DeliveryState.WORKING)),
+                )
+                .values(state=DeliveryState.DONE, finished_at=now, last_error=None)
+            )
+
+    def postpone_tag(self, due: Due, at: datetime, error: str, *, give_up: bool) -> None:
+        """Labels could not be written."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(Delivery)
+                .where(col(Delivery.id) == due.id, col(Delivery.state) == DeliveryState.WAITING)
+                .values(
+                    state=DeliveryState.SET_ASIDE if give_up else DeliveryState.WAITING,
+                    attempts=due.delivery.attempts + 1,
+                    next_attempt_at=at,
+                    last_error=error,
+                )
+            )
+
+    def cancel_tag(self, due: Due, now: datetime, reason: str) -> None:
+        """There is nothing to label any more; the record forgets the labels it meant to write."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(Delivery)
+                .where(col(Delivery.id) == due.id, col(Delivery.state) == DeliveryState.WAITING)
+                .values(state=DeliveryState.CANCELLED, finished_at=now, last_error=reason)
+            )
+            message = col(MessageRecord.id) == due.message.id
+            connection.execute(update(MessageRecord).where(message).values(labels=words(())))
+
+    def route_of(self, fingerprint: str) -> DeliveryState | None:
+        """Where the route of a message stands, in whichever mailbox; None where none was planned."""
+        query = select(col(Delivery.state)).where(col(Delivery.dedupe_key) == route_key(fingerprint))
+        with self._database.read() as connection:
+            found: DeliveryState | None = connection.execute(query).scalar()
+        return found
+
+    def listing(self, states: Sequence[DeliveryState]) -> list[Due]:
+        """All deliveries in these states, oldest first."""
+        query = _with_message().where(col(Delivery.state).in_(states)).order_by(col(Delivery.id))
+        with self._database.read() as connection:
+            return _all(connection, query)
+
+    def retry(self, ids: Sequence[int] | None, now: datetime) -> int:
+        """Puts deliveries that were set aside back in line, all of them where `ids` is None. Returns how many.
+
+        An uncertain reply is not among them: it may be out, and a family is never answered twice.
+        """
+        waiting_again = update(Delivery).where(col(Delivery.state) == DeliveryState.SET_ASIDE)
+        if ids is not None:
+            waiting_again = waiting_again.where(col(Delivery.id).in_(ids))
+        with self._database.write() as connection:
+            done = connection.execute(
+                waiting_again.values(
+                    state=DeliveryState.WAITING, attempts=0, next_attempt_at=now, finished_at=None, lease_until=None
+                )
+            )
+            return int(done.rowcount)
+
+    def _set(self, due: Due, **values: Any) -> None:
+        with self._database.write() as connection:
+            done = connection.execute(
+                update(Delivery)
+                .where(
+                    col(Delivery.id) == due.id,
+                    col(Delivery.state) == DeliveryState.WORKING,
+                    col(Delivery.lease_holder) == self._holder,
+                    col(Delivery.attempts) == due.delivery.attempts,
+                )
+                .values(values)
+            )
+            if done.rowcount != 1:
+                raise LeaseLost(f"delivery {due.id} was taken over by another worker")
+
+
+def _is_due(now: datetime) -> Any:
+    delivery = Delivery
+    return or_(
+        and_(col(delivery.state) == DeliveryState.WAITING, col(delivery.next_attempt_at) <= now),
+        and_(col(delivery.state) == DeliveryState.WORKING, col(delivery.lease_until) <= now),
+    )
+
+
+def _with_message() -> Query:
+    return select(Delivery, MessageRecord).join(MessageRecord, col(Delivery.message_id) == col(MessageRecord.id))
+
+
+def _all(connection: Connection, query: Query) -> list[Due]:
+    with Session(bind=connection) as session:
+        found = [Due(delivery, message) for delivery, message in session.execute(query).all()]
+        session.expunge_all()
+    return found
+
+
+def _number(value: int | None) -> int:
+    if value is None:
+        raise LookupError("a delivery that was never recorded has no number")
+    return value

@@ -1,0 +1,402 @@
+"""What is already on record about a page of changes, and the one transaction that records it (decision 2)."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from secrets import token_bytes
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, Row, Select, and_, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col
+
+from autoresponder.plan import Answer, ReplyFacts
+from connectors.labels import Label, Tag
+from connectors.mailbox import Direction
+from store.database import Database
+from store.tables import (
+    Correction,
+    Delivery,
+    DeliveryKind,
+    DeliveryState,
+    Installation,
+    MailboxState,
+    MessageRecord,
+)
+
+Query: TypeAlias = Select[*tuple[Any, ...]]
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+
+_CHUNK = 500
+_COUNTS_AS_ANSWER = (DeliveryState.WAITING, DeliveryState.WORKING, DeliveryState.DONE, DeliveryState.UNCERTAIN)
+_UNFINISHED = (DeliveryState.WAITING, DeliveryState.WORKING)
+
+
+class CursorMoved(Exception):
+    """Another worker recorded this mailbox's changes meanwhile. Nothing was written; read on from the new cursor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a message is recognised by."""
+
+    provider_id: str
+    rfc_message_id: str | None
+    fingerprint: str
+    references: tuple[str, ...]
+    """In-Reply-To and References, nearest first."""
+    sender: str | None
+    direction: Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A message on record."""
+
+    id: int
+    provider_id: str
+    rfc_message_id: str | None
+    fingerprint: str
+    tag: Tag | None
+    labels: frozenset[Label]
+    tagging: bool
+    """True while our own labels are still to be written."""
+
+
+@dataclass(slots=True)
+class Background:
+    """What the record knows about the messages of one page. The pipeline adds to it as it plans message by message,
+    so that two mails of one family in one page see each other."""
+
+    seen: dict[str, Seen] = field(default_factory=dict)
+    """By provider id."""
+    namesakes: dict[str, list[Seen]] = field(default_factory=dict)
+    """Messages on record with the same Message-ID, or the same fingerprint where there is none."""
+    threads: dict[str, str] = field(default_factory=dict)
+    """Thread by Message-ID."""
+    teacher_wrote: dict[str, datetime] = field(default_factory=dict)
+    """When the teacher last wrote, by thread."""
+    answers: dict[str, list[Answer]] = field(default_factory=dict)
+    """Answers this mailbox gave, by sender."""
+    keys: set[str] = field(default_factory=set)
+    """Dedupe keys of deliveries on record."""
+
+    def thread_of(self, identity: Identity) -> str:
+        """The thread a message belongs to: that of the nearest message it answers, else the oldest it names, else its
+        own."""
+        for reference in identity.references:
+            if reference in self.threads:
+                return self.threads[reference]
+        if identity.references:
+            return identity.references[-1]
+        return identity.rfc_message_id or identity.provider_id
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message to record, with what is to be done about it."""
+
+    record: MessageRecord
+    deliveries: tuple[Delivery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Relabelled:
+    """A message whose labels are no longer those on record. `correction` where the tag changed with them."""
+
+    id: int
+    labels: frozenset[Label]
+    correction: Correction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything that one page of changes does to the record."""
+
+    mailbox: str
+    cursor_before: str | None
+    cursor_after: str
+    entries: Sequence[Entry] = ()
+    renamed: Sequence[tuple[int, str]] = ()
+    """Messages on record that the server now calls by another id: (our id, provider id)."""
+    relabelled: Sequence[Relabelled] = ()
+    removed: Sequence[str] = ()
+    at: datetime | None = None
+    """When it was decided; needed where `removed` is not empty or a label was corrected."""
+
+
+def words(labels: Iterable[Label]) -> str:
+    """Labels as the tables keep them."""
+    return ",".join(sorted(labels))
+
+
+def labels_from(text: str) -> frozenset[Label]:
+    """Labels from the tables."""
+    return frozenset(Label(word) for word in text.split(",") if word)
+
+
+def reply_key(sender: str, original: str) -> str:
+    """Dedupe key of the reply to a message: one per sender and Message-ID (or fingerprint), in all mailboxes."""
+    return f"reply:{sender}:{original}"
+
+
+def route_key(fingerprint: str) -> str:
+    """Dedupe key of the route of a message: one per content, in all mailboxes."""
+    return f"route:{fingerprint}"
+
+
+class Pages:
+    """Reads and records pages of changes."""
+
+    def __init__(self, database: Database) -> None:
+        """`database` has its tables already."""
+        self._database = database
+
+    def connect(self, mailbox: str, now: datetime) -> MailboxState:
+        """The mailbox's state; begins its record, connected `now`, where there is none."""
+        with self._database.read() as connection:
+            row = _state(connection, mailbox)
+        if row is None:
+            with self._database.write() as connection:
+                if _state(connection, mailbox) is None:
+                    connection.execute(insert(MailboxState).values(address=mailbox, cursor=None, connected_at=now))
+                row = _state(connection, mailbox)
+        if row is None:  # pragma: no cover - the row was written in the same transaction
+            raise LookupError(mailbox)
+        return MailboxState(address=row.address, cursor=row.cursor, connected_at=row.connected_at)
+
+    def fingerprint_key(self) -> bytes:
+        """The installation's secret, made at the first call."""
+        with self._database.write() as connection:
+            key = connection.execute(select(col(Installation.key))).scalar()
+            if key is None:
+                key = token_bytes(32)
+                connection.execute(insert(Installation).values(id=1, key=key))
+            return bytes(key)
+
+    def known(self, mailbox: str, ids: Sequence[str]) -> Mapping[str, frozenset[Label]]:
+        """Which of `ids` are on record, and with which labels (a `connectors.mailbox.Known`)."""
+        message = MessageRecord
+        found: dict[str, frozenset[Label]] = {}
+        with self._database.read() as connection:
+            for chunk in _chunks(ids):
+                rows = connection.execute(
+                    select(col(message.provider_id), col(message.labels)).where(
+                        col(message.mailbox) == mailbox,
+                        col(message.provider_id).in_(chunk),
+                        col(message.removed_at).is_(None),
+                    )
+                )
+                found.update((row.provider_id, labels_from(row.labels)) for row in rows)
+        return found
+
+    def background(
+        self, mailbox: str, identities: Sequence[Identity], relabelled: Sequence[str], *, answers_since: datetime
+    ) -> Background:
+        """What is on record about these messages and the ids in `relabelled`."""
+        background = Background()
+        with self._database.read() as connection:
+            for row in _rows(connection, _seen_query(mailbox), MessageRecord.provider_id, _ids(identities, relabelled)):
+                seen = _seen(row)
+                background.seen[seen.provider_id] = seen
+            self._namesakes(connection, mailbox, identities, background)
+            self._threads(connection, mailbox, identities, background)
+            self._answers(connection, mailbox, identities, background, answers_since)
+            keys = {route_key(i.fingerprint) for i in identities}
+            keys |= {reply_key(i.sender, i.rfc_message_id or i.fingerprint) for i in identities if i.sender}
+            query = select(col(Delivery.dedupe_key))
+            background.keys = {row[0] for row in _rows(connection, query, Delivery.dedupe_key, keys)}
+        return background
+
+    def teacher_wrote_at(self, mailbox: str, thread: str) -> datetime | None:
+        """When the teacher last wrote into a thread, None where never."""
+        with self._database.read() as connection:
+            query = _teacher_wrote_query(mailbox).where(col(MessageRecord.thread) == thread)
+            row = connection.execute(query).first()
+        return None if row is None else row.at
+
+    def commit(self, page: Page) -> None:
+        """Records a page: cursor, messages, verdicts, planned deliveries and corrections, all or nothing.
+
+        Raises CursorMoved where another worker was there first.
+        """
+        try:
+            with self._database.write() as connection:
+                self._advance(connection, page)
+                self._apply_changes(connection, page)
+                self._insert(connection, page.entries)
+        except IntegrityError as error:
+            raise CursorMoved(page.mailbox) from error
+
+    @staticmethod
+    def _advance(connection: Connection, page: Page) -> None:
+        cursor = col(MailboxState.cursor)
+        moved = connection.execute(
+            update(MailboxState)
+            .where(
+                col(MailboxState.address) == page.mailbox,
+                cursor.is_(None) if page.cursor_before is None else cursor == page.cursor_before,
+            )
+            .values(cursor=page.cursor_after)
+        )
+        if moved.rowcount != 1:
+            raise CursorMoved(page.mailbox)
+
+    @staticmethod
+    def _apply_changes(connection: Connection, page: Page) -> None:
+        for message_id, provider_id in page.renamed:
+            connection.execute(
+                update(MessageRecord)
+                .where(col(MessageRecord.id) == message_id)
+                .values(provider_id=provider_id, removed_at=None)
+            )
+        for chunk in _chunks(page.removed):
+            connection.execute(
+                update(MessageRecord)
+                .where(col(MessageRecord.mailbox) == page.mailbox, col(MessageRecord.provider_id).in_(chunk))
+                .values(removed_at=page.at)
+            )
+        for change in page.relabelled:
+            values: dict[str, Any] = {"labels": words(change.labels)}
+            if change.correction is not None:
+                values |= {"tag": change.correction.to_tag or Tag.ROUTINE, "unsure": False}
+                connection.execute(insert(Correction).values(change.correction.model_dump(exclude={"id"})))
+                _cancel(connection, change.id, "the teacher corrected the tag", page.at)
+            connection.execute(update(MessageRecord).where(col(MessageRecord.id) == change.id).values(values))
+
+    @staticmethod
+    def _insert(connection: Connection, entries: Sequence[Entry]) -> None:
+        if not entries:
+            return
+        rows = [entry.record.model_dump(exclude={"id"}) for entry in entries]
+        statement = insert(MessageRecord).returning(col(MessageRecord.id), sort_by_parameter_order=True)
+        ids = list(connection.execute(statement, rows).scalars())
+        deliveries = [
+            delivery.model_dump(exclude={"id"}) | {"message_id": message_id}
+            for message_id, entry in zip(ids, entries, strict=True)
+            for delivery in entry.deliveries
+        ]
+        if deliveries:
+            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+            connection.execute(dialect.insert(Delivery).on_conflict_do_nothing(), deliveries)
+
+    @staticmethod
+    def _namesakes(
+        connection: Connection, mailbox: str, identities: Sequence[Identity], background: Background
+    ) -> None:
+        named = {i.rfc_message_id for i in identities if i.rfc_message_id}
+        nameless = {i.fingerprint for i in identities if not i.rfc_message_id}
+        query = _seen_query(mailbox)
+        for row in _rows(connection, query, MessageRecord.rfc_message_id, named):
+            background.namesakes.setdefault(row.rfc_message_id, []).append(_seen(row))
+        for row in _rows(connection, query, MessageRecord.fingerprint, nameless):
+            if row.rfc_message_id is None:
+                background.namesakes.setdefault(row.fingerprint, []).append(_seen(row))
+
+    @staticmethod
+    def _threads(connection: Connection, mailbox: str, identities: Sequence[Identity], background: Background) -> None:
+        named = {reference for identity in identities for reference in identity.references}
+        query = select(col(MessageRecord.rfc_message_id), col(MessageRecord.thread)).where(
+            col(MessageRecord.mailbox) == mailbox
+        )
+        for row in _rows(connection, query, MessageRecord.rfc_message_id, named):
+            background.threads[row.rfc_message_id] = row.thread
+        threads = {background.thread_of(identity) for identity in identities}
+        for row in _rows(connection, _teacher_wrote_query(mailbox), MessageRecord.thread, threads):
+            background.teacher_wrote[row.thread] = row.at
+
+    @staticmethod
+    def _answers(
+        connection: Connection,
+        mailbox: str,
+        identities: Sequence[Identity],
+        background: Background,
+        since: datetime,
+    ) -> None:
+        senders = {i.sender for i in identities if i.sender and i.direction is Direction.RECEIVED}
+        query = select(col(Delivery.recipient), col(Delivery.facts), col(Delivery.created_at)).where(
+            col(Delivery.mailbox) == mailbox,
+            col(Delivery.kind) == DeliveryKind.REPLY,
+            col(Delivery.state).in_(_COUNTS_AS_ANSWER),
+            col(Delivery.created_at) >= since,
+        )
+        for row in _rows(connection, query, Delivery.recipient, senders):
+            tag = ReplyFacts.model_validate_json(row.facts).tag
+            answer = Answer(sender=row.recipient, tag=tag, at=row.created_at)
+            background.answers.setdefault(row.recipient, []).append(answer)
+
+
+def _state(connection: Connection, mailbox: str) -> AnyRow | None:
+    query = select(col(MailboxState.address), col(MailboxState.cursor), col(MailboxState.connected_at))
+    return connection.execute(query.where(col(MailboxState.address) == mailbox)).first()
+
+
+def _ids(identities: Sequence[Identity], relabelled: Sequence[str]) -> set[str]:
+    return {identity.provider_id for identity in identities} | set(relabelled)
+
+
+def _seen_query(mailbox: str) -> Query:
+    message, delivery = MessageRecord, Delivery
+    tagging = and_(
+        col(delivery.message_id) == col(message.id),
+        col(delivery.kind) == DeliveryKind.TAG,
+        col(delivery.state).in_(_UNFINISHED),
+    )
+    return (
+        select(
+            col(message.id),
+            col(message.provider_id),
+            col(message.rfc_message_id),
+            col(message.fingerprint),
+            col(message.tag),
+            col(message.labels),
+            col(delivery.id).label("tagging"),
+        )
+        .outerjoin(delivery, tagging)
+        .where(col(message.mailbox) == mailbox)
+    )
+
+
+def _teacher_wrote_query(mailbox: str) -> Query:
+    return (
+        select(col(MessageRecord.thread), func.max(col(MessageRecord.received_at)).label("at"))
+        .where(
+            col(MessageRecord.mailbox) == mailbox,
+            col(MessageRecord.direction) == Direction.SENT,
+            col(MessageRecord.own).is_(False),
+        )
+        .group_by(col(MessageRecord.thread))
+    )
+
+
+def _seen(row: AnyRow) -> Seen:
+    return Seen(
+        id=row.id,
+        provider_id=row.provider_id,
+        rfc_message_id=row.rfc_message_id,
+        fingerprint=row.fingerprint,
+        tag=row.tag,
+        labels=labels_from(row.labels),
+        tagging=row.tagging is not None,
+    )
+
+
+def _rows(connection: Connection, query: Query, column: Any, wanted: Iterable[str | None]) -> Iterator[AnyRow]:
+    for chunk in _chunks(sorted({value for value in wanted if value is not None})):
+        yield from connection.execute(query.where(col(column).in_(chunk)))
+
+
+def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
+    iterator = iter(values)
+    while chunk := list(islice(iterator, _CHUNK)):
+        yield chunk
+
+
+def _cancel(connection: Connection, message_id: int, reason: str, at: datetime | None) -> None:
+    connection.execute(
+        update(Delivery)
+        .where(col(Delivery.message_id) == message_id, col(Delivery.state) == DeliveryState.WAITING)
+        .values(state=DeliveryState.CANCELLED, last_error=reason, finished_at=at)
+    )

@@ -1,0 +1,218 @@
+"""The tables. None has a column for a message's text; `subject` stays empty unless the school turns it on."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from sqlalchemy import DateTime, Dialect, Index, String, Text, TypeDecorator, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from connectors.labels import Tag
+from connectors.mailbox import Direction
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time, stored in UTC. SQLite forgets the zone of what it stores; this gives it back."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Aware to naive UTC. Raises ValueError for a naive time: a guess here would move deadlines."""
+        del dialect
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be recorded")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Naive UTC to aware."""
+        del dialect
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class DeliveryKind(StrEnum):
+    """What a delivery does."""
+
+    TAG = "tag"
+    ROUTE = "route"
+    REPLY = "reply"
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands."""
+
+    WAITING = "waiting"
+    """To be done at `next_attempt_at`."""
+    WORKING = "working"
+    """A worker is at it until `lease_until`; after that another looks what became of it."""
+    DONE = "done"
+    CANCELLED = "cancelled"
+    """No longer wanted: the teacher answered, the tag was corrected, the message is gone."""
+    SET_ASIDE = "set aside"
+    """Gave up; `alliance outbox` shows it, `alliance retry` tries again."""
+    UNCERTAIN = "uncertain"
+    """A reply that may or may not have left; never sent a second time (decision 3)."""
+
+
+class DeliveryStep(StrEnum):
+    """How far sending has come."""
+
+    PLANNED = "planned"
+    DRAFTED = "drafted"
+    SENDING = "sending"
+    """Handed to the mail server, or about to be: from here on it may be out."""
+
+
+class _Word(TypeDecorator[StrEnum]):
+    """An enumeration's value as plain text: readable in any tool, and a new value needs no migration."""
+
+    impl = String(16)
+    cache_ok = True
+    words: ClassVar[type[StrEnum]]
+
+    def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
+        """The value's text. Raises ValueError for a word that is none of these."""
+        del dialect
+        return None if value is None else self.words(value).value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
+        """The text's value."""
+        del dialect
+        return None if value is None else self.words(value)
+
+
+class _TagWord(_Word):
+    words = Tag
+    cache_ok = True
+
+
+class _DirectionWord(_Word):
+    words = Direction
+    cache_ok = True
+
+
+class _KindWord(_Word):
+    words = DeliveryKind
+    cache_ok = True
+
+
+class _StateWord(_Word):
+    words = DeliveryState
+    cache_ok = True
+
+
+class _StepWord(_Word):
+    words = DeliveryStep
+    cache_ok = True
+
+
+class Installation(SQLModel, table=True):
+    """One row: the secret that fingerprints are keyed with."""
+
+    __tablename__ = "installation"
+
+    id: int = Field(default=1, primary_key=True)
+    key: bytes
+
+
+class MailboxState(SQLModel, table=True):
+    """What is remembered of a mailbox between two looks at it."""
+
+    __tablename__ = "mailbox"
+
+    address: str = Field(primary_key=True)
+    cursor: str | None = Field(default=None, sa_type=Text)
+    connected_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class MessageRecord(SQLModel, table=True):
+    """One message that was seen: who, when, what tag. Its text stays in the mailbox."""
+
+    __tablename__ = "message"
+    __table_args__ = (
+        UniqueConstraint("mailbox", "provider_id"),
+        Index("ix_message_rfc", "mailbox", "rfc_message_id"),
+        Index("ix_message_fingerprint", "mailbox", "fingerprint"),
+        Index("ix_message_thread", "mailbox", "thread", "direction"),
+        Index("ix_message_received", "mailbox", "received_at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    mailbox: str
+    provider_id: str = Field(sa_type=Text)
+    direction: Direction = Field(sa_type=_DirectionWord)
+    rfc_message_id: str | None = Field(default=None, sa_type=Text)
+    fingerprint: str
+    thread: str = Field(sa_type=Text)
+    sender: str | None = None
+    subject: str | None = Field(default=None, sa_type=Text)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+    recorded_at: datetime = Field(sa_type=UtcDateTime)
+    backfill: bool = False
+    own: bool = False
+    """Sent by this service, not by the teacher."""
+    tag: Tag | None = Field(default=None, sa_type=_TagWord)
+    """None for what is no family mail: robots, lists, staff, the teacher's own."""
+    urgent: float | None = None
+    conflict: float | None = None
+    unsure: bool = False
+    language: str | None = None
+    model: str | None = None
+    """Version of the classifier that judged."""
+    labels: str = ""
+    """Alliance labels that the message carries, or is about to, comma-separated and sorted."""
+    guard: str | None = None
+    """Name of the guard that kept it from being answered."""
+    set_aside: str | None = Field(default=None, sa_type=Text)
+    """Why it could not be read; None where it could."""
+    removed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Delivery(SQLModel, table=True):
+    """One action to carry out: the outbox (decision 3)."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        UniqueConstraint("dedupe_key"),
+        Index("ix_delivery_due", "mailbox", "state", "next_attempt_at"),
+        Index("ix_delivery_recipient", "mailbox", "recipient", "kind"),
+        Index("ix_delivery_message", "message_id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    mailbox: str
+    message_id: int = Field(foreign_key="message.id")
+    kind: DeliveryKind = Field(sa_type=_KindWord)
+    state: DeliveryState = Field(default=DeliveryState.WAITING, sa_type=_StateWord)
+    step: DeliveryStep = Field(default=DeliveryStep.PLANNED, sa_type=_StepWord)
+    dedupe_key: str = Field(sa_type=Text)
+    facts: str = Field(default="{}", sa_type=Text)
+    """The planned action as JSON (`autoresponder.plan`): tags, times, languages; no text of the message."""
+    recipient: str | None = None
+    rfc_message_id: str | None = Field(default=None, sa_type=Text)
+    """Message-ID that the mail is, or will be, sent under."""
+    draft_id: str = Field(default="", sa_type=Text)
+    attempts: int = 0
+    next_attempt_at: datetime = Field(sa_type=UtcDateTime)
+    lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    lease_holder: str | None = None
+    last_error: str | None = Field(default=None, sa_type=Text)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Correction(SQLModel, table=True):
+    """The teacher changed a label in their own mail program."""
+
+    __tablename__ = "correction"
+    __table_args__ = (Index("ix_correction_message", "message_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    mailbox: str
+    message_id: int = Field(foreign_key="message.id")
+    from_tag: Tag | None = Field(sa_type=_TagWord)
+    to_tag: Tag | None = Field(sa_type=_TagWord)
+    """None where the teacher took the label away."""
+    at: datetime = Field(sa_type=UtcDateTime)
