@@ -1,0 +1,83 @@
+"""The messages that the contract is tested with."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+
+FAMILY = "mia.okafor@family.example"
+_START = datetime(2026, 9, 7, 8, 0, tzinfo=UTC)
+
+
+def family_id(number: int) -> str:
+    """The Message-ID of `family_mail(number)`."""
+    return f"family-{number}@family.example"
+
+
+def family_mail(number: int, to: str, *, subject: str | None = None, body: str = "Thank you!") -> bytes:
+    """One of the messages that a family writes, told apart by `number`."""
+    return _mail(
+        {
+            "From": f"Mia Okafor <{FAMILY}>",
+            "To": to,
+            "Subject": subject or f"Question {number}",
+            "Message-ID": f"<{family_id(number)}>",
+            "Date": format_datetime(_START + timedelta(minutes=number)),
+        },
+        f"Dear teacher, this is message {number}.\n{body}\n",
+    )
+
+
+def reply_id(number: int) -> str:
+    """The Message-ID of `reply(number)`."""
+    return f"reply-{number}@school.example"
+
+
+def reply(number: int, sender: str) -> bytes:
+    """A message from the teacher's address to the family."""
+    return _mail(
+        {
+            "From": sender,
+            "To": FAMILY,
+            "Subject": f"Re: Question {number}",
+            "Message-ID": f"<{reply_id(number)}>",
+            "Date": format_datetime(_START),
+        },
+        f"Dear Mia, this answers message {number}.\n",
+    )
+
+
+def raw_utf8_mail(number: int, to: str) -> bytes:
+    """A message with undeclared UTF-8 in its header (RFC 6532), as careless programs send it."""
+    lines = (
+        f"From: Zoë Müller-Ünal <{FAMILY}>",
+        f"To: {to}",
+        "Subject: Größe שלום 🚌",
+        f"Message-ID: <{family_id(number)}>",
+        "MIME-Version: 1.0",
+        "Content-Type: text/plain; charset=utf-8",
+        "",
+        "Grüße",
+        "",
+    )
+    return "\r\n".join(lines).encode()
+
+
+NOT_MAIL: Mapping[str, bytes] = {
+    "random bytes": bytes((i * 167 + i // 7) % 256 for i in range(4096)),
+    "nothing": b"",
+    "NUL bytes": b"From: a@family.example\r\nSubject: a\x00b\r\n\r\nc\x00d\r\n",
+    "no headers": b"just a line\r\nand another one\r\n",
+    "no body": b"Subject: only this\r\n",
+    "a very long line": b"Subject: " + b"x" * 70_000 + b"\r\n\r\nend\r\n",
+}
+"""What arrives in mailboxes without being mail."""
+
+
+def _mail(fields: Mapping[str, str], body: str) -> bytes:
+    message = EmailMessage(policy=SMTP)
+    for name, value in fields.items():
+        message[name] = value
+    message.set_content(body)
+    return message.as_bytes()

@@ -1,0 +1,100 @@
+"""Sending: a draft, then the draft is sent, and what became of it can be asked (decision 3 of the design)."""
+
+import pytest
+
+from connectors.contract.harness import MailboxHarness
+from connectors.contract.mails import reply, reply_id
+from connectors.contract.reader import message_id_of, unwrapped
+from connectors.errors import MessageGone
+from connectors.mailbox import DraftState
+
+
+class SendingContract:
+    """Drafts, and how they leave."""
+
+    def test_a_draft_is_a_draft_and_nothing_leaves(self, harness: MailboxHarness) -> None:
+        mailbox = harness.open()
+        draft = mailbox.save_draft(reply(1, harness.address))
+        assert draft
+        assert [unwrapped(found) for found in harness.drafts()] == [unwrapped(reply(1, harness.address))]
+        assert (harness.sent(), harness.departed()) == ([], [])
+        assert mailbox.draft_state(draft, reply_id(1)) is DraftState.DRAFT
+
+    def test_a_sent_draft_leaves_once_and_lies_in_sent(self, harness: MailboxHarness) -> None:
+        mailbox = harness.open()
+        draft = mailbox.save_draft(reply(1, harness.address))
+        mailbox.send_draft(draft)
+        assert _where(harness) == ([], [reply_id(1)], [reply_id(1)])
+        assert mailbox.draft_state(draft, reply_id(1)) is DraftState.SENT
+
+    def test_sending_a_draft_again_sends_nothing(self, harness: MailboxHarness) -> None:
+        mailbox = harness.open()
+        draft = mailbox.save_draft(reply(1, harness.address))
+        mailbox.send_draft(draft)
+        mailbox.send_draft(draft)
+        mailbox.close()
+        harness.open().send_draft(draft)
+        assert _where(harness) == ([], [reply_id(1)], [reply_id(1)])
+
+    def test_drafts_are_sent_apart_from_each_other(self, harness: MailboxHarness) -> None:
+        mailbox = harness.open()
+        first = mailbox.save_draft(reply(1, harness.address))
+        second = mailbox.save_draft(reply(2, harness.address))
+        mailbox.send_draft(second)
+        assert first != second
+        assert _where(harness) == ([reply_id(1)], [reply_id(2)], [reply_id(2)])
+        assert mailbox.draft_state(first, reply_id(1)) is DraftState.DRAFT
+        assert mailbox.draft_state(second, reply_id(2)) is DraftState.SENT
+
+    def test_a_crash_between_draft_and_send_can_be_told(self, harness: MailboxHarness) -> None:
+        draft = harness.open().save_draft(reply(1, harness.address))
+        after_crash = harness.open()
+        assert after_crash.draft_state(draft, reply_id(1)) is DraftState.DRAFT
+        after_crash.send_draft(draft)
+        assert harness.open().draft_state(draft, reply_id(1)) is DraftState.SENT
+        assert _where(harness) == ([], [reply_id(1)], [reply_id(1)])
+
+    def test_a_draft_whose_id_was_never_recorded_is_found_by_its_message_id(self, harness: MailboxHarness) -> None:
+        draft = harness.open().save_draft(reply(1, harness.address))
+        after_crash = harness.open()
+        assert after_crash.draft_state("", reply_id(1)) is DraftState.DRAFT
+        after_crash.send_draft(draft)
+        assert after_crash.draft_state("", reply_id(1)) is DraftState.SENT
+        assert after_crash.draft_state("", reply_id(2)) is DraftState.GONE
+
+    @pytest.mark.parametrize("draft", ["", "never-was", "../../escape", "\x00"])
+    def test_a_draft_that_never_was_is_gone(self, harness: MailboxHarness, draft: str) -> None:
+        mailbox = harness.open()
+        assert mailbox.draft_state(draft, reply_id(1)) is DraftState.GONE
+        mailbox.discard_draft(draft)
+        with pytest.raises(MessageGone):
+            mailbox.send_draft(draft)
+
+    def test_mail_that_the_teacher_sent_counts_under_its_message_id(self, harness: MailboxHarness) -> None:
+        harness.teacher_sends(reply(1, harness.address))
+        assert harness.open().draft_state("", reply_id(1)) is DraftState.SENT
+
+    def test_a_discarded_draft_is_gone_and_never_leaves(self, harness: MailboxHarness) -> None:
+        mailbox = harness.open()
+        draft = mailbox.save_draft(reply(1, harness.address))
+        mailbox.discard_draft(draft)
+        mailbox.discard_draft(draft)
+        assert mailbox.draft_state(draft, reply_id(1)) is DraftState.GONE
+        with pytest.raises(MessageGone):
+            mailbox.send_draft(draft)
+        assert _where(harness) == ([], [], [])
+
+    def test_discarding_what_was_sent_leaves_the_copy_in_sent(self, harness: MailboxHarness) -> None:
+        mailbox = harness.open()
+        draft = mailbox.save_draft(reply(1, harness.address))
+        mailbox.send_draft(draft)
+        mailbox.discard_draft(draft)
+        assert _where(harness) == ([], [reply_id(1)], [reply_id(1)])
+
+
+def _where(harness: MailboxHarness) -> tuple[list[str], list[str], list[str]]:
+    """The Message-IDs in Drafts, in Sent, and of what left."""
+    drafts, sent, departed = (
+        [message_id_of(raw) for raw in place] for place in (harness.drafts(), harness.sent(), harness.departed())
+    )
+    return drafts, sent, departed
