@@ -18,7 +18,7 @@ help:
 	@echo 'make test      lint, then every test; installs the mail servers that the tests talk to'
 	@echo 'make lint      style, types and import order'
 	@echo 'make bench     the benchmarks, beside mbsync; installs isync'
-	@echo 'make lock      work out requirements*.txt again from pyproject.toml'
+	@echo 'make lock      work out requirements*.txt again from pyproject.toml; UPGRADE=1 takes the newest of everything'
 	@echo 'make clean     remove .venv and every cache'
 
 $(BIN)/python:
@@ -31,8 +31,8 @@ $(BIN)/python:
 # directory, with nothing left to look up. Wheels only: a machine without a compiler must do.
 define locked_install
 @echo 'Installing what $(1) locks into $(VENV); the first time this takes a minute or two.'
-@$(PIP) install --quiet --only-binary :all: --require-hashes -r $(1)
-@$(PIP) install --quiet --no-deps --no-index --no-build-isolation --editable .
+@$(PIP) install -qq --only-binary :all: --require-hashes -r $(1)
+@$(PIP) install -qq --no-deps --no-index --no-build-isolation --editable .
 @touch $@
 endef
 
@@ -70,9 +70,10 @@ bench: $(VENV)/.installed-dev
 
 # uv records names, versions and hashes, no address: any index or mirror that has the same files will do. The last step
 # asks whether every locked package has a wheel for each Python and machine that we promise.
-LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command 'make lock'
+LOCK := $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --generate-hashes --no-emit-index-url \
+  --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 lock: | $(BIN)/python
-	@test -x $(BIN)/uv || $(PIP) install --quiet --only-binary :all: --require-hashes -r requirements-dev.txt
+	@test -x $(BIN)/uv || $(PIP) install -qq --only-binary :all: --require-hashes -r requirements-dev.txt
 	$(LOCK) pyproject.toml --all-extras --group build --group dev --output-file requirements-dev.txt
 	$(LOCK) pyproject.toml --all-extras --group build --constraints requirements-dev.txt --output-file requirements.txt
 	@for python in 3.11 3.12 3.13; do for machine in x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin; do \

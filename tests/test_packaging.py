@@ -1,0 +1,155 @@
+"""What is installed is what was locked, and the wheel carries everything that the service needs at run time."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import venv
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parent.parent
+LOCKS = ("requirements.txt", "requirements-dev.txt")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PACKAGES = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+
+
+def _pins(lock: str) -> dict[str, Version]:
+    """Name to version of every package in a lock file. Markers are left out: no package is locked twice."""
+    pins: dict[str, Version] = {}
+    for line in (ROOT / lock).read_text().splitlines():
+        if line and line[0] not in "# ":
+            requirement = Requirement(line.removesuffix("\\").strip())
+            name = canonicalize_name(requirement.name)
+            assert name not in pins, f"{name} is locked twice in {lock}"
+            (pin,) = requirement.specifier
+            assert pin.operator == "=="
+            pins[name] = Version(pin.version)
+    return pins
+
+
+def _wanted() -> Iterator[Requirement]:
+    project = PROJECT["project"]
+    groups = [
+        project["dependencies"],
+        *project["optional-dependencies"].values(),
+        PROJECT["dependency-groups"]["build"],
+        PROJECT["build-system"]["requires"],
+    ]
+    return (Requirement(text) for group in groups for text in group)
+
+
+def test_everything_the_project_asks_for_is_locked_at_a_version_it_accepts() -> None:
+    pins = _pins("requirements.txt")
+    for requirement in _wanted():
+        assert pins[canonicalize_name(requirement.name)] in requirement.specifier
+
+
+def test_every_tool_of_the_tests_is_locked_at_a_version_it_accepts() -> None:
+    pins = _pins("requirements-dev.txt")
+    for requirement in map(Requirement, PROJECT["dependency-groups"]["dev"]):
+        assert pins[canonicalize_name(requirement.name)] in requirement.specifier
+
+
+def test_tests_run_against_the_versions_that_users_get() -> None:
+    assert _pins("requirements.txt").items() <= _pins("requirements-dev.txt").items()
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_file_names_a_hash_for_every_package_and_no_download_address(lock: str) -> None:
+    text = (ROOT / lock).read_text()
+    assert "://" not in text
+    assert not re.search(r"^-", text, flags=re.MULTILINE), "options such as --index-url belong to the machine"
+    entries = re.split(r"^(?=[A-Za-z0-9])", text, flags=re.MULTILINE)[1:]
+    assert len(entries) == len(_pins(lock))
+    assert all("--hash=sha256:" in entry for entry in entries)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel as a release would build it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (built,) = folder.glob("alliance_inbox-*.whl")
+    return built
+
+
+def _tracked(package: str) -> set[str]:
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", package],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    return {name for name in listing.split("\0") if name and (ROOT / name).exists()}
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="what belongs to the project is asked of git")
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_wheel_carries_every_file_of_a_package(wheel: Path, package: str) -> None:
+    """The model, the translations, the migrations, the sample school and py.typed are files like any other."""
+    with zipfile.ZipFile(wheel) as archive:
+        inside = {name for name in archive.namelist() if name.startswith(f"{package}/")}
+    assert inside == _tracked(package)
+    assert f"{package}/py.typed" in inside
+
+
+def test_the_wheel_carries_nothing_that_is_not_the_service(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        tops = {name.partition("/")[0] for name in archive.namelist()}
+    version = PROJECT["project"]["version"]
+    assert tops == {*PACKAGES, f"alliance_inbox-{version}.dist-info"}
+
+
+@pytest.fixture(scope="module")
+def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bin folder of a fresh environment with the wheel in it, and the locked dependencies within reach."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    venv.create(folder, with_pip=False)
+    lib = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    site = folder / "lib" / lib / "site-packages"
+    here = [path for path in sys.path if path.endswith("site-packages")]
+    install = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install", "-qq"]
+    subprocess.run([*install, "--no-deps", "--no-index", str(wheel)], check=True, capture_output=True)
+    # Paths from a .pth file come last, and its lines are not searched for .pth files in turn: the editable install of
+    # this repository stays out of sight.
+    (site / "locked.pth").write_text("\n".join(here))
+    return folder / "bin"
+
+
+def _alliance(bin_folder: Path, *arguments: str, cwd: Path) -> str:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(cwd), "COLUMNS": "120"}
+    run = subprocess.run(
+        [bin_folder / "alliance", *arguments], cwd=cwd, env=environment, check=True, capture_output=True, text=True
+    )
+    return run.stdout
+
+
+def test_the_wheel_runs_in_another_environment_from_another_folder(elsewhere: Path, tmp_path: Path) -> None:
+    where = subprocess.run(
+        [elsewhere / "python", "-c", "import service.cli; print(service.cli.__file__)"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert Path(where.strip()).is_relative_to(elsewhere.parent)
+    help_page = _alliance(elsewhere, "--help", cwd=tmp_path)
+    assert {name for name in ("classify", "demo", "doctor", "guard", "init", "run") if name not in help_page} == set()
+
+
+def test_the_installed_wheel_finds_its_model(elsewhere: Path, tmp_path: Path) -> None:
+    letter = tmp_path / "letter.eml"
+    letter.write_text(
+        "From: Ana <ana@family.example>\nSubject: Leo\n\nLeo is not home and does not answer his phone.\n"
+    )
+    assert "urgent" in _alliance(elsewhere, "classify", str(letter), cwd=tmp_path)
