@@ -1,15 +1,28 @@
 """Every setting, typed and documented. `config.load` reads them from a TOML file; secrets come from the environment."""
 
-from datetime import date, time
+import re
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from babel import Locale
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Misplaced(ValueError):
+    """A fault of a whole table that a person would look for at one of its keys: `key` says at which."""
+
+    def __init__(self, key: tuple[str | int, ...], expected: str) -> None:
+        """`key` is relative to the table; `expected` completes the sentence "expected …"."""
+        super().__init__(expected)
+        self.key = key
 
 
 def _address(value: str) -> str:
@@ -27,8 +40,49 @@ def _zone(value: str) -> str:
     return value
 
 
+def _time_of_day(value: object) -> object:
+    # Left to itself, pydantic reads 800 as 800 seconds past midnight.
+    if isinstance(value, str) and (parts := re.fullmatch(r"(\d{1,2}):(\d{2})(:\d{2})?", value.strip())):
+        value = f"{int(parts[1]):02}:{parts[2]}{parts[3] or ''}"
+        return time.fromisoformat(value) if value < "24" and parts[2] < "60" else _no_time_of_day()
+    return value if isinstance(value, time) and value.tzinfo is None else _no_time_of_day()
+
+
+def _no_time_of_day() -> object:
+    raise ValueError('a time of day such as "08:00" is expected')
+
+
+def _calendar_date(value: object) -> object:
+    # Left to itself, pydantic reads 20260901 as seconds since 1970.
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value.strip())
+        except ValueError:
+            value = None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise ValueError("a date such as 2026-09-01 is expected")
+
+
+def _language(value: str) -> str:
+    code = value.strip().lower()
+    if not re.fullmatch("[a-z]{2,3}", code) or code not in Locale("en").languages:
+        raise ValueError('an ISO 639-1 language code such as "en" or "es" is expected')
+    return code
+
+
+def _variable(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError("the name of an environment variable is expected, not the password itself")
+    return value
+
+
 EmailAddress = Annotated[str, AfterValidator(_address)]
 TimeZoneName = Annotated[str, AfterValidator(_zone)]
+TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
+CalendarDate = Annotated[date, BeforeValidator(_calendar_date)]
+LanguageCode = Annotated[str, AfterValidator(_language)]
+VariableName = Annotated[str, AfterValidator(_variable)]
 
 
 class _Section(BaseModel):
@@ -49,9 +103,9 @@ class Stage(StrEnum):
 class Holiday(_Section):
     """One stretch without school."""
 
-    first: date
+    first: CalendarDate
     """First day without school."""
-    last: date | None = None
+    last: CalendarDate | None = None
     """Last day without school; the first day where left out."""
     name: str = ""
     """What families call it, e.g. "winter break"."""
@@ -59,7 +113,7 @@ class Holiday(_Section):
     @model_validator(mode="after")
     def _in_order(self) -> "Holiday":
         if self.last is not None and self.last < self.first:
-            raise ValueError("last must not be before first")
+            raise Misplaced(("last",), "a day that is not before first")
         return self
 
 
@@ -75,15 +129,15 @@ class School(_Section):
     domains always count."""
     days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
     """Weekdays with school."""
-    opens: time = time(8, 0)
+    opens: TimeOfDay = time(8, 0)
     """When the school day begins, local time."""
-    closes: time = time(15, 30)
+    closes: TimeOfDay = time(15, 30)
     """When the school day ends, local time."""
     holidays: tuple[Holiday, ...] = ()
     """Days and stretches without school."""
     holidays_ics: Path | None = None
     """An iCalendar file whose all-day events are days without school; relative to the configuration file."""
-    languages: tuple[str, ...] = ("en",)
+    languages: tuple[LanguageCode, ...] = Field(default=("en",), min_length=1)
     """Languages of the school, ISO 639-1; the first is the staff's."""
     roster: Path | None = None
     """CSV file with the columns student, guardian_email and perhaps language; relative to the configuration file."""
@@ -91,9 +145,9 @@ class School(_Section):
     @model_validator(mode="after")
     def _day_has_hours(self) -> "School":
         if self.opens >= self.closes:
-            raise ValueError("opens must be before closes")
+            raise Misplaced(("closes",), "a time of day after opens")
         if not self.days:
-            raise ValueError("days must name at least one weekday")
+            raise Misplaced(("days",), "at least one weekday")
         return self
 
     @property
@@ -109,9 +163,9 @@ class Office(_Section):
     """Mailbox that urgent mail is routed to."""
     phone: str = Field(min_length=3)
     """Phone number as families dial it."""
-    opens: time | None = None
+    opens: TimeOfDay | None = None
     """When the phone is answered; the school's opening where left out."""
-    closes: time | None = None
+    closes: TimeOfDay | None = None
     """Until when the phone is answered; the school's closing where left out."""
 
 
@@ -129,7 +183,7 @@ class Norm(_Section):
     def _in_order(self) -> "Norm":
         low, high = self.reply_within_hours
         if not 1 <= low <= high <= 24 * 10:
-            raise ValueError("reply_within_hours must be two numbers in order, from 1 to 240")
+            raise Misplaced(("reply_within_hours",), "two numbers in order, from 1 to 240")
         return self
 
 
@@ -190,7 +244,10 @@ class SmtpServer(_Section):
 
 def _refuse_plain(server: _Server) -> _Server:
     if server.security == "none" and not server.allow_insecure:
-        raise ValueError('security = "none" sends passwords in clear; say allow_insecure = true if that is meant')
+        raise Misplaced(
+            ("security",),
+            '"tls" or "starttls" ("none" sends passwords in clear; allow_insecure = true if that is meant)',
+        )
     return server
 
 
@@ -223,7 +280,7 @@ class MailboxSettings(_Section):
     """observe, tag or reply."""
     username: str | None = None
     """Sign-in name; the address where left out."""
-    password_env: str | None = None
+    password_env: VariableName | None = None
     """Name of the environment variable that holds the password; ALLIANCE_PASSWORD_ and the address in capitals with _
     for every other character where left out. With _FILE behind the name, a file that holds it."""
     imap: ImapServer | None = None
@@ -253,27 +310,60 @@ class Service(_Section):
     """Whether the database keeps subjects. Off, it keeps no words of any message."""
 
 
-class Settings(_Section):
-    """The whole configuration."""
+def addresses_used_twice(mailboxes: Iterable[tuple[int, MailboxSettings]]) -> Iterator[Misplaced]:
+    """One fault for each address that an earlier mailbox has already. Mailboxes come with their place in the list."""
+    seen: set[str] = set()
+    for place, mailbox in mailboxes:
+        for key, address in (("address", mailbox.address), *(("aliases", alias) for alias in mailbox.aliases)):
+            if address in seen:
+                yield Misplaced(("mailboxes", place, key), f"an address of its own ({address} has a mailbox already)")
+            seen.add(address)
+
+
+class Settings(BaseSettings):
+    """The whole configuration. `config.load` fills it from a TOML file and the environment, which wins; built directly,
+    it holds what it is given and nothing else."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        env_prefix="ALLIANCE_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+    )
 
     school: School
+    """The school and its calendar."""
     office: Office
+    """The front office: where same-day matters go."""
     norm: Norm = Norm()
+    """What families are told about replies, and when they are told."""
     service: Service = Service()
+    """How the service runs."""
     imap: ImapServer | None = None
     """The IMAP server of all mailboxes that name none of their own."""
     smtp: SmtpServer | None = None
     """The SMTP server of all mailboxes that name none of their own."""
     mailboxes: tuple[MailboxSettings, ...] = Field(min_length=1)
+    """The teachers' mailboxes, one [[mailboxes]] each."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Keeps the process's environment out of settings that are built directly."""
+        return (init_settings,)
 
     @model_validator(mode="after")
     def _addresses_are_unique(self) -> "Settings":
-        seen: set[str] = set()
-        for mailbox in self.mailboxes:
-            for address in (mailbox.address, *mailbox.aliases):
-                if address in seen:
-                    raise ValueError(f"the address {address} belongs to two mailboxes")
-                seen.add(address)
+        for fault in addresses_used_twice(enumerate(self.mailboxes)):
+            raise fault
         return self
 
     @property

@@ -1,0 +1,28 @@
+"""Options that commands share."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from config import Settings
+
+DEFAULT_CONFIG = Path("alliance.toml")
+
+ConfigOption = Annotated[
+    Path,
+    typer.Option("--config", "-c", envvar="ALLIANCE_CONFIG", metavar="FILE", help="The configuration file."),
+]
+"""Write `config: ConfigOption = DEFAULT_CONFIG`."""
+
+
+def load_settings(path: Path) -> "Settings":
+    """The settings, or every fault on standard error and exit code 2."""
+    from config import ConfigError, load  # noqa: PLC0415  (so that `alliance --help` needs none of it)
+
+    try:
+        return load(path)
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
