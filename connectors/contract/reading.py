@@ -8,7 +8,7 @@ from connectors.contract.harness import MailboxHarness
 from connectors.contract.mails import family_id, family_mail, raw_utf8_mail, reply, reply_id
 from connectors.contract.reader import Reader, message_id_of, unwrapped
 from connectors.errors import MailboxError, MessageGone
-from connectors.mailbox import Direction, Mailbox, RawMessage
+from connectors.mailbox import Changes, Direction, Mailbox, RawMessage
 
 UNUSABLE_CURSORS = ("", "garbage", "{}", '{"v": 9999}', "[1, 2", "12:34:56", "\x00", "９" * 40, '{"v": 1, "dirs": 7}')
 
@@ -49,7 +49,7 @@ class ReadingContract:
             harness.deliver(family_mail(number, harness.address))
         found = reader.sync()
         assert ids(found) == [family_id(number) for number in range(6)]
-        assert {message.direction for message in found} == {Direction.RECEIVED}
+        assert {(message.direction, message.backfill) for message in found} == {(Direction.RECEIVED, False)}
 
     def test_nothing_comes_twice_along_one_chain_of_cursors(self, harness: MailboxHarness) -> None:
         reader = Reader(harness.open())
@@ -96,11 +96,12 @@ class ReadingContract:
         assert pages[0].more
         harness.deliver(family_mail(100, harness.address))
         pages += reader.pages(limit=2)
-        found = [number for page in pages for number in ids([*page.messages])]
-        seen_before = len(pages[0].messages)
-        assert found[seen_before] == family_id(100), "mail that arrives meanwhile waits behind old mail"
-        found.remove(family_id(100))
-        assert found == [family_id(number) for number in reversed(range(7))]
+        found = [message for page in pages for message in page.messages]
+        live = found.pop(len(pages[0].messages))
+        assert message_id_of(live.raw) == family_id(100), "mail that arrives meanwhile waits behind old mail"
+        assert not live.backfill
+        assert ids(found) == [family_id(number) for number in reversed(range(7))]
+        assert all(message.backfill for message in found)
 
     def test_reading_old_mail_tells_its_progress(self, harness: MailboxHarness) -> None:
         harness.deliver(*(family_mail(number, harness.address) for number in range(7)))
@@ -115,7 +116,7 @@ class ReadingContract:
         for _ in range(4):
             page = reader.look(limit=2)
             reader.commit(page)
-            found += ids([*page.messages])
+            found += ids([message for message in page.messages if message.backfill])
             reader = reader.restarted(harness.open())
         found += ids(reader.sync())
         assert found == [family_id(number) for number in reversed(range(7))]
@@ -141,11 +142,10 @@ class ReadingContract:
         reader.sync()
         harness.deliver(family_mail(1, harness.address))
         reader.cursor = cursor
-        page = reader.look()
-        assert page.resync
-        reader.commit(page)
-        reader.sync()
+        pages = reader.pages()
+        assert pages[0].resync
         assert {family_id(0), family_id(1)} <= set(reader.message_ids.values())
+        assert _acted_on(pages, family_id(1)), "mail that nobody read yet passes for old mail"
         assert reader.sync() == []
 
     def test_a_cursor_that_the_system_forgot_means_a_resync_and_no_loss(self, harness: MailboxHarness) -> None:
@@ -156,11 +156,11 @@ class ReadingContract:
         harness.break_cursor()
         harness.deliver(family_mail(2, harness.address))
         reader = reader.restarted(harness.open())
-        page = reader.look()
-        assert page.resync
-        reader.commit(page)
-        reader.sync()
+        pages = reader.pages()
+        assert pages[0].resync
         assert {family_id(number) for number in range(3)} <= set(reader.message_ids.values())
+        assert _acted_on(pages, family_id(1)), "mail that nobody read yet passes for old mail"
+        assert _acted_on(pages, family_id(2))
         assert reader.sync() == []
 
     def test_a_deleted_message_is_gone_and_changes_go_on(self, harness: MailboxHarness) -> None:
@@ -207,3 +207,10 @@ class ReadingContract:
         (found,) = Reader(harness.open()).sync()
         assert found.received_at.utcoffset() == timedelta(0)
         assert abs(datetime.now(UTC) - found.received_at) < timedelta(hours=1)
+
+
+def _acted_on(pages: list[Changes], message_id: str) -> bool:
+    """Whether the message was told as one to act on, and not as one from before the mailbox was connected."""
+    return any(
+        message_id_of(found.raw) == message_id and not found.backfill for page in pages for found in page.messages
+    )

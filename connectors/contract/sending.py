@@ -20,6 +20,11 @@ class SendingContract:
         assert (harness.sent(), harness.departed()) == ([], [])
         assert mailbox.draft_state(draft, reply_id(1)) is DraftState.DRAFT
 
+    def test_saving_a_draft_again_after_a_crash_leaves_one(self, harness: MailboxHarness) -> None:
+        draft = harness.open().save_draft(reply(1, harness.address))
+        assert harness.open().save_draft(reply(1, harness.address)) == draft
+        assert _where(harness) == ([reply_id(1)], [], [])
+
     def test_a_sent_draft_leaves_once_and_lies_in_sent(self, harness: MailboxHarness) -> None:
         mailbox = harness.open()
         draft = mailbox.save_draft(reply(1, harness.address))
