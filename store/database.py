@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DatabaseError
@@ -17,6 +20,15 @@ _BUSY_SECONDS = 30
 
 class StoreError(Exception):
     """The database cannot be used. The text says which, why, and what to do."""
+
+
+class Shape(Enum):
+    """How a database's tables compare to those of this version."""
+
+    EMPTY = "no tables yet"
+    OLDER = "of an older version"
+    CURRENT = "of this version"
+    NEWER = "of a newer version"
 
 
 class Database:
@@ -44,7 +56,7 @@ class Database:
 
         Raises StoreError where that fails: no such folder, no rights, disk full, a newer version's tables.
         """
-        database = cls(_url(location, folder))
+        database = cls.at(location, folder=folder)
         try:
             database.migrate()
         except (DatabaseError, OSError) as error:
@@ -54,6 +66,17 @@ class Database:
                 "Check that its folder exists, that this user may write there, and that the disk has room."
             ) from error
         return database
+
+    @classmethod
+    def at(cls, location: str, *, folder: Path | None = None) -> "Database":
+        """The same without touching anything: not even connected yet. Raises StoreError for an impossible location."""
+        return cls(_url(location, folder))
+
+    @property
+    def file(self) -> Path | None:
+        """The file of an SQLite database; None where it is in memory or on a server."""
+        in_file = self.url.get_backend_name() == "sqlite" and self.url.database not in {None, "", ":memory:"}
+        return Path(str(self.url.database)) if in_file else None
 
     @classmethod
     def in_memory(cls) -> "Database":
@@ -73,6 +96,19 @@ class Database:
                         "alliance-inbox. Install that version, or restore the backup made before the upgrade."
                     ) from error
                 raise
+
+    def shape(self) -> Shape:
+        """Whose version's tables these are. Changes nothing."""
+        with self.read() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+            known = [
+                revision.revision for revision in ScriptDirectory.from_config(_alembic(connection)).walk_revisions()
+            ]
+        if current is None:
+            return Shape.EMPTY
+        if current == known[0]:
+            return Shape.CURRENT
+        return Shape.OLDER if current in known else Shape.NEWER
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -1,0 +1,146 @@
+"""Proves that the database keeps no text of any message (decision 1), by its columns and by looking for sentences.
+
+Two questions, because each alone can be fooled: does a column exist that nobody has vouched for, and do the words of
+messages that were recorded stand anywhere in it?
+"""
+
+import json
+import mmap
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from sqlalchemy import Connection, LargeBinary, MetaData, String, func, inspect, select, types
+
+from connectors.message import Message
+from store.database import Database
+
+KEPT: Mapping[str, str] = MappingProxyType(
+    {
+        "alembic_version.version_num": "which version the tables have",
+        "installation.key": "a random key that fingerprints are made with",
+        "mailbox.address": "the teacher's address",
+        "mailbox.cursor": "how far the mailbox was read, in the mail server's own numbers",
+        "message.mailbox": "the teacher's address",
+        "message.provider_id": "the mail server's identifier",
+        "message.direction": "received or sent",
+        "message.rfc_message_id": "the Message-ID",
+        "message.fingerprint": "a keyed checksum, to recognise a message that has no Message-ID",
+        "message.thread": "the Message-ID that its thread began with",
+        "message.sender": "the sender's address",
+        "message.subject": "the subject, only where service.keep_subjects is on",
+        "message.tag": "urgent, conflict or routine",
+        "message.language": "a language code",
+        "message.model": "the classifier's version",
+        "message.labels": "the labels it carries",
+        "message.guard": "the name of the guard that kept it from being answered",
+        "message.set_aside": "why it could not be read, in this program's words",
+        "delivery.mailbox": "the teacher's address",
+        "delivery.kind": "tag, route or reply",
+        "delivery.state": "where the delivery stands",
+        "delivery.step": "how far sending has come",
+        "delivery.dedupe_key": "what keeps the same thing from being delivered twice, made of identifiers",
+        "delivery.facts": "tags, times and languages that the mail is worded from",
+        "delivery.recipient": "the address it goes to",
+        "delivery.rfc_message_id": "the Message-ID it goes under",
+        "delivery.draft_id": "the mail server's identifier of the draft",
+        "delivery.lease_holder": "which worker is at it",
+        "delivery.last_error": "what the mail server answered when it failed",
+        "correction.mailbox": "the teacher's address",
+        "correction.from_tag": "the tag before",
+        "correction.to_tag": "the tag after",
+    }
+)
+"""What every column that could hold text does hold. A column that is not listed here fails the check."""
+
+_SHORTEST = 24
+"""Characters below which a line proves nothing: a greeting or a name stands in addresses too."""
+_ROWS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column that could hold text. `holds` is None where nobody has vouched for it."""
+
+    name: str
+    holds: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What was looked for, and in which of the searched places it was found."""
+
+    sentences: int
+    bytes_searched: int
+    found_in: tuple[str, ...]
+
+
+def text_columns(connection: Connection) -> tuple[Column, ...]:
+    """Every column of the database that could hold text, as the database itself declares them."""
+    inspector = inspect(connection)
+    return tuple(
+        Column(name, KEPT.get(name))
+        for table in inspector.get_table_names()
+        for column in inspector.get_columns(table)
+        if isinstance(column["type"], (String, LargeBinary, types.JSON, types.NullType))
+        for name in (f"{table}.{column['name']}",)
+    )
+
+
+def subjects_kept(connection: Connection) -> int:
+    """How many recorded messages have their subject in the database."""
+    table = _reflected(connection).tables["message"]
+    return connection.execute(select(func.count()).where(table.c.subject.is_not(None))).scalar_one()
+
+
+def sentences(message: Message, *, subject: bool) -> tuple[str, ...]:
+    """The lines of a message that would give it away: long enough to stand in no address or identifier.
+
+    With `subject`, the subject is one of them.
+    """
+    lines = [line.strip() for line in message.text.splitlines()]
+    if subject:
+        lines.append(message.subject.strip())
+    telling = [line for line in lines if len(line) >= _SHORTEST and len(re.findall(r"\w+", line)) >= 4]
+    return tuple(dict.fromkeys(telling))
+
+
+def search(database: Database, wanted: Sequence[str]) -> Search:
+    """Looks for every sentence in the whole database: on SQLite in the bytes of its files, so also in what was deleted
+    and not yet overwritten; elsewhere in every column that could hold text."""
+    needles = _spellings(wanted)
+    searched, found = 0, set[str]()
+    for place, text in _places(database):
+        searched += len(text)
+        found |= {place for needle in needles if text.find(needle) >= 0}
+    return Search(len(wanted), searched, tuple(sorted(found)))
+
+
+def _spellings(wanted: Iterable[str]) -> tuple[bytes, ...]:
+    """Each sentence as it would stand in a text column and as JSON would escape it."""
+    spelt = (spelling for text in wanted for spelling in (text, json.dumps(text)[1:-1]))
+    return tuple(dict.fromkeys(spelling.encode("utf-8", "surrogatepass") for spelling in spelt))
+
+
+def _places(database: Database) -> Iterator[tuple[str, bytes | mmap.mmap]]:
+    if database.file is not None:
+        for path in (database.file, Path(f"{database.file}-wal")):
+            if path.exists() and path.stat().st_size:
+                with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as pages:
+                    yield path.name, pages
+        return
+    with database.read() as connection:
+        tables = _reflected(connection).tables
+        for column in text_columns(connection):
+            table, _, name = column.name.partition(".")
+            values = connection.execute(select(tables[table].c[name]).execution_options(yield_per=_ROWS)).scalars()
+            for chunk in values.partitions():
+                yield column.name, b"\n".join(str(value).encode("utf-8", "surrogatepass") for value in chunk)
+
+
+def _reflected(connection: Connection) -> MetaData:
+    metadata = MetaData()
+    metadata.reflect(connection)
+    return metadata
