@@ -1,0 +1,254 @@
+"""The header section of a mail: every field in order, unfolded and decoded; addresses, dates and identifiers in it.
+
+Lenient by intent: what RFC 5322 forbids and programs send anyway is read for what it means. No decoded value ever holds
+a line break or another control character, so none can be smuggled into a header that is written from it.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_tz
+
+from connectors.charsets import clean, codec_name, decode
+from connectors.message import Address
+
+MAX_HEADER_BYTES = 256 * 1024
+MAX_FIELDS = 1_000
+MAX_VALUE = 64 * 1024
+MAX_ADDRESSES = 500
+MAX_IDS = 100
+
+_NAME = re.compile(rb"[!-9;-~]{1,200}[ \t]*\Z")
+_FOLD = re.compile(rb"\r?\n([ \t])")
+_BODY_START = re.compile(rb"\r?\n\r?\n|\r\r")
+_ENCODED = re.compile(r"=\?([^?\s]{1,64})\?([bBqQ])\?([^?]{0,8192})\?=")
+_BETWEEN_ENCODED = re.compile(r"(\?=)[ \t]{1,32}(?==\?)")
+_Q_ESCAPE = re.compile(rb"=([0-9A-Fa-f]{2})")
+_WHITESPACE = re.compile(r"[\s\x00-\x1f\x7f]+")
+_KNOWN = re.compile(
+    rb"(?im)^(?:from|to|subject|date|message-id|mime-version|content-type|received|return-path|cc|x-[a-z-]{1,40}):"
+)
+
+
+class Field:
+    """One header field: `name` as written, `raw` as unfolded bytes, `value` decoded."""
+
+    __slots__ = ("_value", "name", "raw")
+
+    def __init__(self, name: str, raw: bytes) -> None:
+        """`raw` is the field's body, unfolded."""
+        self.name = name
+        self.raw = raw
+        self._value: str | None = None
+
+    @property
+    def value(self) -> str:
+        """The body decoded: RFC 2047 words and stray 8-bit bytes as text, white space collapsed to single spaces."""
+        if self._value is None:
+            self._value = decode_value(self.raw)
+        return self._value
+
+
+def split(raw: bytes) -> tuple[list[Field], int, list[str]]:
+    """The fields of the header section of `raw`, where the body begins (an offset), and what was broken.
+
+    Lines that are no field (RFC 5322 §2.2) are passed over where known fields follow; otherwise they begin the body.
+    """
+    defects: list[str] = []
+    end = _BODY_START.search(raw, 0, MAX_HEADER_BYTES)
+    if end is not None:
+        stop, body = end.start(), end.end()
+    else:
+        stop = body = min(len(raw), MAX_HEADER_BYTES)
+        if len(raw) > MAX_HEADER_BYTES:
+            defects.append("header section cut off at 256 KiB")
+    fields: list[Field] = []
+    offset = 0
+    block = raw[:stop]
+    for line in _logical_lines(block):
+        name, colon, value = line.partition(b":")
+        if colon and _NAME.match(name):
+            if len(fields) >= MAX_FIELDS:
+                defects.append("more than 1,000 header fields")
+                break
+            fields.append(Field(name.strip().decode("ascii"), _unfolded(value[:MAX_VALUE])))
+        elif not _KNOWN.search(block, offset + len(line)):
+            defects.append("body begins without a blank line")
+            return fields, offset, defects
+        else:
+            defects.append("a header line is no field")
+        offset += len(line)
+    return fields, body, defects
+
+
+def _logical_lines(block: bytes) -> Iterator[bytes]:
+    """The lines of `block` with their continuation lines (RFC 5322 §2.2.3), line ends kept: they add up to it."""
+    start = 0
+    position = 0
+    length = len(block)
+    while position < length:
+        position = block.find(b"\n", position) + 1 or length
+        if position >= length or block[position] not in b" \t":
+            yield block[start:position]
+            start = position
+
+
+def _unfolded(value: bytes) -> bytes:
+    if b"\n" in value:
+        value = _FOLD.sub(rb"\1", value)
+    return value.strip()
+
+
+def decode_value(raw: bytes) -> str:
+    """A field body as text on one line."""
+    if raw.isascii():
+        text = raw.decode("ascii")
+    else:
+        # 8-bit bytes are allowed in UTF-8 (RFC 6532 §3.2) and found in everything else.
+        text, _ = decode(raw, None)
+    return decode_words(text)
+
+
+def decode_words(text: str) -> str:
+    """`text` with RFC 2047 encoded words decoded, on one line."""
+    if "=?" in text:
+        # §6.2: white space between two encoded words is not part of the text.
+        text = _join_words(_BETWEEN_ENCODED.sub(r"\1", text))
+    if not text.isascii():
+        text = clean(text)
+    return _WHITESPACE.sub(" ", text).strip()
+
+
+def _join_words(text: str) -> str:
+    parts: list[str] = []
+    pending = b""
+    pending_charset = ""
+    position = 0
+    for word in _ENCODED.finditer(text):
+        charset = word[1].partition("*")[0]  # RFC 2231 §5: a language may follow the charset
+        content = _word_bytes(word[2], word[3])
+        if pending and (word.start() != position or charset.lower() != pending_charset):
+            parts.append(decode(pending, pending_charset)[0])
+            pending = b""
+        parts.append(text[position : word.start()])
+        position = word.end()
+        # Some programs split a character between two words, against §5; joining the bytes first mends that.
+        pending, pending_charset = pending + content, charset.lower()
+    if pending:
+        parts.append(decode(pending, pending_charset)[0])
+    parts.append(text[position:])
+    return "".join(parts)
+
+
+def _word_bytes(encoding: str, content: str) -> bytes:
+    raw = content.encode("utf-8", "replace")
+    if encoding in "bB":
+        try:
+            return base64.b64decode(raw + b"=" * (-len(raw) % 4))
+        except (binascii.Error, ValueError):
+            return raw
+    return _Q_ESCAPE.sub(lambda match: bytes.fromhex(match[1].decode()), raw.replace(b"_", b" "))
+
+
+_TOKEN = re.compile(
+    r'"((?:[^"\\]|\\.){0,1000})"?|<([^<>]{0,1000})>?|\(|\)|[,;:]|[^\s"<>(),;:]{1,1000}|\s+|.', re.DOTALL
+)
+_BARE = re.compile(r"[^\s<>@,;:\"()]{1,256}@[^\s<>@,;:\"()]{1,256}\Z")
+_SIMPLE = re.compile(
+    r'(?:([A-Za-z0-9 .\'_-]{0,120}) ?<|"([A-Za-z0-9 .,\'()_-]{0,120})" ?<)([!#-\'*+\-./0-9=?A-Z^-~]{1,128}@[\w.-]{1,128})>\Z'
+)
+
+
+def addresses(raw: bytes) -> tuple[Address, ...]:
+    """The mailboxes of an address field (RFC 5322 §3.4), at most 500. Groups are flattened; what holds no @ is kept as
+    a name with an empty address, so that a caller can see that somebody was meant."""
+    text = raw.decode("ascii") if raw.isascii() else decode(raw, None)[0]
+    simple = _SIMPLE.match(text)
+    if simple is not None and "=?" not in text:
+        return (Address(email=simple[3].lower(), name=(simple[1] or simple[2] or "").strip()),)
+    return tuple(_mailboxes(text))[:MAX_ADDRESSES]
+
+
+def _mailboxes(text: str) -> Iterator[Address]:
+    words: list[str] = []
+    spec: str | None = None
+    depth = 0
+    count = 0
+    for token in _TOKEN.finditer(text):
+        piece = token[0]
+        if piece == "(":
+            depth += 1
+        elif piece == ")":
+            depth = max(0, depth - 1)
+        elif depth:
+            words.append(piece) if spec is not None and not words else None
+        elif piece in {",", ";"}:
+            if (made := _mailbox(words, spec)) is not None:
+                count += 1
+                yield made
+                if count >= MAX_ADDRESSES:
+                    return
+            words, spec = [], None
+        elif piece == ":" and spec is None:
+            words = []  # what came before was a group's name (§3.4)
+        elif token[2] is not None:
+            spec = token[2]
+        elif token[1] is not None:
+            words.append(re.sub(r"\\(.)", r"\1", token[1]))
+        else:
+            words.append(piece)
+    if (made := _mailbox(words, spec)) is not None:
+        yield made
+
+
+def _mailbox(words: list[str], spec: str | None) -> Address | None:
+    name = decode_words("".join(words).strip())
+    if spec is None:
+        bare = next((word for word in name.split() if _BARE.match(word)), None)
+        if bare is None:
+            return Address(email="", name=name) if name else None
+        spec, name = bare, name.replace(bare, "").strip()
+    email = _WHITESPACE.sub("", clean(spec)).lower()
+    # An obsolete route (§4.4: "<@a,@b:user@host>") comes before the address itself.
+    if email.startswith("@") and ":" in email:
+        email = email.rpartition(":")[2]
+    email = email.removeprefix("mailto:").strip("'")
+    if not email and not name:
+        return None
+    return Address(email=email, name=name.strip().strip("'\"").strip())
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_COMMENT = re.compile(r"\([^()]{0,200}\)")
+
+
+def date(value: str) -> datetime | None:
+    """The moment that a Date field names (RFC 5322 §3.3, with the obsolete zones of §4.3), in UTC; None where it
+    cannot be read or is no year that mail has existed in."""
+    try:
+        parts = parsedate_tz(_COMMENT.sub(" ", value[:200]))
+        if parts is None:
+            return None
+        offset = parts[9] or 0
+        moment = datetime(*parts[:6], tzinfo=UTC) - timedelta(seconds=offset)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return moment if 1971 <= moment.year <= 9000 else None
+
+
+_ID = re.compile(r"<([^<>]{1,998})>")
+
+
+def identifiers(value: str) -> tuple[str, ...]:
+    """The message identifiers in a field (RFC 5322 §3.6.4) without brackets, each once. Of a longer list than a thread
+    needs the first and the last 50 are kept: the thread's root and the latest parents."""
+    found = [re.sub(r"\s+", "", match) for match in _ID.findall(value)]
+    if not found:  # broken programs leave the brackets out
+        found = [word.strip("<>,;") for word in value.split() if "@" in word or len(value.split()) == 1]
+    unique = list(dict.fromkeys(identifier for identifier in found if identifier and len(identifier) <= 998))
+    return tuple(unique if len(unique) <= MAX_IDS else unique[: MAX_IDS // 2] + unique[-MAX_IDS // 2 :])
+
+
+__all__ = ["Field", "addresses", "codec_name", "date", "decode_value", "decode_words", "identifiers", "split"]
