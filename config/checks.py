@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from config.calendar import SchoolCalendar
 from config.faults import ConfigError, Fault, KeyPath
 from config.passwords import password_variable
-from config.roster import read_roster
+from config.roster import roster_rows
 from config.settings import ImapServer, MailboxSettings, Office, School, SmtpServer, Stage, addresses_used_twice
 
 BUILT_IN = frozenset({"imap", "maildir"})
@@ -61,7 +61,8 @@ def school_misfits(school: School, office: Office | None) -> Iterator[Misfit | F
         yield from _named(("school", "holidays_ics"), error)
     if school.roster is not None:
         try:
-            read_roster(school.roster)
+            for _ in roster_rows(school.roster):
+                pass
         except ConfigError as error:
             yield from _named(("school", "roster"), error)
     if office and (office.opens or school.opens) >= (office.closes or school.closes):

@@ -1,82 +1,52 @@
-"""The school's list of students and their guardians, as its student system exports it (CSV, RFC 4180)."""
+"""The rows of the school's list of students and guardians, as its student system exports it (CSV, RFC 4180)."""
 
 import csv
-import io
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
-
-from config.faults import ConfigError, Fault, file_fault
-from config.settings import EmailAddress, LanguageCode
+from config.faults import file_fault
 from config.textfile import read_text
 
-LARGEST_FILE = 50_000_000
+LARGEST_FILE = 32 * 1024 * 1024
 """Bytes; several times the largest district."""
-MOST_FAULTS = 20
-_ADDRESS: TypeAdapter[str] = TypeAdapter(EmailAddress)
-_LANGUAGE: TypeAdapter[str] = TypeAdapter(LanguageCode)
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolment:
-    """One guardian of one student. `language` is what the family reads, None where the list does not say."""
+class RosterRow:
+    """One row as it stands in the file: `line` counts from 1, cells are stripped and empty where the file has none."""
 
+    line: int
     student: str
     guardian_email: str
-    language: str | None = None
+    language: str
 
 
-def read_roster(path: Path) -> tuple[Enrolment, ...]:
-    """Reads the columns student, guardian_email and, where present, language; others are passed over. Raises
-    `ConfigError` with file and line, at most 20 faults; a fault never shows what stands in the list."""
-    rows = csv.reader(
-        io.StringIO(text := read_text(path, "CSV file", largest=LARGEST_FILE), newline=""),
-        delimiter=_delimiter(text),
-        strict=True,
-    )
-    faults: list[Fault] = []
-    enrolments: list[Enrolment] = []
+def roster_rows(path: Path) -> Iterator[RosterRow]:
+    """The rows that are not blank. Takes commas, semicolons (spreadsheets write them where the decimal sign is a comma)
+    and tabs; columns in any order, others passed over. Raises `ConfigError` with file and line where the file is no CSV
+    or lacks a column. What stands in a row is not judged here."""
+    text = read_text(path, "CSV file", largest=LARGEST_FILE)
+    separator = max(",;\t", key=text.lstrip().partition("\n")[0].count)
+    reader = csv.reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
+    columns: list[str] = []
+    line = 1
     try:
-        columns = [name.strip().lower() for name in next(rows, [])]
-        for name in ("student", "guardian_email"):
-            if name not in columns:
-                raise file_fault(path, f"a column named {name} in the first line", line=1)
-        for row in rows:
-            if not any(cell.strip() for cell in row):
+        for cells in reader:
+            begins, line = line, reader.line_num + 1
+            if not any(cell.strip() for cell in cells):
                 continue
-            line = rows.line_num
-            try:
-                enrolments.append(_enrolment(dict(zip(columns, (cell.strip() for cell in row), strict=False))))
-            except (ValidationError, ValueError) as error:
-                faults.append(Fault(str(path), "", _expected(error), line=line))
-            if len(faults) == MOST_FAULTS:
-                break
+            if columns:
+                row = dict(zip(columns, (cell.strip() for cell in cells), strict=False))
+                yield RosterRow(begins, row.get("student", ""), row.get("guardian_email", ""), row.get("language", ""))
+                continue
+            columns = [re.sub(r"[\s-]+", "_", cell.strip().lower()) for cell in cells]
+            for name in ("student", "guardian_email"):
+                if name not in columns:
+                    raise file_fault(path, f"a column named {name} in the first row", line=begins)
     except csv.Error as error:
-        raise file_fault(path, f"comma-separated values ({error})", line=rows.line_num) from error
-    if faults:
-        raise ConfigError(faults)
-    return tuple(enrolments)
-
-
-def _enrolment(cells: dict[str, str]) -> Enrolment:
-    if not cells.get("student"):
-        raise ValueError("a student's name in the column student")
-    language = cells.get("language")
-    return Enrolment(
-        cells["student"],
-        _ADDRESS.validate_python(cells.get("guardian_email", "")),
-        _LANGUAGE.validate_python(language) if language else None,
-    )
-
-
-def _expected(error: ValueError) -> str:
-    if isinstance(error, ValidationError):
-        return str(error.errors()[0]["ctx"]["error"]).removesuffix(" is expected")
-    return str(error)
-
-
-def _delimiter(text: str) -> str:
-    # Spreadsheets write semicolons where the decimal sign is a comma.
-    header = text.partition("\n")[0]
-    return ";" if header.count(";") > header.count(",") else ","
+        raise file_fault(path, f"comma-separated values ({error})", line=reader.line_num or 1) from error
+    if not columns:
+        raise file_fault(path, "a first row that names the columns: student,guardian_email,language", line=1)
