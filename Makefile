@@ -5,7 +5,7 @@ WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-TEST_SERVERS := dovecot-imapd dovecot-lmtpd
+TEST_SERVERS := dovecot-imapd dovecot-lmtpd openssl
 BENCH_SERVERS := $(TEST_SERVERS) isync
 
 .DEFAULT_GOAL := help
