@@ -1,6 +1,8 @@
 """The labels this product puts on a message. One word per thing: the same names stand in mailbox, table and page."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 
 class Tag(StrEnum):
@@ -18,6 +20,10 @@ class Label(StrEnum):
     CONFLICT = "conflict"
     ROUTINE = "routine"
     CHECK = "check"
+
+
+KEYWORDS: Mapping[Label, str] = MappingProxyType({label: f"Alliance{label.value.capitalize()}" for label in Label})
+"""The IMAP keyword (RFC 3501 §2.3.2) of each label, e.g. AllianceUrgent."""
 
 
 def labels_for(tag: Tag, *, unsure: bool) -> frozenset[Label]:
