@@ -70,6 +70,8 @@ class RouteFacts(_Frozen):
     """Whether a reply to the family is planned."""
     no_reply_reason: str = ""
     unsure: bool = False
+    sender_unverified: bool = False
+    """Whether the mail's own authentication says that it may not come from the address it names."""
 
 
 class Plan(_Frozen):

@@ -1,0 +1,131 @@
+"""What we write, as sections of blocks, and its two renderings: plain text and HTML with the same words.
+
+A block holds plain words. Escaping, wrapping and dialable phone numbers are the renderings' business.
+"""
+
+import re
+import textwrap
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+_COLUMNS = 72  # RFC 5322 §2.1.1 asks for at most 78, and a reply quotes with "> ".
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """One or more lines of running text. `strong` for what must not be overlooked."""
+
+    text: str
+    strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A named fact, with one value or several."""
+
+    name: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Named facts, one below the other."""
+
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Who signs, a line each."""
+
+    lines: tuple[str, ...]
+
+
+Block = Paragraph | Rows | Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """All blocks in one language."""
+
+    language: str
+    direction: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A whole note: a section per language, the reader's first."""
+
+    title: str
+    sections: tuple[Section, ...]
+    phones: tuple[str, ...] = field(default=())
+    """Phone numbers in the text, to be dialled by a touch in HTML."""
+
+    def text(self) -> str:
+        """The note as plain text, no line over 72 characters unless a single word is longer."""
+        return f"\n{'* ' * 10}\n".join(_section_text(section) for section in self.sections)
+
+    def html(self) -> str:
+        """The note as a complete HTML page, readable on a phone, without anything to be loaded."""
+        return _environment().get_template("note.html.j2").render(note=self)
+
+    def fill(self, mail: EmailMessage) -> None:
+        """Makes this note the body of `mail`: multipart/alternative, plainest first (RFC 2046 §5.1.4).
+        Quoted-printable, so that no server on the way re-codes it and breaks a DKIM signature (RFC 6376 §5.3)."""
+        mail.set_content(self.text(), charset="utf-8", cte="quoted-printable")
+        mail.add_alternative(self.html(), subtype="html", charset="utf-8", cte="quoted-printable")
+
+
+def _section_text(section: Section) -> str:
+    return "\n".join(_block_text(block) for block in section.blocks)
+
+
+def _block_text(block: Block) -> str:
+    if isinstance(block, Paragraph):
+        return _wrapped(block.text) + "\n"
+    if isinstance(block, Signature):
+        return "\n".join(block.lines) + "\n"
+    return "\n".join(_row_text(row) for row in block.rows) + "\n"
+
+
+def _row_text(row: Row) -> str:
+    if len(row.values) == 1:
+        return _wrapped(f"{row.name}: {row.values[0]}", hanging="  ")
+    return "\n".join([f"{row.name}:", *(_wrapped(f"- {value}", hanging="  ") for value in row.values)])
+
+
+def _wrapped(text: str, hanging: str = "") -> str:
+    return "\n".join(
+        textwrap.fill(line, _COLUMNS, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False)
+        for line in text.split("\n")
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("autoresponder"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["dialable"] = _dialable
+    environment.tests["paragraph"] = lambda block: isinstance(block, Paragraph)
+    environment.tests["rows"] = lambda block: isinstance(block, Rows)
+    return environment
+
+
+def _dialable(text: str, phones: tuple[str, ...]) -> Markup:
+    """`text` escaped, each phone number in it as a link (RFC 3966)."""
+    found = escape(text)
+    for phone in phones:
+        number = re.sub(r"[\s().-]", "", phone)
+        if re.fullmatch(r"\+?[0-9]{3,15}", number):
+            found = Markup(str(found).replace(str(escape(phone)), f'<a href="tel:{number}">{escape(phone)}</a>'))  # noqa: S704
+    return found

@@ -1,0 +1,306 @@
+"""The answer to a family: one automatic note, in the family's language and the school's, worded from facts.
+
+It is written for somebody who is tired, worried or angry, reads on a phone, and may be in the middle of a crisis: short
+sentences, one thing to do, nothing that argues, and nothing said to have happened that has not.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+
+from autoresponder.identifiers import derived_message_id, original_key
+from autoresponder.note import Block, Note, Paragraph, Section, Signature
+from autoresponder.outgoing import (
+    MARKER,
+    WIRE,
+    address_field,
+    date_field,
+    id_field,
+    one_line,
+    text_field,
+    usable_address,
+)
+from autoresponder.plan import ReplyFacts
+from autoresponder.wording import LANGUAGES, Wording, wording, written_languages
+from config.settings import MailboxSettings, Settings
+from connectors.labels import Tag
+from connectors.message import Message
+
+__all__ = ["LANGUAGES", "compose_reply", "reply_address", "reply_message_id", "reply_note"]
+
+_SILENCE_MINUTES = 30
+"""After how long without word from the office a family is asked to call."""
+_SUBJECT_CHARACTERS = 160
+_RE = "Re: "
+# What mail programs put before a subject: Re, also in German, Swedish, Italian …, with or without a counter.
+_REPLY_PREFIX = re.compile(r"\A(?:\s*(?:re|aw|sv|antw|ref|r)\s*(?:\[\d{1,4}\])?\s*[:：])+\s*", re.IGNORECASE)
+
+
+def reply_address(message: Message) -> str | None:
+    """Where an answer to `message` goes: to the address in From, None where that is not one to send to.
+
+    Reply-To is no destination for an automatic answer (RFC 3834 §4). That section prefers Return-Path, but families'
+    providers and forwarders put machine addresses there, whereas From is what DMARC vouches for and what the school
+    knows the family by; the null path and the forged From are the guards' business.
+    """
+    return usable_address(message.sender.email) if message.sender else None
+
+
+def reply_message_id(original: Message, mailbox: MailboxSettings) -> str:
+    """The Message-ID, without angle brackets, of the answer to `original`."""
+    return derived_message_id(original_key(original), "reply", mailbox.address)
+
+
+def compose_reply(
+    original: Message,
+    facts: ReplyFacts,
+    *,
+    mailbox: MailboxSettings,
+    settings: Settings,
+    office_has_it: bool,
+    now: datetime,
+    message_id: str = "",
+) -> EmailMessage:
+    """The answer to `original`, ready for `outgoing.as_bytes`.
+
+    `office_has_it` says that the original was handed to the office: only then does an urgent answer say so. `now` is
+    the aware time of the answer. `message_id` (without angle brackets) is the one on record for this answer; left out,
+    it is `reply_message_id`. Raises ValueError where the sender's address cannot be written to; the planner plans
+    no answer to such mail.
+    """
+    recipient = reply_address(original)
+    if recipient is None:
+        raise ValueError("the sender's address is not one that an answer can be sent to")
+    if facts.office_opens_at is not None and now >= facts.office_opens_at:
+        facts = facts.model_copy(update={"same_day_closed": False})  # Delivered later than planned.
+    note = reply_note(facts, mailbox=mailbox, settings=settings, office_has_it=office_has_it)
+    mail = EmailMessage(policy=WIRE)
+    mail["From"] = address_field(mailbox.address, mailbox.teacher)
+    mail["To"] = address_field(recipient)
+    mail["Subject"] = text_field(
+        _subject(original.subject, wording(note.sections[0].language)), _SUBJECT_CHARACTERS + 4
+    )
+    mail["Date"] = date_field(now)
+    mail["Message-ID"] = id_field(message_id or reply_message_id(original, mailbox))
+    if original.message_id and (answered := id_field(original.message_id)):
+        mail["In-Reply-To"] = answered
+        # RFC 5322 §3.6.4: the original's References, else its one In-Reply-To, then its Message-ID.
+        parents = original.references or (original.in_reply_to if len(original.in_reply_to) == 1 else ())
+        mail["References"] = id_field(*(each for each in parents if each != original.message_id), original.message_id)
+    mail["Auto-Submitted"] = "auto-replied"  # RFC 3834 §5.1
+    mail["X-Auto-Response-Suppress"] = "All"  # [MS-OXCMAIL] §2.1.3.2.24
+    # No Precedence: RFC 3834 §3.1.8 recommends none, and "bulk" sends a note to a parent into the spam folder.
+    mail[MARKER] = "reply"
+    mail["Content-Language"] = ", ".join(section.language for section in note.sections)  # RFC 3282 §2
+    note.fill(mail)
+    return mail
+
+
+def reply_note(facts: ReplyFacts, *, mailbox: MailboxSettings, settings: Settings, office_has_it: bool) -> Note:
+    """What the answer says, without the headers: a section in each of `facts.languages` that we write."""
+    languages = written_languages((*facts.languages, *settings.school.languages[:1]))
+    voices = [_Voice(wording(language), facts, mailbox, settings, office_has_it) for language in languages]
+    sections = []
+    for index, voice in enumerate(voices):
+        pointers = [] if index else [Paragraph(other.below()) for other in voices[1:]]
+        sections.append(voice.section(pointers))
+    return Note(title=settings.school.name, sections=tuple(sections), phones=(settings.office.phone,))
+
+
+def _subject(original: str, words: Wording) -> str:
+    """The original's subject with one "Re: " before it (RFC 5322 §3.6.5).
+
+    RFC 3834 §3.1.5 would like a word that the answer is automatic here. It stands in the note's first lines instead:
+    mail programs file a changed subject as a new conversation, away from what it answers.
+    """
+    _ = words.gettext
+    rest = _REPLY_PREFIX.sub("", one_line(original, 2 * _SUBJECT_CHARACTERS), count=1)
+    bare = one_line(rest, _SUBJECT_CHARACTERS) or _("your message")
+    return f"{_RE}{bare}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Voice:
+    """The facts, about to be said in one language."""
+
+    words: Wording
+    facts: ReplyFacts
+    mailbox: MailboxSettings
+    settings: Settings
+    office_has_it: bool
+
+    def section(self, pointers: list[Paragraph]) -> Section:
+        bodies: dict[Tag, Callable[[], list[Block]]] = {
+            Tag.URGENT: self._urgent,
+            Tag.CONFLICT: self._conflict,
+            Tag.ROUTINE: self._routine,
+        }
+        _ = self.words.gettext
+        blocks: list[Block] = [
+            *pointers,
+            Paragraph(_("Hello,")),
+            *bodies[self.facts.tag](),
+            Signature((self.mailbox.teacher, self.settings.school.name)),
+        ]
+        return Section(self.words.language, self.words.direction, tuple(blocks))
+
+    def below(self) -> str:
+        """In the language of this note's later text, where to find it."""
+        _ = self.words.gettext
+        # Translators: replace English by the name of your own language.
+        return _("(This note is also in English, below.)")
+
+    def _routine(self) -> list[Block]:
+        _ = self.words.gettext
+        return [
+            Paragraph(_("Thank you for your message. This is an automatic note to let you know that it arrived.")),
+            Paragraph(
+                _(
+                    "I will read it myself and answer within {norm} school hours (days without school do not count), "
+                    "so by {day}."
+                ).format(norm=self._norm(), day=self._reply_day())
+            ),
+            *self._same_day(),
+            Paragraph(
+                _(
+                    "To help me answer the first time: if they are not in your message yet, please reply with your "
+                    "student's name, the class period, and your question."
+                )
+            ),
+            self._once(),
+        ]
+
+    def _conflict(self) -> list[Block]:
+        _ = self.words.gettext
+        return [
+            Paragraph(
+                _("Thank you for telling me about this. This is an automatic note to let you know that it arrived.")
+            ),
+            Paragraph(
+                _("I want to read what you wrote with care, and I will reach out to you myself by {day}.").format(
+                    day=self._reply_day()
+                )
+            ),
+            Paragraph(_("If you would rather talk, please reply with a phone number and a time that suits you.")),
+            *self._same_day(),
+            self._once(),
+        ]
+
+    def _urgent(self) -> list[Block]:
+        _ = self.words.gettext
+        return [
+            Paragraph(_("Thank you for writing. Your message arrived, and this is an automatic note.")),
+            *self._urgent_steps(),
+            Paragraph(_("I will read your message myself, too.")),
+            self._once(),
+        ]
+
+    def _urgent_steps(self) -> list[Block]:
+        """While the office is open it is the nearest help; while it is closed, that is the emergency number."""
+        office = self._handed_over() if self.office_has_it else self._please_call()
+        return [self._danger(), *office] if self.facts.same_day_closed else [*office, self._danger()]
+
+    def _handed_over(self) -> list[Block]:
+        _ = self.words.gettext
+        phone = self.settings.office.phone
+        if not self.facts.same_day_closed:
+            return [
+                Paragraph(
+                    _(
+                        "It looks like something that should not wait, so it was passed to our front office, where a "
+                        "person will read it."
+                    )
+                ),
+                Paragraph(
+                    _(
+                        "If you have not heard from us within {minutes} minutes, or if it cannot wait that long, "
+                        "please call the office: {phone}."
+                    ).format(minutes=_SILENCE_MINUTES, phone=phone),
+                    strong=True,
+                ),
+            ]
+        return [
+            Paragraph(
+                _(
+                    "It looks like something that should not wait, so it was passed to our front office. {closed} A "
+                    "person will read your message as soon as it is open."
+                ).format(closed=self._closed())
+            ),
+            Paragraph(
+                _(
+                    "If you have not heard from us within {minutes} minutes after the office opens, please call: "
+                    "{phone}."
+                ).format(minutes=_SILENCE_MINUTES, phone=phone)
+            ),
+        ]
+
+    def _please_call(self) -> list[Block]:
+        _ = self.words.gettext
+        phone = self.settings.office.phone
+        if not self.facts.same_day_closed:
+            return [
+                Paragraph(
+                    _(
+                        "It looks like something that should not wait. So that somebody can help you right away, "
+                        "please call the front office now: {phone}."
+                    ).format(phone=phone),
+                    strong=True,
+                )
+            ]
+        return [
+            Paragraph(
+                _(
+                    "It looks like something that should not wait. {closed} Please call as soon as it is open: {phone}."
+                ).format(closed=self._closed(), phone=phone),
+                strong=True,
+            )
+        ]
+
+    def _same_day(self) -> list[Block]:
+        """Where to turn with what cannot wait: stands in every note, since a tag can be wrong."""
+        _ = self.words.gettext
+        office, school = self.settings.office, self.settings.school
+        asked = _(
+            "If it is about today or tomorrow morning, such as a pickup, a bus or your child's health or safety, "
+            "please do not wait for me: call the front office at {phone}. They answer on school days from "
+            "{opens} to {closes}."
+        ).format(
+            phone=office.phone,
+            opens=self.words.clock(office.opens or school.opens),
+            closes=self.words.clock(office.closes or school.closes),
+        )
+        if not self.facts.same_day_closed:
+            return [Paragraph(asked)]
+        return [Paragraph(f"{asked} {self._closed()}"), self._danger()]
+
+    def _closed(self) -> str:
+        _ = self.words.gettext
+        opens_at = self.facts.office_opens_at
+        if opens_at is None:
+            return _("The office is closed right now.")
+        local = opens_at.astimezone(self.settings.school.zone)
+        return _("The office is closed right now and opens again on {day} at {time}.").format(
+            day=self.words.day(local.date()), time=self.words.clock(local)
+        )
+
+    def _danger(self) -> Paragraph:
+        _ = self.words.gettext
+        return Paragraph(
+            _("If someone is in danger right now, please call your local emergency number."),
+            strong=self.facts.tag is Tag.URGENT,
+        )
+
+    def _once(self) -> Paragraph:
+        _ = self.words.gettext
+        return Paragraph(
+            _("This note is sent once. A person reads every message, and the next answer comes from a person.")
+        )
+
+    def _norm(self) -> str:
+        low, high = self.settings.norm.reply_within_hours
+        return f"{low}–{high}" if low < high else f"{high}"
+
+    def _reply_day(self) -> str:
+        return self.words.day(self.facts.reply_by.astimezone(self.settings.school.zone).date())

@@ -1,0 +1,286 @@
+"""The hand-over to the office: a short summary, and the family's own mail attached as it came.
+
+The office reads it between two phone calls, on a screen that others can see: the subject says who writes and to whom,
+never what about. Every word of the family is behind one touch, unchanged, so that nobody acts on a machine's retelling.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from hashlib import sha256
+from itertools import count
+
+from autoresponder.identifiers import derived_message_id, original_key
+from autoresponder.note import Block, Note, Paragraph, Row, Rows, Section
+from autoresponder.outgoing import MARKER, WIRE, address_field, as_bytes, date_field, id_field, one_line, text_field
+from autoresponder.plan import RouteFacts
+from autoresponder.wording import Wording, wording, written_languages
+from classifier.verdict import Verdict
+from config.settings import MailboxSettings, Settings
+from connectors.message import Message
+
+PRODUCT = "Alliance Inbox"
+
+_SUBJECT_CHARACTERS = 150
+_NAME_CHARACTERS = 80
+_SENTENCE_CHARACTERS = 300
+_REASONS = 5
+_STUDENTS = 8
+_LINE_BYTES = 998  # RFC 5322 §2.1.1, RFC 5321 §4.5.3.1.6
+_ATTACHED_NAME = "original.eml"
+_BARE_LINE_END = re.compile(rb"\r(?!\n)|(?<!\r)\n")
+_ADDRESS_CHARACTERS = 254
+_NOT_IN_NAMES = str.maketrans("<>@", "   ")
+
+
+def route_message_id(original: Message, mailbox: MailboxSettings) -> str:
+    """The Message-ID, without angle brackets, of the mail that brings `original` to the office."""
+    return derived_message_id(original_key(original), "route", mailbox.address)
+
+
+def compose_route(
+    raw: bytes | None,
+    original: Message | None,
+    facts: RouteFacts,
+    verdict: Verdict | None,
+    *,
+    students: Sequence[str],
+    mailbox: MailboxSettings,
+    settings: Settings,
+    now: datetime,
+    reply_sent: bool | None = None,
+    sender: str | None = None,
+    message_id: str = "",
+) -> bytes:
+    """The complete mail to the office, ready to be sent.
+
+    `raw` is the original as the mailbox holds it, whole; None with an `original` means that it could not be attached,
+    None without one that it is gone from the mailbox: then `sender` is who is on record. `students` are the sender's,
+    from the roster. `reply_sent` says whether the family's note is out; None, that it is still to be sent. `message_id`
+    (without angle brackets) is the one on record for this mail; it may be left out only where there is an `original`.
+
+    From the teacher's own mailbox and without a Reply-To: whoever presses Reply reaches the teacher, so that a remark
+    meant for a colleague cannot go to a family, or to somebody who only pretends to be one. The family's address stands
+    in the summary, and replying to the attached original reaches them. Raises ValueError where the office's address
+    cannot be written to, or a Message-ID is missing.
+    """
+    if not message_id:
+        if original is None:
+            raise ValueError("a route whose original is gone needs the Message-ID that is on record for it")
+        message_id = route_message_id(original, mailbox)
+    words = wording(written_languages(settings.school.languages[:1])[0])
+    summary = _Summary(
+        words=words,
+        facts=facts,
+        verdict=verdict,
+        original=original,
+        sender=(original.sender.email if original and original.sender else "") or sender or "",
+        students=tuple(students),
+        mailbox=mailbox,
+        settings=settings,
+        attached=raw is not None,
+        reply_sent=reply_sent,
+    )
+    mail = EmailMessage(policy=WIRE)
+    mail["From"] = address_field(mailbox.address, summary.from_name())
+    mail["To"] = address_field(facts.recipient)
+    mail["Subject"] = text_field(summary.subject(), _SUBJECT_CHARACTERS)
+    mail["Date"] = date_field(now)
+    mail["Message-ID"] = id_field(message_id)
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5.1
+    # Not "All": a non-delivery report must come back, or nobody learns that the office never saw this.
+    mail["X-Auto-Response-Suppress"] = "RN, NRN, OOF, AutoReply"  # [MS-OXCMAIL] §2.1.3.2.24
+    mail["Importance"] = "high"  # RFC 2156 §5.3.4
+    mail["X-Priority"] = "1 (Highest)"
+    mail[MARKER] = "route"
+    mail["Content-Language"] = words.language
+    summary.note().fill(mail)
+    return as_bytes(mail) if raw is None else _with_original(mail, raw, message_id)
+
+
+def _with_original(mail: EmailMessage, raw: bytes, message_id: str) -> bytes:
+    """`mail` with `raw` attached, byte for byte.
+
+    As message/rfc822, which may not be encoded (RFC 2046 §5.2.1), where SMTP can carry the bytes as they are; otherwise
+    as the file itself in base64, which mail programs open by its name. A mail that is stored with nothing but LF (a
+    Maildir) is put back into the canonical CRLF that it arrived with (RFC 2045 §2.10).
+    """
+    original = raw.replace(b"\n", b"\r\n") if b"\r" not in raw else raw
+    encoding = _transfer_encoding(original)
+    mail.make_mixed()
+    if encoding is None:
+        mail.add_attachment(raw, maintype="application", subtype="octet-stream", filename=_ATTACHED_NAME)
+        return as_bytes(mail)
+    place = f"original of {sha256(message_id.encode()).hexdigest()}"
+    part = EmailMessage(policy=WIRE)
+    part["Content-Type"] = f'message/rfc822; name="{_ATTACHED_NAME}"'
+    part["Content-Disposition"] = f'attachment; filename="{_ATTACHED_NAME}"'
+    part["Content-Transfer-Encoding"] = encoding
+    part.set_payload(place)
+    mail.attach(part)
+    mail["Content-Transfer-Encoding"] = encoding  # RFC 2045 §6.4: what holds an 8bit part is 8bit itself.
+    mail.set_boundary(_boundary(message_id, original))
+    # Put in after generating: every library re-writes a message that it is asked to attach.
+    before, _, after = as_bytes(mail).partition(place.encode("ascii"))
+    return before + original + after
+
+
+def _transfer_encoding(raw: bytes) -> str | None:
+    """7bit or 8bit (RFC 2045 §2.7, §2.8); None where `raw` is neither: a NUL, a bare CR or LF, a line too long."""
+    if b"\0" in raw or _BARE_LINE_END.search(raw) or any(len(line) > _LINE_BYTES for line in raw.split(b"\r\n")):
+        return None
+    return "7bit" if raw.isascii() else "8bit"
+
+
+def _boundary(message_id: str, original: bytes) -> str:
+    """A boundary that no line of `original` holds (RFC 2046 §5.1.1), so that none can close the attachment early."""
+    for attempt in count():
+        boundary = f"=_alliance_{sha256(f'{attempt} {message_id}'.encode()).hexdigest()[:32]}"
+        if boundary.encode("ascii") not in original:
+            return boundary
+    raise AssertionError("unreachable")
+
+
+@dataclass(frozen=True, slots=True)
+class _Summary:
+    """What the office has to know before it opens the original."""
+
+    words: Wording
+    facts: RouteFacts
+    verdict: Verdict | None
+    original: Message | None
+    sender: str
+    students: tuple[str, ...]
+    mailbox: MailboxSettings
+    settings: Settings
+    attached: bool
+    reply_sent: bool | None
+
+    def from_name(self) -> str:
+        _ = self.words.gettext
+        return _("{teacher} via {product}").format(teacher=self.mailbox.teacher, product=PRODUCT)
+
+    def subject(self) -> str:
+        _ = self.words.gettext
+        teacher = one_line(self.mailbox.teacher, _NAME_CHARACTERS)
+        if self.facts.sender_unverified:
+            return _("Urgent (sender not verified): a message for {teacher}").format(teacher=teacher)
+        name = self._sender_name() or one_line(self.sender, _NAME_CHARACTERS)
+        if not name:
+            return _("Urgent: a message for {teacher}").format(teacher=teacher)
+        return _("Urgent: a message from {sender} for {teacher}").format(sender=name, teacher=teacher)
+
+    def note(self) -> Note:
+        _ = self.words.gettext
+        blocks: list[Block] = [
+            Paragraph(
+                _("A message to {teacher} looks urgent. Please read it now.").format(teacher=self.mailbox.teacher),
+                strong=True,
+            ),
+            *self._warnings(),
+            Rows(tuple(self._rows())),
+            Paragraph(self._where()),
+            Paragraph(
+                _(
+                    "If you reply to this mail, your answer goes to {teacher}, not to the family. To reach the family, "
+                    "call them, write to the address above, or reply to the attached message."
+                ).format(teacher=self.mailbox.teacher)
+            ),
+            Paragraph(_("This mail is about a student. Please share it only with those who need it to help.")),
+        ]
+        section = Section(self.words.language, self.words.direction, tuple(blocks))
+        return Note(title=self.subject(), sections=(section,))
+
+    def _warnings(self) -> list[Block]:
+        _ = self.words.gettext
+        warnings: list[Block] = []
+        if self.facts.sender_unverified:
+            warnings.append(
+                Paragraph(
+                    _(
+                        "Careful: it could not be verified that this message comes from the address it names. Before "
+                        "you act on it, above all on a pickup, call the family at a number that the school has on file."
+                    ),
+                    strong=True,
+                )
+            )
+        if self.facts.unsure:
+            warnings.append(Paragraph(_("It is not certain that this message is urgent. Please check.")))
+        return warnings
+
+    def _rows(self) -> list[Row]:
+        _ = self.words.gettext
+        received = self.facts.received_at.astimezone(self.settings.school.zone)
+        rows = [
+            Row(_("From"), (self._sender_line(),)),
+            Row(_("Student"), self._student_names()),
+            Row(_("Written to"), (self.mailbox.teacher,)),
+            Row(
+                _("Received"),
+                (_("{day}, {time}").format(day=self.words.day(received.date()), time=self.words.clock(received)),),
+            ),
+        ]
+        if reasons := self._reasons():
+            rows.append(Row(_("Why it was flagged"), reasons))
+        rows.append(Row(_("What the family was told"), (self._told(),)))
+        return rows
+
+    def _student_names(self) -> tuple[str, ...]:
+        _ = self.words.gettext
+        names = [one_line(student, _NAME_CHARACTERS) for student in self.students[:_STUDENTS]]
+        if self.facts.sender_unverified and names:
+            return tuple(_("{name}, if the sender is who they say").format(name=name) for name in names)
+        return tuple(names) or (_("not known: this address is not on the roster"),)
+
+    def _sender_name(self) -> str:
+        name = self.original.sender.name if self.original and self.original.sender else ""
+        # Without brackets and @, a name cannot pass itself off as another address.
+        return one_line(name.translate(_NOT_IN_NAMES), _NAME_CHARACTERS)
+
+    def _sender_line(self) -> str:
+        _ = self.words.gettext
+        address = one_line(self.sender, _ADDRESS_CHARACTERS)
+        if not address:
+            return _("unknown")
+        name = self._sender_name()
+        return f"{name} <{address}>" if name else address
+
+    def _reasons(self) -> tuple[str, ...]:
+        _ = self.words.gettext
+        if self.verdict is None:
+            return ()
+        return tuple(
+            _("{cue}: “{sentence}”").format(
+                cue=one_line(reason.cue, _NAME_CHARACTERS), sentence=one_line(reason.sentence, _SENTENCE_CHARACTERS)
+            )
+            for reason in self.verdict.reasons[:_REASONS]
+        )
+
+    def _told(self) -> str:
+        _ = self.words.gettext
+        if not self.facts.family_told:
+            why = one_line(self.facts.no_reply_reason, _SENTENCE_CHARACTERS)
+            return _("nothing ({why})").format(why=why) if why else _("nothing")
+        if self.reply_sent is False:
+            return _("nothing yet; the automatic note to them could not be sent")
+        sent = _("an automatic note, sent") if self.reply_sent else _("an automatic note, about to be sent")
+        return _("{sent}: that your office has the message, and to call {phone} if they do not hear from you").format(
+            sent=sent, phone=self.settings.office.phone
+        )
+
+    def _where(self) -> str:
+        _ = self.words.gettext
+        if self.attached:
+            return _("The family's message is attached as it came. {teacher} has it too, and may be teaching.").format(
+                teacher=self.mailbox.teacher
+            )
+        if self.original is not None:
+            return _(
+                "The family's message could not be attached. It is in {teacher}'s mailbox; please ask for it at once."
+            ).format(teacher=self.mailbox.teacher)
+        return _(
+            "The family's message is no longer in {teacher}'s mailbox, so it cannot be attached. Please ask {teacher} "
+            "about it, or call the family."
+        ).format(teacher=self.mailbox.teacher)
