@@ -7,6 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from config import Settings
+    from store.database import Database
 
 DEFAULT_CONFIG = Path("alliance.toml")
 
@@ -24,5 +25,16 @@ def load_settings(path: Path) -> "Settings":
     try:
         return load(path)
     except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+
+
+def open_database(settings: "Settings") -> "Database":
+    """The service's database, its tables up to date; or why not, on standard error, and exit code 2."""
+    from store.database import Database, StoreError  # noqa: PLC0415
+
+    try:
+        return Database.open(settings.service.database)
+    except StoreError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error

@@ -7,10 +7,10 @@ from itertools import islice
 from secrets import token_bytes
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, and_, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from autoresponder.plan import Answer, ReplyFacts
 from connectors.labels import Label, Tag
@@ -117,12 +117,14 @@ class Page:
 
     mailbox: str
     cursor_before: str | None
-    cursor_after: str
+    cursor_after: str | None
     entries: Sequence[Entry] = ()
     renamed: Sequence[tuple[int, str]] = ()
     """Messages on record that the server now calls by another id: (our id, provider id)."""
     relabelled: Sequence[Relabelled] = ()
     removed: Sequence[str] = ()
+    replaced: Sequence[int] = ()
+    """Messages that were set aside and whose new record is among `entries`."""
     at: datetime | None = None
     """When it was decided; needed where `removed` is not empty or a label was corrected."""
 
@@ -217,6 +219,14 @@ class Pages:
             row = connection.execute(query).first()
         return None if row is None else row.at
 
+    def set_aside(self) -> list[MessageRecord]:
+        """Messages that could not be read, oldest first."""
+        query = select(MessageRecord).where(col(MessageRecord.set_aside).is_not(None)).order_by(col(MessageRecord.id))
+        with self._database.read() as connection, Session(bind=connection) as session:
+            found = list(session.execute(query).scalars())
+            session.expunge_all()
+        return found
+
     def commit(self, page: Page) -> None:
         """Records a page: cursor, messages, verdicts, planned deliveries and corrections, all or nothing.
 
@@ -252,6 +262,9 @@ class Pages:
                 .where(col(MessageRecord.id) == message_id)
                 .values(provider_id=provider_id, removed_at=None)
             )
+        for message_id in page.replaced:
+            connection.execute(delete(Delivery).where(col(Delivery.message_id) == message_id))
+            connection.execute(delete(MessageRecord).where(col(MessageRecord.id) == message_id))
         for chunk in _chunks(page.removed):
             connection.execute(
                 update(MessageRecord)

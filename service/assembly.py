@@ -1,0 +1,95 @@
+"""Builds the service from its settings: the one place where the parts are put together."""
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import classifier
+from classifier import Classifier
+from config import SchoolCalendar, password_for
+from config.settings import MailboxSettings, Settings
+from connectors.mailbox import Mailbox
+from connectors.registry import open_mailbox
+from scorecard.roster import Roster
+from service.delivery import Deliverer, OnStep
+from service.pipeline import Pipeline
+from store.database import Database
+from store.outbox import Outbox
+from store.pages import Pages
+
+Clock = Callable[[], datetime]
+
+
+def system_clock() -> datetime:
+    """The machine's time, aware, UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """The parts of a running service. Threads share it; a `Deliverer` and a `Mailbox` belong to one thread."""
+
+    settings: Settings
+    calendar: SchoolCalendar
+    database: Database
+    pages: Pages
+    classifier: Classifier
+    roster: Roster
+    clock: Clock
+    pipeline: Pipeline
+
+    @classmethod
+    def build(
+        cls,
+        settings: Settings,
+        *,
+        clock: Clock = system_clock,
+        database: Database | None = None,
+        model: Classifier | None = None,
+    ) -> "Assembly":
+        """Opens database, model, roster and calendar. Raises StoreError, ConfigError, or the classifier's error."""
+        database = database or Database.open(settings.service.database)
+        pages = Pages(database)
+        calendar = SchoolCalendar.of(settings.school)
+        model = model or classifier.load()
+        return cls(
+            settings=settings,
+            calendar=calendar,
+            database=database,
+            pages=pages,
+            classifier=model,
+            roster=Roster.load(settings.school.roster) if settings.school.roster else Roster(),
+            clock=clock,
+            pipeline=Pipeline(settings, calendar, pages, model, clock),
+        )
+
+    def outbox(self) -> Outbox:
+        """The outbox, worked on under this thread's name."""
+        lease = timedelta(seconds=self.settings.service.lease_seconds)
+        return Outbox(self.database, _worker_name(), lease)
+
+    def deliverer(self, *, on_step: OnStep | None = None) -> Deliverer:
+        """A deliverer for this thread."""
+        build = partial(Deliverer, self.settings, self.outbox(), self.pages, self.classifier, self.roster, self.clock)
+        return build() if on_step is None else build(on_step=on_step)
+
+    def open(self, box: MailboxSettings, environ: Mapping[str, str] | None = None) -> Mailbox:
+        """The mailbox's connector, with its password from the environment. Connects at its first use."""
+        password = password_for(box, os.environ if environ is None else environ)
+        return open_mailbox(box, self.settings, password.get_secret_value() if password else None)
+
+    def close(self) -> None:
+        """Lets go of the database."""
+        self.database.close()
+
+
+def _worker_name() -> str:
+    """Unique among the workers of a district: host, process, thread, and when the process began to matter."""
+    return f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}:{_BORN}"
+
+
+_BORN = system_clock().isoformat()

@@ -1,0 +1,62 @@
+"""`alliance run`: the service itself."""
+
+import signal
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.options import DEFAULT_CONFIG, ConfigOption, load_settings, open_database
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from service.assembly import Assembly
+    from service.runner import Runner
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(run)
+
+
+def run(
+    config: ConfigOption = DEFAULT_CONFIG,
+    once: Annotated[bool, typer.Option("--once", help="Bring every mailbox up to date once, then end.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+) -> None:
+    """Reads every mailbox, tags, answers and routes as its stage allows, until stopped (Ctrl-C, SIGTERM)."""
+    from service.assembly import Assembly
+    from service.logs import configure
+    from service.runner import Runner
+    from service.watching import watcher
+
+    configure(verbose=verbose)
+    settings = load_settings(config)
+    assembly = Assembly.build(settings, database=open_database(settings))
+    try:
+        with watcher() as watching:
+            runner = Runner(assembly, watcher=watching)
+            if once:
+                failures = runner.run_once()
+                if failures:
+                    raise typer.Exit(1)
+            else:
+                _until_stopped(runner, assembly)
+    finally:
+        assembly.close()
+
+
+def _until_stopped(runner: "Runner", assembly: "Assembly") -> None:
+    import structlog
+
+    log = structlog.get_logger()
+
+    def stop(signum: int, _frame: "FrameType | None") -> None:
+        log.info("stopping, deliveries in hand are finished first", signal=signal.Signals(signum).name)
+        runner.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    log.info("running", mailboxes=len(assembly.settings.mailboxes), model=assembly.classifier.version)
+    runner.run()
+    log.info("stopped")

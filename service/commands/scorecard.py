@@ -1,0 +1,71 @@
+"""`alliance scorecard`: what came in, what was done, whether the norm was kept; by teacher, team and week."""
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.options import DEFAULT_CONFIG, ConfigOption, load_settings, open_database
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from scorecard.counts import Week
+
+_NUMBERS = ("urgent", "conflict", "routine", "unsure", "answered", "routed", "corrected")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command(name="scorecard")(scorecard)
+
+
+def scorecard(
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+) -> None:
+    """Counts by teacher, team and week: tags, answers, routes, and whether the norm was kept."""
+    from config import SchoolCalendar
+    from scorecard.counts import weekly_counts
+    from service.assembly import system_clock
+
+    settings = load_settings(config)
+    database = open_database(settings)
+    weeks = weekly_counts(database, settings, SchoolCalendar.of(settings.school), system_clock())
+    database.close()
+    if as_json:
+        typer.echo(json.dumps({"weeks": [_plain(week) for week in weeks]}, indent=2, ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    console = Console()
+    if not weeks:
+        console.print("Nothing to count yet: no family mail has arrived since the mailboxes were connected.")
+        return
+    console.print(_table(weeks, settings.norm.reply_within_hours[1]))
+
+
+def _plain(week: "Week") -> dict[str, object]:
+    return dataclasses.asdict(week) | {"monday": week.monday.isoformat()}
+
+
+def _table(weeks: "list[Week]", hours: int) -> "Table":
+    from rich.table import Table
+
+    table = Table(
+        title="Family mail by teacher and week",
+        caption=f"Norm: conversations answered by the teacher within {hours} school hours, of those whose time is up "
+        "or that were answered; in brackets those still running.",
+    )
+    for name in ("team", "teacher", "week of"):
+        table.add_column(name)
+    for name in (*_NUMBERS, "norm kept"):
+        table.add_column(name, justify="right")
+    for week in weeks:
+        judged = week.norm_kept + week.norm_missed
+        norm = f"{week.norm_kept}/{judged}" if judged else "–"
+        norm += f" ({week.norm_open})" if week.norm_open else ""
+        numbers = [str(getattr(week, name)) for name in _NUMBERS]
+        table.add_row(week.team, week.teacher, week.monday.isoformat(), *numbers, norm)
+    return table

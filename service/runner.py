@@ -1,0 +1,191 @@
+"""Keeps every mailbox up to date: one thread per mailbox reads, delivers, and waits for the next change."""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Protocol
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from config.settings import MailboxSettings
+from connectors.errors import MailboxError
+from connectors.mailbox import Mailbox
+from service.assembly import Assembly
+from service.delivery import Delivered, OnStep
+from service.logs import place
+from service.pipeline import Swept
+
+log = structlog.get_logger()
+
+_FIRST_PAUSE = 5.0
+_LONGEST_PAUSE = 300.0
+_PAUSE_FOR_A_PERSON = 900.0
+"""Seconds until a refused password or certificate is tried again: only a person can mend it, and a server locks an
+account that keeps knocking."""
+_SHORTEST_WAIT = 0.2
+
+
+class Watcher(Protocol):
+    """Is told what happens, as it happens. Called from every mailbox's thread."""
+
+    def swept(self, swept: Swept) -> None:
+        """A page of changes is on record."""
+        ...
+
+    def delivered(self, mailbox: str, delivered: Delivered) -> None:
+        """Deliveries were carried out."""
+        ...
+
+    def failed(self, mailbox: str, reason: str, pause: float) -> None:
+        """A mailbox could not be worked on; it is tried again after `pause` seconds."""
+        ...
+
+
+class Quiet:
+    """A watcher that does not look."""
+
+    def swept(self, swept: Swept) -> None:
+        """Nothing."""
+
+    def delivered(self, mailbox: str, delivered: Delivered) -> None:
+        """Nothing."""
+
+    def failed(self, mailbox: str, reason: str, pause: float) -> None:
+        """Nothing."""
+
+
+class Runner:
+    """Works on the mailboxes of one installation, until stopped."""
+
+    def __init__(
+        self,
+        assembly: Assembly,
+        *,
+        environ: Mapping[str, str] | None = None,
+        watcher: Watcher | None = None,
+        on_step: OnStep | None = None,
+        boxes: Sequence[MailboxSettings] | None = None,
+    ) -> None:
+        """`boxes` are the mailboxes to work on, all where left out; `environ` holds the passwords."""
+        self._assembly = assembly
+        self._environ = environ
+        self._watcher = watcher or Quiet()
+        self._on_step = on_step
+        self._boxes = tuple(boxes if boxes is not None else assembly.settings.mailboxes)
+        self._stop = threading.Event()
+        self._open: set[Mailbox] = set()
+        self._lock = threading.Lock()
+        self._jitter = Random()  # noqa: S311 - spreads retries, guards no secret
+
+    def run_once(self) -> Mapping[str, str]:
+        """Brings every mailbox up to date once, one after the other. Returns what failed: reason by address."""
+        failures: dict[str, str] = {}
+        for box in self._boxes:
+            mailbox = None
+            try:
+                mailbox = self._open_mailbox(box)
+                self._work(box, mailbox)
+            except (MailboxError, SQLAlchemyError) as error:
+                failures[box.address] = _reason(error)
+                self._watcher.failed(box.address, failures[box.address], 0)
+            finally:
+                if mailbox is not None:
+                    self._close(mailbox)
+        return failures
+
+    def run(self) -> None:
+        """Works until `stop` is called from another thread or a signal handler."""
+        threads = [
+            threading.Thread(target=self._keep, args=(box,), name=f"mailbox {box.address}") for box in self._boxes
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def stop(self) -> None:
+        """Asks every thread to finish what it holds in hand and end. Returns at once."""
+        self._stop.set()
+        with self._lock:
+            waiting = list(self._open)
+        for mailbox in waiting:
+            mailbox.interrupt()
+
+    def _keep(self, box: MailboxSettings) -> None:
+        """One mailbox's thread. Survives every error of its mailbox and of the database."""
+        mailbox: Mailbox | None = None
+        failures = 0
+        while not self._stop.is_set():
+            try:
+                if mailbox is None:
+                    mailbox = self._open_mailbox(box)
+                self._work(box, mailbox)
+                failures = 0
+                self._wait(box, mailbox)
+            except Exception as error:  # noqa: BLE001 - one mailbox's trouble must not end the service
+                if not isinstance(error, MailboxError | SQLAlchemyError):
+                    log.error("unexpected", mailbox=box.address, error=place(error))
+                failures += 1
+                pause = self._pause(error, failures)
+                self._watcher.failed(box.address, _reason(error), pause)
+                if mailbox is not None:
+                    self._close(mailbox)
+                    mailbox = None
+                self._stop.wait(pause)
+        if mailbox is not None:
+            self._close(mailbox)
+
+    def _work(self, box: MailboxSettings, mailbox: Mailbox) -> None:
+        """Reads what is new, page by page, and delivers after each page: urgent mail does not wait for old mail."""
+        deliverer = self._assembly.deliverer(on_step=self._on_step)
+        delivered_after_last_page = False
+        for swept in self._assembly.pipeline.sweep(box, mailbox):
+            self._watcher.swept(swept)
+            delivered_after_last_page = not swept.more or any(entry.deliveries for entry in swept.entries)
+            if delivered_after_last_page:
+                self._watcher.delivered(box.address, deliverer.deliver(box, mailbox))
+            if self._stop.is_set():
+                return
+        if not delivered_after_last_page:
+            self._watcher.delivered(box.address, deliverer.deliver(box, mailbox))
+
+    def _wait(self, box: MailboxSettings, mailbox: Mailbox) -> None:
+        """Until the server says that something changed, the next poll is due, or a delivery is."""
+        seconds = self._assembly.settings.service.poll_seconds
+        due_at = self._assembly.outbox().next_due_at(box.address)
+        if due_at is not None:
+            until_due = (due_at - self._assembly.clock()).total_seconds()
+            seconds = min(seconds, max(until_due, _SHORTEST_WAIT))
+        began = time.monotonic()
+        if not self._stop.is_set() and not mailbox.wait(seconds):
+            self._stop.wait(max(0.0, seconds - (time.monotonic() - began)))
+
+    def _pause(self, error: Exception, failures: int) -> float:
+        if isinstance(error, MailboxError) and not error.transient:
+            return _PAUSE_FOR_A_PERSON
+        pause = min(_FIRST_PAUSE * float(2 ** min(failures - 1, 10)), _LONGEST_PAUSE)
+        return pause * self._jitter.uniform(0.75, 1.25)
+
+    def _open_mailbox(self, box: MailboxSettings) -> Mailbox:
+        mailbox = self._assembly.open(box, self._environ)
+        with self._lock:
+            self._open.add(mailbox)
+        return mailbox
+
+    def _close(self, mailbox: Mailbox) -> None:
+        with self._lock:
+            self._open.discard(mailbox)
+        try:
+            mailbox.close()
+        except MailboxError as error:
+            log.warning("closing failed", mailbox=mailbox.address, error=str(error))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, MailboxError):
+        return str(error)
+    if isinstance(error, SQLAlchemyError):
+        return f"the database refused: {getattr(error, 'orig', None) or type(error).__name__}"
+    return place(error)
