@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_tz
 
-from connectors.charsets import clean, codec_name, decode
+from connectors.charsets import clean, decode
 from connectors.message import Address
 
 MAX_HEADER_BYTES = 256 * 1024
@@ -20,32 +20,31 @@ MAX_VALUE = 64 * 1024
 MAX_ADDRESSES = 500
 MAX_IDS = 100
 
-_NAME = re.compile(rb"[!-9;-~]{1,200}[ \t]*\Z")
-_FOLD = re.compile(rb"\r?\n([ \t])")
+_NAME = re.compile(rb"[!-9;-~]{1,200}[ \t]*\Z")  # RFC 5322 §2.2; white space before the colon is obsolete (§4.5)
+_LOGICAL_LINE = re.compile(rb"\r?\n(?![ \t])")  # what a continuation line follows is no end (RFC 5322 §2.2.3)
 _BODY_START = re.compile(rb"\r?\n\r?\n|\r\r")
 _ENCODED = re.compile(r"=\?([^?\s]{1,64})\?([bBqQ])\?([^?]{0,8192})\?=")
-_BETWEEN_ENCODED = re.compile(r"(\?=)[ \t]{1,32}(?==\?)")
-_Q_ESCAPE = re.compile(rb"=([0-9A-Fa-f]{2})")
-_WHITESPACE = re.compile(r"[\s\x00-\x1f\x7f]+")
+_BETWEEN_ENCODED = re.compile(r"(\?=)[ \t\r\n]{1,32}(?==\?)")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _KNOWN = re.compile(
-    rb"(?im)^(?:from|to|subject|date|message-id|mime-version|content-type|received|return-path|cc|x-[a-z-]{1,40}):"
+    rb"(?i)(?:from|to|subject|date|message-id|mime-version|content-type|received|return-path|cc|x-[a-z-]{1,40}):"
 )
 
 
 class Field:
-    """One header field: `name` as written, `raw` as unfolded bytes, `value` decoded."""
+    """One header field: `name` as written, `raw` the bytes of its body, `value` decoded."""
 
     __slots__ = ("_value", "name", "raw")
 
     def __init__(self, name: str, raw: bytes) -> None:
-        """`raw` is the field's body, unfolded."""
+        """`raw` is the field's body, still folded."""
         self.name = name
         self.raw = raw
         self._value: str | None = None
 
     @property
     def value(self) -> str:
-        """The body decoded: RFC 2047 words and stray 8-bit bytes as text, white space collapsed to single spaces."""
+        """The body decoded: RFC 2047 words and stray 8-bit bytes as text, unfolded, white space collapsed."""
         if self._value is None:
             self._value = decode_value(self.raw)
         return self._value
@@ -65,60 +64,47 @@ def split(raw: bytes) -> tuple[list[Field], int, list[str]]:
         if len(raw) > MAX_HEADER_BYTES:
             defects.append("header section cut off at 256 KiB")
     fields: list[Field] = []
-    offset = 0
-    block = raw[:stop]
-    for line in _logical_lines(block):
+    lines = _LOGICAL_LINE.split(raw[:stop])
+    for index, line in enumerate(lines):
         name, colon, value = line.partition(b":")
         if colon and _NAME.match(name):
             if len(fields) >= MAX_FIELDS:
                 defects.append("more than 1,000 header fields")
                 break
-            fields.append(Field(name.strip().decode("ascii"), _unfolded(value[:MAX_VALUE])))
-        elif not _KNOWN.search(block, offset + len(line)):
-            defects.append("body begins without a blank line")
-            return fields, offset, defects
-        else:
+            fields.append(Field(name.strip().decode("ascii"), value[:MAX_VALUE]))
+        elif not line.strip():
+            continue
+        elif any(_KNOWN.match(later) for later in lines[index + 1 : index + 200]):
             defects.append("a header line is no field")
-        offset += len(line)
+        else:
+            defects.append("body begins without a blank line")
+            return fields, _offset(raw, index), defects
     return fields, body, defects
 
 
-def _logical_lines(block: bytes) -> Iterator[bytes]:
-    """The lines of `block` with their continuation lines (RFC 5322 §2.2.3), line ends kept: they add up to it."""
-    start = 0
+def _offset(raw: bytes, index: int) -> int:
+    """Where logical line number `index` of `raw` begins."""
     position = 0
-    length = len(block)
-    while position < length:
-        position = block.find(b"\n", position) + 1 or length
-        if position >= length or block[position] not in b" \t":
-            yield block[start:position]
-            start = position
-
-
-def _unfolded(value: bytes) -> bytes:
-    if b"\n" in value:
-        value = _FOLD.sub(rb"\1", value)
-    return value.strip()
+    for match, _ in zip(_LOGICAL_LINE.finditer(raw), range(index), strict=False):
+        position = match.end()
+    return position
 
 
 def decode_value(raw: bytes) -> str:
     """A field body as text on one line."""
-    if raw.isascii():
-        text = raw.decode("ascii")
-    else:
-        # 8-bit bytes are allowed in UTF-8 (RFC 6532 §3.2) and found in everything else.
-        text, _ = decode(raw, None)
-    return decode_words(text)
+    # 8-bit bytes are allowed in UTF-8 (RFC 6532 §3.2) and found in everything else.
+    return decode_words(raw.decode("ascii") if raw.isascii() else decode(raw, None)[0])
 
 
 def decode_words(text: str) -> str:
-    """`text` with RFC 2047 encoded words decoded, on one line."""
+    """`text` with RFC 2047 encoded words decoded, on one line: unfolded, white space collapsed to single spaces."""
     if "=?" in text:
         # §6.2: white space between two encoded words is not part of the text.
-        text = _join_words(_BETWEEN_ENCODED.sub(r"\1", text))
+        text = _join_words(_BETWEEN_ENCODED.sub(r"\1", text) if "?= " in text or "?=\r" in text or "?=\n" in text else text)
     if not text.isascii():
         text = clean(text)
-    return _WHITESPACE.sub(" ", text).strip()
+    text = " ".join(text.split())
+    return text if text.isprintable() else _CONTROLS.sub("", text)
 
 
 def _join_words(text: str) -> str:
@@ -149,7 +135,7 @@ def _word_bytes(encoding: str, content: str) -> bytes:
             return base64.b64decode(raw + b"=" * (-len(raw) % 4))
         except (binascii.Error, ValueError):
             return raw
-    return _Q_ESCAPE.sub(lambda match: bytes.fromhex(match[1].decode()), raw.replace(b"_", b" "))
+    return binascii.a2b_qp(raw, header=True)
 
 
 _TOKEN = re.compile(
@@ -164,7 +150,7 @@ _SIMPLE = re.compile(
 def addresses(raw: bytes) -> tuple[Address, ...]:
     """The mailboxes of an address field (RFC 5322 §3.4), at most 500. Groups are flattened; what holds no @ is kept as
     a name with an empty address, so that a caller can see that somebody was meant."""
-    text = raw.decode("ascii") if raw.isascii() else decode(raw, None)[0]
+    text = " ".join((raw.decode("ascii") if raw.isascii() else decode(raw, None)[0]).split())
     simple = _SIMPLE.match(text)
     if simple is not None and "=?" not in text:
         return (Address(email=simple[3].lower(), name=(simple[1] or simple[2] or "").strip()),)
@@ -210,7 +196,7 @@ def _mailbox(words: list[str], spec: str | None) -> Address | None:
         if bare is None:
             return Address(email="", name=name) if name else None
         spec, name = bare, name.replace(bare, "").strip()
-    email = _WHITESPACE.sub("", clean(spec)).lower()
+    email = "".join(clean(spec).split()).lower()
     # An obsolete route (§4.4: "<@a,@b:user@host>") comes before the address itself.
     if email.startswith("@") and ":" in email:
         email = email.rpartition(":")[2]
@@ -250,5 +236,3 @@ def identifiers(value: str) -> tuple[str, ...]:
     unique = list(dict.fromkeys(identifier for identifier in found if identifier and len(identifier) <= 998))
     return tuple(unique if len(unique) <= MAX_IDS else unique[: MAX_IDS // 2] + unique[-MAX_IDS // 2 :])
 
-
-__all__ = ["Field", "addresses", "codec_name", "date", "decode_value", "decode_words", "identifiers", "split"]

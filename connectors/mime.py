@@ -160,7 +160,7 @@ def _without_mbox_line(raw: bytes) -> bytes:
 def _body(mail: bytes, fields: Sequence[Field], body_at: int, defects: list[str]) -> _Reading:
     if defects:
         # The header section was mended: the parsers shall see it as it is understood here.
-        head = b"".join(each.name.encode() + b": " + each.raw + b"\r\n" for each in fields)
+        head = b"".join(each.name.encode() + b": " + b" ".join(each.raw.split()) + b"\r\n" for each in fields)
         mail, body_at = head + b"\r\n" + mail[body_at:], len(head) + 2
     reading = _Reading(defects=list(defects))
     try:

@@ -36,6 +36,7 @@ _RULE = re.compile(r"\s{0,8}[-_=*─—]{3,}\s*$")
 _ADDRESS = re.compile(r"<[^<>\s]{1,200}@[^<>\s]{1,200}>|[\[(](?:mailto:)?[^\s\[\]()]{1,100}@[^\s\[\]()]{1,100}[\])]")
 _CLOCK = re.compile(r"\d{1,2}\s?[:.h時点點시]\s?\d{2}|[\u0660-\u0669]{1,2}:[\u0660-\u0669]{2}")
 _YEAR = re.compile(r"(?:19|20)\d{2}|[\u0660-\u0669]{4}")
+_MARKS = frozenset("-_*=—─>")
 _DIGIT = re.compile(r"\d")
 _QUOTATION_MARK = re.compile(r"\s*[\"'“”„«»‘’「『]")
 _WORD = re.compile(r"\w")
@@ -54,10 +55,9 @@ def newest_text(text: str) -> str:
     lines = text.split("\n")
     own, rest, forwarded = _own_lines(lines)
     newest = _without_signature(own)
-    if rest is not None and (forwarded and _letters(newest) <= _FORWARD_OWN_LETTERS or not _letters(newest)):
-        passed_on = newest_text_of_forward(rest)
-        newest = f"{newest}\n\n{passed_on}".strip()
-    if _letters(newest):
+    if rest is not None and (not _WORD.search(newest) or (forwarded and _is_cover_note(newest))):
+        newest = f"{newest}\n\n{newest_text_of_forward(rest)}".strip()
+    if _WORD.search(newest):
         return newest
     return _without_signature(lines) or text.strip()
 
@@ -84,6 +84,10 @@ def _own_lines(lines: Sequence[str]) -> tuple[list[str], Sequence[str] | None, b
         if index in quotes:
             index = _past_quote(index, lines, quotes)
             continue
+        if not _may_mark(line):
+            own.append(line)
+            index += 1
+            continue
         kind = _boundary(index, lines, quotes)
         if kind:
             return own, lines[index:], kind == "forward"
@@ -95,6 +99,12 @@ def _own_lines(lines: Sequence[str]) -> tuple[list[str], Sequence[str] | None, b
             own.append(line)
             index += 1
     return own, None, False
+
+
+def _may_mark(line: str) -> bool:
+    """Quickly: whether `line` can begin anything but own text. Marker lines hold a colon, begin with a rule, or open an
+    attribution that goes on in the next line."""
+    return ":" in line or "：" in line or line.lstrip()[:1] in _MARKS or _may_open(line.lstrip())
 
 
 def _is_quote(line: str) -> bool:
@@ -131,7 +141,7 @@ def _boundary(index: int, lines: Sequence[str], quotes: frozenset[int]) -> str:
     line = lines[index].strip()
     if not line or len(line) > _LINE_LOOKED_AT:
         return ""
-    if line[0] in "-_*=—─>" or line[-1] in "-:：":
+    if line[0] in _MARKS or line[-1] in "-:：":
         if ORIGINAL.match(line):
             return "reply"
         if FORWARD.match(line):
@@ -171,7 +181,7 @@ def _header_word(line: str) -> str:
 def _header_block(index: int, lines: Sequence[str], *, ruled: bool = False) -> bool:
     """Whether mail header lines begin at `index`: a sender, a date with a digit in it, and a recipient or subject.
     Under a rule the first two are enough."""
-    seen = set()
+    seen: set[str] = set()
     gaps = 0
     for line in lines[index : index + 14]:
         word = _header_word(line)
@@ -294,5 +304,5 @@ def _unquoted(line: str) -> str:
     return line.lstrip(" >") if _is_quote(line) else line
 
 
-def _letters(text: str) -> int:
-    return sum(1 for _ in zip(_WORD.finditer(text), range(_FORWARD_OWN_LETTERS + 1), strict=False))
+def _is_cover_note(text: str) -> bool:
+    return len(text) <= 4 * _FORWARD_OWN_LETTERS and len("".join(text.split())) <= _FORWARD_OWN_LETTERS
