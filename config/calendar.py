@@ -76,7 +76,7 @@ class SchoolCalendar:
 
     def next_school_day(self, day: date) -> date:
         """The first school day after `day`. Raises `NoSchoolDay`."""
-        for ahead in range(1, LONGEST_BREAK_DAYS + 1):
+        for ahead in range(1, min(LONGEST_BREAK_DAYS, (date.max - day).days) + 1):
             if self.is_school_day(later := day + timedelta(days=ahead)):
                 return later
         raise NoSchoolDay(day)

@@ -4,14 +4,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from dateutil.rrule import rrulestr
 from icalendar import Event, vRecur
 
-from config.faults import file_fault
+from config.faults import ConfigError, file_fault
 from config.textfile import read_text
 
 LARGEST_FILE = 2_000_000
@@ -19,6 +18,7 @@ LARGEST_FILE = 2_000_000
 MOST_EVENTS = 5_000
 MOST_RULES = 200
 MOST_REPEATS = 3_000
+DEEPEST_NESTING = 8
 LAST_YEAR = 2099
 """Rules without an end are followed up to here."""
 _ALWAYS = frozenset({"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST"})
@@ -46,8 +46,16 @@ class HolidayFile:
 class _Block:
     """The content lines of one event, and where it begins."""
 
+    path: Path
     line: int
     text: str
+
+    def fault(self, name: str, expected: str, advice: str = "") -> ConfigError:
+        """The error for the property `name`, at its line; at the event's first line where it has no such property."""
+        for ahead, content in enumerate(self.text.split("\r\n")):
+            if name and content.upper().startswith((f"{name}:", f"{name};")):
+                return file_fault(self.path, expected, line=self.line + ahead, advice=advice)
+        return file_fault(self.path, expected, line=self.line, advice=advice)
 
 
 def read_holidays(path: Path) -> HolidayFile:
@@ -56,21 +64,22 @@ def read_holidays(path: Path) -> HolidayFile:
     blocks = list(_events(path, read_text(path, "iCalendar file", largest=LARGEST_FILE)))
     if len(blocks) > MOST_EVENTS:
         raise file_fault(path, f"at most {MOST_EVENTS} events", advice="leave only the school's own holidays in it")
-    events = [(block, _parsed(path, block)) for block in blocks]
+    events = [(block, _parsed(block)) for block in blocks]
     if sum("RRULE" in event for _, event in events) > MOST_RULES:
         raise file_fault(path, f"at most {MOST_RULES} repeating events", advice="write their dates out")
     replaced = {
-        (str(event.get("UID")), _day(_value(event, "RECURRENCE-ID").dt)) for _, event in events if _is_override(event)
+        (str(event.get("UID")), day) for block, event in events for day in _dates(block, event, "RECURRENCE-ID")
     }
     stretches: list[tuple[date, date]] = []
     timed = 0
     for block, event in events:
         if str(event.get("STATUS", "")).upper() == "CANCELLED":
             continue
-        if _is_timed(event):
+        if isinstance(getattr(event["DTSTART"], "dt", None), datetime):
             timed += 1
             continue
-        stretches += _stretches(path, block, event, replaced)
+        moved = {day for uid, day in replaced if uid == str(event.get("UID"))} - _dates(block, event, "DTSTART")
+        stretches += _stretches(block, event, moved if "RECURRENCE-ID" not in event else set())
     warnings: tuple[str, ...] = ()
     if not stretches:
         without = f" ({timed} events have a time of day and do not count)" if timed else ""
@@ -95,8 +104,8 @@ def _events(path: Path, text: str) -> Iterator[_Block]:
             if begun != part:
                 raise file_fault(path, f"END:{begun} for the part that begins in line {at}", line=number)
             if part == "VEVENT":
-                yield _Block(start, "\r\n".join(lines[start - 1 : number]) + "\r\n")
-        if len(open_parts) > 8:
+                yield _Block(path, start, "\r\n".join(lines[start - 1 : number]) + "\r\n")
+        if len(open_parts) > DEEPEST_NESTING:
             raise file_fault(path, "parts that are nested less deeply", line=number)
     if open_parts:
         begun, at = open_parts[-1]
@@ -105,71 +114,69 @@ def _events(path: Path, text: str) -> Iterator[_Block]:
         raise file_fault(path, "BEGIN:VCALENDAR", line=1, advice="the file is empty")
 
 
-def _parsed(path: Path, block: _Block) -> Event:
+def _parsed(block: _Block) -> Event:
+    """The event; whatever it says at most once, it says at most once, and DTSTART is there and a date or a time."""
     try:
         event = Event.from_ical(block.text)
-    except (ValueError, RecursionError) as error:
-        raise file_fault(path, "an event as RFC 5545 writes it", line=block.line, advice=_short(error)) from error
+    except (ValueError, OverflowError) as error:
+        raise block.fault("", "an event as RFC 5545 writes it", _short(error)) from error
     if not isinstance(event, Event):
-        raise file_fault(path, "an event as RFC 5545 writes it", line=block.line)
+        raise block.fault("", "an event as RFC 5545 writes it")
     if event.errors:
         name, problem = event.errors[0]
-        raise file_fault(path, "an event as RFC 5545 writes it", line=_line_of(block, name), advice=_short(problem))
-    if "DTSTART" not in event:
-        raise file_fault(path, "DTSTART in the event", line=block.line)
-    for name in ("DTSTART", "DTEND", "DURATION", "RRULE", "RECURRENCE-ID"):
+        raise block.fault(name or "", "an event as RFC 5545 writes it", _short(problem))
+    for name in ("DTSTART", "DTEND", "DURATION", "RRULE", "RECURRENCE-ID", "UID", "STATUS"):
         if isinstance(event.get(name), list):
-            raise file_fault(path, f"at most one {name} in an event", line=_line_of(block, name))
+            raise block.fault(name, f"at most one {name} in an event")
+    if not _dates(block, event, "DTSTART"):
+        raise block.fault("", "DTSTART in the event")
     return event
 
 
-def _stretches(path: Path, block: _Block, event: Event, replaced: set[tuple[str, date]]) -> Iterator[tuple[date, date]]:
-    first: date = _value(event, "DTSTART").dt
-    days = _length(path, block, event, first)
-    skipped = {_day(day.dt) for listed in _listed(event, "EXDATE") for day in listed.dts}
-    starts = {_day(day.dt) for listed in _listed(event, "RDATE") for day in listed.dts}
-    starts |= set(_repeats(path, block, event, first)) if "RRULE" in event else {first}
-    if not _is_override(event):
-        skipped |= {day for uid, day in replaced if uid == str(event.get("UID"))}
-    for start in starts - skipped:
+def _stretches(block: _Block, event: Event, moved: set[date]) -> Iterator[tuple[date, date]]:
+    (first,) = _dates(block, event, "DTSTART")
+    starts = _repeats(block, event, first) if "RRULE" in event else {first}
+    starts |= _dates(block, event, "RDATE")
+    days = _length(block, event, first)
+    for start in starts - _dates(block, event, "EXDATE") - moved:
         yield start, start + timedelta(days=min(days - 1, (date.max - start).days))
 
 
-def _length(path: Path, block: _Block, event: Event, first: date) -> int:
+def _length(block: _Block, event: Event, first: date) -> int:
     """Length in days, at least one. An end on the first day itself is a common slip and means that one day."""
-    if "DTEND" in event:
-        days = (_day(_value(event, "DTEND").dt) - first).days
-        if days < 0:
-            raise file_fault(path, "DTEND after DTSTART", line=_line_of(block, "DTEND"))
-        return max(days, 1)
+    for end in _dates(block, event, "DTEND"):
+        if end < first:
+            raise block.fault("DTEND", "DTEND after DTSTART")
+        return max((end - first).days, 1)
     if "DURATION" in event:
-        duration = _value(event, "DURATION").dt
+        duration = getattr(event["DURATION"], "dt", None)
         if not isinstance(duration, timedelta) or duration.days < 1:
-            raise file_fault(path, "a DURATION in days", line=_line_of(block, "DURATION"))
+            raise block.fault("DURATION", "a DURATION in days")
         return duration.days
     return 1
 
 
-def _repeats(path: Path, block: _Block, event: Event, first: date) -> Iterator[date]:
-    rule = _value(event, "RRULE").copy()
-    line = _line_of(block, "RRULE")
+def _repeats(block: _Block, event: Event, first: date) -> set[date]:
+    written = event["RRULE"]
+    rule: dict[str, list[Any]] = dict(written) if isinstance(written, vRecur) else {}
     if not _is_simple(rule):
-        raise file_fault(path, "a simple repeating rule", line=line, advice=SIMPLE)
-    untils = rule.pop("UNTIL", [])
-    last = min([date(LAST_YEAR, 12, 31), *(_day(until) for until in untils)])
+        raise block.fault("RRULE", "a simple repeating rule", SIMPLE)
+    last = min([date(LAST_YEAR, 12, 31), *(_day(until) or date.min for until in rule.pop("UNTIL", []))])
+    days: set[date] = set()
     try:
-        repeats = rrulestr(rule.to_ical().decode(), dtstart=datetime.combine(first, time.min))
-        for place, repeat in enumerate(islice(repeats, MOST_REPEATS + 1)):
+        text = ";".join(f"{name}={','.join(map(str, values))}" for name, values in rule.items())
+        for repeat in rrulestr(text, dtstart=datetime.combine(first, time.min)):
             if repeat.date() > last:
-                return
-            if place == MOST_REPEATS:
-                raise file_fault(path, f"at most {MOST_REPEATS} repetitions", line=line, advice="add UNTIL or COUNT")
-            yield repeat.date()
+                break
+            if len(days) == MOST_REPEATS:
+                raise block.fault("RRULE", f"at most {MOST_REPEATS} repetitions", "add UNTIL or COUNT")
+            days.add(repeat.date())
     except (ValueError, TypeError, OverflowError) as error:
-        raise file_fault(path, "a simple repeating rule", line=line, advice=SIMPLE) from error
+        raise block.fault("RRULE", "a simple repeating rule", SIMPLE) from error
+    return days
 
 
-def _is_simple(rule: vRecur) -> bool:
+def _is_simple(rule: dict[str, list[Any]]) -> bool:
     frequency = str(rule.get("FREQ", [""])[0]).upper()
     if not set(rule) <= RULE_PARTS.get(frequency, frozenset()) or {"BYDAY", "BYMONTHDAY"} <= set(rule):
         return False
@@ -181,40 +188,27 @@ def _is_simple(rule: vRecur) -> bool:
         all(1 <= month <= 12 for month in months)
         and all(1 <= abs(int(day)) <= longest for day in rule.get("BYMONTHDAY", []))
         and all(1 <= week <= most for week in weeks)
+        and all(1 <= int(step) <= 1000 for step in rule.get("INTERVAL", []))
     )
 
 
-def _value(event: Event, name: str) -> Any:
-    """A property's value. icalendar types it as any of thirty; `_parsed` has seen that it is the right one."""
-    return event[name]
+def _dates(block: _Block, event: Event, name: str) -> set[date]:
+    """Every date that a property names; of a time, its date."""
+    value: Any = event.get(name, [])
+    days: set[date] = set()
+    for listed in value if isinstance(value, list) else [value]:
+        for item in getattr(listed, "dts", [listed]):
+            day = _day(getattr(item, "dt", None))
+            if day is None:
+                raise block.fault(name, "a date")
+            days.add(day)
+    return days
 
 
-def _listed(event: Event, name: str) -> list[Any]:
-    value = event.get(name, [])
-    return [*value] if isinstance(value, list) else [value]
-
-
-def _is_timed(event: Event) -> bool:
-    return isinstance(_value(event, "DTSTART").dt, datetime)
-
-
-def _is_override(event: Event) -> bool:
-    return "RECURRENCE-ID" in event
-
-
-def _day(value: object) -> date:
+def _day(value: object) -> date | None:
     if isinstance(value, datetime):
         return value.date()
-    if isinstance(value, date):
-        return value
-    raise TypeError("a period stands where a date is expected")
-
-
-def _line_of(block: _Block, name: str | None) -> int:
-    for ahead, content in enumerate(block.text.split("\r\n")):
-        if name and content.upper().startswith((f"{name}:", f"{name};")):
-            return block.line + ahead
-    return block.line
+    return value if isinstance(value, date) else None
 
 
 def _short(problem: object) -> str:
