@@ -1,0 +1,147 @@
+"""Counts are what happened, by teacher and week, and the norm is judged by conversation."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+
+import pytest
+
+from config import SchoolCalendar
+from config.settings import MailboxSettings, Office, School, Settings
+from connectors.labels import Tag
+from connectors.mailbox import Direction
+from scorecard.counts import Week, weekly_counts
+from store.database import Database
+from store.pages import Entry, Page, Pages, Relabelled
+from store.tables import Correction, Delivery, DeliveryKind, DeliveryState, MessageRecord
+
+RIVERA = "rivera@maple.example"
+MONDAY = datetime(2026, 3, 2, 16, 0, tzinfo=UTC)  # 10:00 in Chicago
+SETTINGS = Settings(
+    school=School(name="Maple Street School", timezone="America/Chicago"),
+    office=Office(address="office@maple.example", phone="555 0100"),
+    mailboxes=(MailboxSettings(address=RIVERA, teacher="Ms. Rivera", team="Comets", grade="5", connector="maildir"),),
+)
+CALENDAR = SchoolCalendar.of(SETTINGS.school)
+
+
+class Book:
+    """A record that tests write into."""
+
+    def __init__(self) -> None:
+        self.database = Database.in_memory()
+        self.pages = Pages(self.database)
+        self.pages.connect(RIVERA, MONDAY)
+        self._numbers = count(1)
+        self._cursor: str | None = None
+
+    def message(
+        self, at: datetime, thread: str, *, sent: bool = False, done: tuple[DeliveryKind, ...] = (), **more: object
+    ) -> int:
+        """Records one message and returns its number."""
+        number = next(self._numbers)
+        given: dict[str, object] = {
+            "mailbox": RIVERA,
+            "provider_id": str(number),
+            "direction": Direction.SENT if sent else Direction.RECEIVED,
+            "fingerprint": str(number),
+            "thread": thread,
+            "received_at": at,
+            "recorded_at": at,
+            "tag": None if sent else Tag.ROUTINE,
+        }
+        deliveries = tuple(
+            Delivery(
+                mailbox=RIVERA,
+                message_id=0,
+                kind=kind,
+                state=DeliveryState.DONE,
+                dedupe_key=f"{kind}{number}",
+                next_attempt_at=at,
+                created_at=at,
+            )
+            for kind in done
+        )
+        self.commit(entries=[Entry(MessageRecord(**(given | more)), deliveries)])
+        return number
+
+    def commit(self, **changes: object) -> None:
+        """Commits a page."""
+        following = f"cursor {next(self._numbers)}"
+        self.pages.commit(Page(RIVERA, self._cursor, following, **changes))  # type: ignore[arg-type]
+        self._cursor = following
+
+    def weeks(self, now: datetime) -> list[Week]:
+        """The counts as of `now`."""
+        return weekly_counts(self.database, SETTINGS, CALENDAR, now)
+
+
+@pytest.fixture
+def book() -> Book:
+    return Book()
+
+
+def test_tags_answers_and_routes_are_counted_in_the_week_the_message_came(book: Book) -> None:
+    book.message(MONDAY, "a", tag=Tag.URGENT, done=(DeliveryKind.REPLY, DeliveryKind.ROUTE))
+    book.message(MONDAY, "b", tag=Tag.CONFLICT, unsure=True, done=(DeliveryKind.REPLY,))
+    book.message(MONDAY + timedelta(days=7), "c")
+    first, second = book.weeks(MONDAY + timedelta(days=7))
+    assert (first.monday, first.teacher, first.team, first.grade) == (date(2026, 3, 2), "Ms. Rivera", "Comets", "5")
+    assert (first.urgent, first.conflict, first.routine, first.unsure) == (1, 1, 0, 1)
+    assert (first.answered, first.routed) == (2, 1)
+    assert (second.monday, second.routine) == (date(2026, 3, 9), 1)
+
+
+def test_a_week_begins_on_monday_midnight_of_the_school_not_of_utc(book: Book) -> None:
+    book.message(datetime(2026, 3, 9, 4, 59, tzinfo=UTC), "sunday evening in Chicago")
+    book.message(datetime(2026, 3, 9, 5, 1, tzinfo=UTC), "monday in Chicago, on summer time")
+    assert [week.monday for week in book.weeks(MONDAY)] == [date(2026, 3, 2), date(2026, 3, 9)]
+
+
+def test_robots_old_mail_and_the_teachers_own_count_nowhere(book: Book) -> None:
+    book.message(MONDAY, "robot", tag=None)
+    book.message(MONDAY, "old", backfill=True)
+    book.message(MONDAY, "own", sent=True)
+    assert book.weeks(MONDAY) == []
+
+
+@pytest.mark.parametrize(
+    ("answered_after", "now_after", "expected"),
+    [
+        (timedelta(days=2), timedelta(days=5), (1, 0, 0)),
+        (timedelta(days=2, seconds=1), timedelta(days=5), (0, 1, 0)),
+        (None, timedelta(days=2), (0, 0, 1)),
+        (None, timedelta(days=2, seconds=1), (0, 1, 0)),
+    ],
+)
+def test_the_norm_is_kept_to_the_second(
+    book: Book, answered_after: timedelta | None, now_after: timedelta, expected: tuple[int, int, int]
+) -> None:
+    book.message(MONDAY, "a")
+    if answered_after is not None:
+        book.message(MONDAY + answered_after, "a", sent=True)
+    (week,) = book.weeks(MONDAY + now_after)
+    assert (week.norm_kept, week.norm_missed, week.norm_open) == expected
+
+
+def test_thanks_after_the_teachers_answer_are_not_a_broken_norm(book: Book) -> None:
+    book.message(MONDAY, "a")
+    book.message(MONDAY + timedelta(hours=1), "a", sent=True)
+    book.message(MONDAY + timedelta(hours=2), "a")
+    (week,) = book.weeks(MONDAY + timedelta(days=30))
+    assert (week.routine, week.norm_kept, week.norm_missed) == (2, 1, 0)
+
+
+def test_our_own_automatic_answer_does_not_keep_the_norm(book: Book) -> None:
+    book.message(MONDAY, "a")
+    book.message(MONDAY + timedelta(minutes=1), "a", sent=True, own=True)
+    (week,) = book.weeks(MONDAY + timedelta(days=30))
+    assert (week.norm_kept, week.norm_missed) == (0, 1)
+
+
+def test_a_corrected_message_counts_under_its_new_tag_and_once_as_corrected(book: Book) -> None:
+    book.message(MONDAY, "a", tag=Tag.URGENT)
+    for before, after in ((Tag.URGENT, Tag.ROUTINE), (Tag.ROUTINE, Tag.CONFLICT)):
+        correction = Correction(mailbox=RIVERA, message_id=1, from_tag=before, to_tag=after, at=MONDAY)
+        book.commit(relabelled=[Relabelled(1, frozenset(), correction)], at=MONDAY)
+    (week,) = book.weeks(MONDAY)
+    assert (week.urgent, week.conflict, week.routine, week.corrected) == (0, 1, 0, 1)
