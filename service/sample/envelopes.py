@@ -112,9 +112,9 @@ def wrap(
     if provider.mailer:
         mime["X-Mailer"] = provider.mailer
     _write(mime, letter, letter.form or provider.form)
-    if mime.is_multipart():
-        # The library would draw a random one: the same letter shall be the same bytes on every machine.
-        mime.set_boundary(f"=_{_message_id(letter, mailbox, author.domain).partition('@')[0]}")
+    for depth, part in enumerate(part for part in mime.walk() if part.is_multipart()):
+        # The library would draw random ones: the same letter shall be the same bytes on every machine.
+        part.set_boundary(f"=_{depth}_{_message_id(letter, mailbox, author.domain).partition('@')[0]}")
     return mime
 
 

@@ -1,0 +1,34 @@
+"""`alliance demo`: the real service over the mail of a made-up school."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(demo)
+
+
+def demo(
+    folder: Annotated[Path, typer.Option("--dir", metavar="FOLDER", help="Where the sample school is made.")] = Path(
+        "demo-school"
+    ),
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Remove what an earlier demo made there, and start over.")
+    ] = False,
+) -> None:
+    """Runs the real service over nine days of a made-up school's mail, and shows what it did."""
+    from rich.console import Console
+
+    from service.sample.demo import show
+    from service.sample.school import NotASampleSchool
+
+    try:
+        failures = show(folder, Console(), fresh=fresh)
+    except NotASampleSchool as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+    if failures:
+        raise typer.Exit(1)

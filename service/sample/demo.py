@@ -1,0 +1,86 @@
+"""The demo from beginning to end."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import structlog
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from config import load
+from service import logs
+from service.assembly import Assembly
+from service.sample.ledger import Tally, handled, reasons_left_alone, tallies, understanding
+from service.sample.letters import SampleMail, load_mail
+from service.sample.school import CONNECTED, LOG_FILE, SampleSchool
+from service.sample.screen import Screen
+from service.sample.summary import (
+    show_examples,
+    show_paths,
+    show_result,
+    show_understanding,
+    show_what_was_new,
+)
+from service.sample.week import Week
+
+
+def show(folder: Path, console: Console, *, fresh: bool = False) -> Mapping[str, str]:
+    """Plays the sample school in `folder` and prints what happened. Returns what failed: reason by mailbox.
+
+    Where an earlier demo was interrupted, this goes on; where it ended, the service looks once more and finds nothing
+    to do. Raises NotASampleSchool where `folder` holds something else.
+    """
+    school = SampleSchool(folder)
+    mails = load_mail()
+    again = school.exists and not fresh
+    if not again:
+        school.clear()
+        school.create(mail for mail in mails if mail.arrives < CONNECTED)
+    with (folder / LOG_FILE).open("a", encoding="utf-8") as log_file:
+        logs.configure()
+        structlog.configure(logger_factory=structlog.WriteLoggerFactory(log_file))
+        _introduce(console, again=again)
+        return _play(console, school, mails, again=again)
+
+
+def _play(console: Console, school: SampleSchool, mails: list[SampleMail], *, again: bool) -> Mapping[str, str]:
+    settings = load(school.config, {})
+    week = Week(school, mails)
+    with console.status("Loading the model"):
+        assembly = Assembly.build(settings, clock=week.clock)
+    addresses = [box.address for box in settings.mailboxes]
+    try:
+        before, files_before = tallies(assembly.database, addresses), school.files()
+
+        def counted() -> Mapping[str, Tally]:
+            return tallies(assembly.database, addresses)
+
+        with Screen(console, settings, mails, week.clock, counted) as screen:
+            failures = week.play(assembly, screen, screen.refresh)
+            screen.end_of_day()
+        after, files_after = counted(), school.files()
+        records = handled(assembly.database)
+    finally:
+        assembly.close()
+    if again:
+        done = sum(after.values(), Tally()) - sum(before.values(), Tally())
+        show_what_was_new(console, done, len(files_before), len(files_after), same=files_before == files_after)
+    show_result(console, settings, after, reasons_left_alone(records, settings))
+    show_understanding(console, understanding(mails, records))
+    if not again:
+        show_examples(console, school, mails, records)
+    show_paths(console, school)
+    return failures
+
+
+def _introduce(console: Console, *, again: bool) -> None:
+    if again:
+        text = "Maple Street School is there already: the service looks at the same mailboxes once more."
+    else:
+        text = (
+            "Maple Street School, nine days in October 2025. Five teachers' mailboxes, some two hundred mails from "
+            "families, colleagues and machines, all made up. The clock is the school's; the service is the real one, "
+            "and looks a minute after each mail."
+        )
+    console.print(Padding(Text(text), (1, 1, 0, 1)))

@@ -1,0 +1,73 @@
+"""Plays the sample school's nine days: mail arrives, the real service looks, the post office takes what it sends."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from config.settings import MailboxSettings
+from service.assembly import Assembly
+from service.runner import Runner, Watcher
+from service.sample.letters import SampleMail
+from service.sample.school import SampleSchool
+
+LOOKS_AFTER = timedelta(minutes=1)
+"""How long after a mail's arrival the service looks: the default of `poll_seconds`."""
+_LAST_LOOK = timedelta(hours=1)
+_TICK = timedelta(seconds=1)
+"""The clock moves on at every step, so that the play ends whatever happens."""
+
+
+class Week:
+    """The course of the demo. Its clock jumps from event to event: the next mail, or the next delivery that is due."""
+
+    def __init__(self, school: SampleSchool, mails: Sequence[SampleMail]) -> None:
+        """`mails` are in the order of arrival."""
+        self._school = school
+        self._mails = mails
+        self._now = school.clock()
+
+    def clock(self) -> datetime:
+        """The school's time: give it to the service as its clock."""
+        return self._now
+
+    def play(self, assembly: Assembly, watcher: Watcher, after_each: Callable[[], None]) -> dict[str, str]:
+        """Plays from where the school's clock stands to the end. Returns what failed last: reason by mailbox.
+
+        First every mailbox is looked at as it is: that connects it, or finishes what an interrupted demo had begun.
+        """
+        boxes = assembly.settings.mailboxes
+        failures = self._look(assembly, watcher, boxes)
+        after_each()
+        coming = [mail for mail in self._mails if mail.arrives + LOOKS_AFTER > self._now]
+        end = (coming[-1].arrives if coming else self._now) + _LAST_LOOK
+        while True:
+            dues = self._dues(assembly, [box for box in boxes if box.address not in failures])
+            now = min([*dues.values(), *(mail.arrives + LOOKS_AFTER for mail in coming[:1])], default=None)
+            if now is None or now > end:
+                return failures
+            self._now = max(now, self._now + _TICK)
+            arrived = [mail for mail in coming if mail.arrives + LOOKS_AFTER <= self._now]
+            coming = coming[len(arrived) :]
+            for mail in arrived:
+                self._school.receive(mail)
+            self._school.set_clock(self._now)
+            names = {mail.mailbox for mail in arrived}
+            failures |= self._look(
+                assembly,
+                watcher,
+                [box for box in boxes if _name(box) in names or dues.get(box.address, end) <= self._now],
+            )
+            after_each()
+
+    def _look(self, assembly: Assembly, watcher: Watcher, boxes: Sequence[MailboxSettings]) -> dict[str, str]:
+        failures = dict(Runner(assembly, watcher=watcher, boxes=boxes).run_once())
+        self._school.post()
+        return failures
+
+    def _dues(self, assembly: Assembly, boxes: Sequence[MailboxSettings]) -> dict[str, datetime]:
+        """When each mailbox's next delivery is due, for those that have one."""
+        times = {box.address: assembly.outbox().next_due_at(box.address) for box in boxes}
+        return {address: due_at for address, due_at in times.items() if due_at is not None}
+
+
+def _name(box: MailboxSettings) -> str:
+    return box.address.partition("@")[0]
