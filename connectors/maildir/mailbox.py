@@ -1,0 +1,180 @@
+"""`MaildirMailbox`: the contract of `connectors.mailbox.Mailbox` on a Maildir."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+
+from config.settings import MailboxSettings, Settings
+from connectors.errors import ChangesFailed, ConnectFailed, FetchFailed, MessageGone, TagFailed
+from connectors.labels import Label
+from connectors.mailbox import Changes, Direction, DraftState, Known, RawMessage, nothing_known
+from connectors.maildir.folder import Folder, Place, failing_as
+from connectors.maildir.keywords import Keywords, NoLetterLeft
+from connectors.maildir.locks import dovecot_lock
+from connectors.maildir.names import Name, flags_of
+from connectors.maildir.reading import SENT_PREFIX, Reading
+from connectors.maildir.sending import Sending
+from connectors.smtp import SmtpSender
+
+_ATTEMPTS = 10
+"""How often a message is looked for again that another program renames meanwhile."""
+
+
+class MaildirMailbox:
+    """One teacher's mailbox as a Maildir. The provider id of a message is its unique base name."""
+
+    def __init__(
+        self,
+        address: str,
+        folder: Folder,
+        *,
+        outgoing: Folder | None = None,
+        post: SmtpSender | None = None,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """`outgoing` takes what is sent, `post` sends it over SMTP where there is no `outgoing`. `clock` tells the time
+        in nanoseconds since 1970."""
+        self.address = address
+        self.atomic_send = outgoing is not None
+        self._inbox = folder
+        self._sent = Folder(folder.path / ".Sent")
+        self._outgoing = outgoing
+        self._post = post
+        self._keywords = Keywords(folder.path)
+        self._reading = Reading(self._inbox, self._sent, self._keywords, clock)
+        self._sending = Sending(folder.path, Folder(folder.path / ".Drafts"), self._sent, outgoing, post)
+
+    @classmethod
+    def open(cls, box: MailboxSettings, settings: Settings, password: str | None) -> "MaildirMailbox":
+        """The mailbox that the settings describe. Nothing is touched yet. Raises ConnectFailed where the settings name
+        no Maildir."""
+        if box.maildir is None:
+            raise ConnectFailed(f'{box.address} has connector = "maildir" but no [mailboxes.maildir] with its path.')
+        outgoing = Folder(box.maildir.outgoing) if box.maildir.outgoing else None
+        server = box.smtp or settings.smtp
+        post = None
+        if outgoing is None and server is not None:
+            post = SmtpSender(server, box.address, box.username or box.address, password)
+        return cls(box.address, Folder(box.maildir.path), outgoing=outgoing, post=post)
+
+    def check(self) -> Sequence[str]:
+        """Looks at the folders and at the rights on them. Raises ConnectFailed."""
+        facts = []
+        for folder, what in ((self._inbox, "Maildir"), (self._outgoing, "outgoing Maildir")):
+            if folder is not None:
+                with failing_as(ConnectFailed, f"opening the {what} {folder.path}"):
+                    count = sum(regular for _, regular in folder.entries())
+                    _demand_rights(folder)
+                facts.append(f"{what} {folder.path}: {count} messages, readable and writable.")
+        with failing_as(ConnectFailed, "reading which letters stand for labels"):
+            self._keywords.refresh()
+        if self._keywords.missing(frozenset(Label)):
+            facts.append("Labels have no letters in dovecot-keywords yet; they get some with the first label.")
+        if self._outgoing is None and self._post is None:
+            facts.append("Nothing can be sent: there is neither [smtp] nor outgoing under [mailboxes.maildir].")
+        return facts
+
+    def changes(self, cursor: str | None, known: Known = nothing_known, *, limit: int = 200) -> Changes:
+        """See `Mailbox.changes`. Messages are new where neither `known` nor this instance has met them."""
+        with failing_as(ChangesFailed, f"reading {self._inbox.path}"):
+            return self._reading.changes(cursor, known, limit)
+
+    def fetch(self, message_id: str) -> RawMessage:
+        """See `Mailbox.fetch`."""
+        sent = message_id.startswith(SENT_PREFIX)
+        folder = self._sent if sent else self._inbox
+        with failing_as(FetchFailed, f"reading a message of {self.address}"):
+            self._keywords.refresh()
+            for _ in range(_ATTEMPTS):
+                place = self._find(message_id)
+                try:
+                    stored = folder.read(place)
+                except FileNotFoundError:
+                    self._reading.moved(message_id)
+                    continue
+                return RawMessage(
+                    id=message_id,
+                    direction=Direction.SENT if sent else Direction.RECEIVED,
+                    raw=stored.raw,
+                    size=stored.size,
+                    received_at=stored.received_at,
+                    labels=frozenset() if sent else self._keywords.labels(flags_of(place.name)),
+                )
+        raise FetchFailed(f"A message of {self.address} is renamed again and again by another program.")
+
+    def tag(self, message_id: str, labels: frozenset[Label]) -> None:
+        """See `Mailbox.tag`. The letters of the labels go into the file's name; a message in new moves to cur, unread,
+        since names in new carry no flags."""
+        with failing_as(TagFailed, f"labelling a message of {self.address}"):
+            if message_id.startswith(SENT_PREFIX):
+                raise TagFailed("A message that the teacher sent takes no labels.")
+            self._find(message_id)
+            for _ in range(_ATTEMPTS):
+                with dovecot_lock(self._inbox.path):
+                    place = self._find(message_id)
+                    there = self._relabelled(place, labels)
+                    try:
+                        self._inbox.modified_ns(place)  # already labelled so? Then at least it must still be there.
+                        if there != place:
+                            self._inbox.move(place, self._inbox, there)
+                    except FileNotFoundError:
+                        self._reading.moved(message_id)
+                        continue
+                self._reading.tagged(message_id, labels, there)
+                return
+        raise TagFailed(f"A message of {self.address} is renamed again and again by another program.")
+
+    def save_draft(self, mime: bytes) -> str:
+        """See `Mailbox.save_draft`."""
+        return self._sending.save(mime)
+
+    def draft_state(self, draft_id: str, rfc_message_id: str) -> DraftState:
+        """See `Mailbox.draft_state`."""
+        return self._sending.state(draft_id, rfc_message_id)
+
+    def send_draft(self, draft_id: str) -> None:
+        """See `Mailbox.send_draft`."""
+        self._sending.send(draft_id)
+
+    def discard_draft(self, draft_id: str) -> None:
+        """See `Mailbox.discard_draft`."""
+        self._sending.discard(draft_id)
+
+    def wait(self, seconds: float) -> bool:
+        """A folder does not push: False at once."""
+        del seconds
+        return False
+
+    def interrupt(self) -> None:
+        """Nothing ever waits here."""
+
+    def close(self) -> None:
+        """Gives the memory back; no file is held open between calls."""
+        self._reading.forget()
+
+    def _relabelled(self, place: Place, labels: frozenset[Label]) -> Place:
+        self._keywords.refresh()
+        name = Name.parse(place.name)
+        if self._keywords.labels(name.flags) == labels:
+            return place
+        if self._keywords.missing(labels):
+            try:
+                self._keywords.add_all(flags_of(found.name) for found, _ in self._inbox.entries())
+            except NoLetterLeft:
+                raise TagFailed(
+                    f"All 26 keyword letters of {self._inbox.path} are taken. Remove keywords that nobody uses from "
+                    "dovecot-keywords, with the mail server stopped."
+                ) from None
+        return Place("cur", name.flagged(self._keywords.relabelled(name.flags, labels)))
+
+    def _find(self, id_: str) -> Place:
+        place = self._reading.locate(id_)
+        if place is None:
+            raise MessageGone(f"The message {id_[:100]!a} is no longer in {self._inbox.path}.")
+        return place
+
+
+def _demand_rights(folder: Folder) -> None:
+    for path in (folder.path, *(folder.path / name for name in ("new", "cur", "tmp"))):
+        if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(13, "no right to read and write", str(path))

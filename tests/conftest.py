@@ -1,0 +1,32 @@
+"""What all tests share: how hypothesis runs, and which servers are needed."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.servers.required import required
+
+pytest.register_assert_rewrite("connectors.contract")
+
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+_SERVERS = {
+    "dovecot": ("dovecot", "dovecot-imapd dovecot-lmtpd"),
+    "doveadm": ("doveadm", "dovecot-core"),
+    "postfix": ("postfix", "postfix"),
+    "postgres": ("pg_ctlcluster", "postgresql"),
+    "mbsync": ("mbsync", "isync"),
+}
+"""Program and Debian package of each server that `@pytest.mark.server(name)` may name."""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test that is marked to need a server is skipped where the server lacks; with ALLIANCE_REQUIRE_SERVERS set it
+    fails instead, so that a green run means that the real servers took part."""
+    for marker in item.iter_markers("server"):
+        for name in marker.args:
+            program, package = _SERVERS.get(name, (name, name))
+            required(program, package)
