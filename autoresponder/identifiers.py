@@ -15,7 +15,7 @@ from connectors.message import Message
 Kind = Literal["reply", "route"]
 """What we send: an answer to the family, or the original to the office."""
 
-_OWN = re.compile(r"alliance\.[a-z]+\.[0-9a-f]{40}@(?P<domain>[a-z0-9.-]+)", re.ASCII)
+_OWN = re.compile(r"alliance\.[a-z]+\.[0-9a-f]{32}@(?P<domain>[a-z0-9.-]+)", re.ASCII)
 _MAX_KEY_BYTES = 64  # BLAKE2b, RFC 7693 §2.1
 _MIN_KEY_BYTES = 16
 
@@ -38,7 +38,7 @@ def derived_message_id(original_key: str, kind: Kind, mailbox: str) -> str:
     `mailbox`. Raises ValueError where `mailbox` has no domain that can stand in a header.
     """
     digest = hashlib.sha256(_joined(original_key, kind, mailbox.lower()).encode("utf-8", "surrogatepass")).hexdigest()
-    return f"alliance.{kind}.{digest[:40]}@{_ascii_domain(mailbox)}"
+    return f"alliance.{kind}.{digest[:32]}@{_ascii_domain(mailbox)}"
 
 
 def is_own_message_id(message_id: str, domains: Collection[str] | None = None) -> bool:
@@ -76,11 +76,11 @@ def _joined(*parts: str) -> str:
 
 
 def _ascii_domain(mailbox: str) -> str:
-    domain = mailbox.rpartition("@")[2].lower()
+    _, at, domain = mailbox.lower().rpartition("@")
     try:
         name = domain.encode("idna").decode("ascii")
     except UnicodeError as error:
         raise ValueError(f"{mailbox!r} has no domain that can stand in a Message-ID") from error
-    if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", name):
+    if not at or not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", name):
         raise ValueError(f"{mailbox!r} has no domain that can stand in a Message-ID")
     return name

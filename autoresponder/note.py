@@ -13,14 +13,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 _COLUMNS = 72  # RFC 5322 §2.1.1 asks for at most 78, and a reply quotes with "> ".
+_KEPT_TOGETHER = "\x00"
 
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """One or more lines of running text. `strong` for what must not be overlooked."""
+    """Running text. `strong` for what must not be overlooked; `language` where it is not the section's."""
 
     text: str
     strong: bool = False
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,9 @@ class Note:
 
     def text(self) -> str:
         """The note as plain text, no line over 72 characters unless a single word is longer."""
-        return f"\n{'* ' * 10}\n".join(_section_text(section) for section in self.sections)
+        return f"\n{' '.join('*' * 12)}\n\n".join(
+            "\n".join(self._block_text(block) for block in section.blocks) for section in self.sections
+        )
 
     def html(self) -> str:
         """The note as a complete HTML page, readable on a phone, without anything to be loaded."""
@@ -79,31 +83,25 @@ class Note:
         Quoted-printable, so that no server on the way re-codes it and breaks a DKIM signature (RFC 6376 §5.3)."""
         mail.set_content(self.text(), charset="utf-8", cte="quoted-printable")
         mail.add_alternative(self.html(), subtype="html", charset="utf-8", cte="quoted-printable")
+        mail["Content-Language"] = ", ".join(section.language for section in self.sections)  # RFC 3282 §2
 
+    def _block_text(self, block: Block) -> str:
+        if isinstance(block, Paragraph):
+            return self._wrapped(block.text) + "\n"
+        if isinstance(block, Signature):
+            return "\n".join(block.lines) + "\n"
+        return "\n".join(self._row_text(row) for row in block.rows) + "\n"
 
-def _section_text(section: Section) -> str:
-    return "\n".join(_block_text(block) for block in section.blocks)
+    def _row_text(self, row: Row) -> str:
+        if len(row.values) == 1:
+            return self._wrapped(f"{row.name}: {row.values[0]}", hanging="  ")
+        return "\n".join([f"{row.name}:", *(self._wrapped(f"- {value}", hanging="  ") for value in row.values)])
 
-
-def _block_text(block: Block) -> str:
-    if isinstance(block, Paragraph):
-        return _wrapped(block.text) + "\n"
-    if isinstance(block, Signature):
-        return "\n".join(block.lines) + "\n"
-    return "\n".join(_row_text(row) for row in block.rows) + "\n"
-
-
-def _row_text(row: Row) -> str:
-    if len(row.values) == 1:
-        return _wrapped(f"{row.name}: {row.values[0]}", hanging="  ")
-    return "\n".join([f"{row.name}:", *(_wrapped(f"- {value}", hanging="  ") for value in row.values)])
-
-
-def _wrapped(text: str, hanging: str = "") -> str:
-    return "\n".join(
-        textwrap.fill(line, _COLUMNS, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False)
-        for line in text.split("\n")
-    )
+    def _wrapped(self, text: str, hanging: str = "") -> str:
+        for phone in self.phones:  # A number stays on one line.
+            text = text.replace(phone, phone.replace(" ", _KEPT_TOGETHER))
+        lines = textwrap.fill(text, _COLUMNS, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False)
+        return lines.replace(_KEPT_TOGETHER, " ")
 
 
 @cache
@@ -127,5 +125,6 @@ def _dialable(text: str, phones: tuple[str, ...]) -> Markup:
     for phone in phones:
         number = re.sub(r"[\s().-]", "", phone)
         if re.fullmatch(r"\+?[0-9]{3,15}", number):
-            found = Markup(str(found).replace(str(escape(phone)), f'<a href="tel:{number}">{escape(phone)}</a>'))  # noqa: S704
+            link = f'<a href="tel:{number}" style="white-space:nowrap">{escape(phone)}</a>'
+            found = Markup(str(found).replace(str(escape(phone)), link))  # noqa: S704 - both are escaped above
     return found

@@ -93,7 +93,6 @@ def compose_reply(
     mail["X-Auto-Response-Suppress"] = "All"  # [MS-OXCMAIL] §2.1.3.2.24
     # No Precedence: RFC 3834 §3.1.8 recommends none, and "bulk" sends a note to a parent into the spam folder.
     mail[MARKER] = "reply"
-    mail["Content-Language"] = ", ".join(section.language for section in note.sections)  # RFC 3282 §2
     note.fill(mail)
     return mail
 
@@ -104,7 +103,7 @@ def reply_note(facts: ReplyFacts, *, mailbox: MailboxSettings, settings: Setting
     voices = [_Voice(wording(language), facts, mailbox, settings, office_has_it) for language in languages]
     sections = []
     for index, voice in enumerate(voices):
-        pointers = [] if index else [Paragraph(other.below()) for other in voices[1:]]
+        pointers = [] if index else [Paragraph(other.below(), language=other.words.language) for other in voices[1:]]
         sections.append(voice.section(pointers))
     return Note(title=settings.school.name, sections=tuple(sections), phones=(settings.office.phone,))
 
@@ -165,8 +164,8 @@ class _Voice:
             *self._same_day(),
             Paragraph(
                 _(
-                    "To help me answer the first time: if they are not in your message yet, please reply with your "
-                    "student's name, the class period, and your question."
+                    "To help me give you a full answer, please reply with your student's name, the class period and "
+                    "your question, if your message does not say them yet."
                 )
             ),
             self._once(),
@@ -191,7 +190,7 @@ class _Voice:
     def _urgent(self) -> list[Block]:
         _ = self.words.gettext
         return [
-            Paragraph(_("Thank you for writing. Your message arrived, and this is an automatic note.")),
+            Paragraph(_("Thank you for writing. This is an automatic note to let you know that your message arrived.")),
             *self._urgent_steps(),
             Paragraph(_("I will read your message myself, too.")),
             self._once(),

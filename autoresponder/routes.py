@@ -95,7 +95,6 @@ def compose_route(
     mail["Importance"] = "high"  # RFC 2156 §5.3.4
     mail["X-Priority"] = "1 (Highest)"
     mail[MARKER] = "route"
-    mail["Content-Language"] = words.language
     summary.note().fill(mail)
     return as_bytes(mail) if raw is None else _with_original(mail, raw, message_id)
 

@@ -59,7 +59,8 @@ class Wording:
         """A time of day: "3:30 PM"."""
         _ = self.gettext
         # Translators: a time pattern of Unicode TR 35, such as 3:30 PM.
-        return format_time(at.timetz() if isinstance(at, datetime) else at, _("h:mm a"), locale=self.locale)
+        said = format_time(at.timetz() if isinstance(at, datetime) else at, _("h:mm a"), locale=self.locale)
+        return said.replace("\u202f", "\u00a0")  # The narrow blank of "p. m." is missing from many fonts.
 
 
 @cache

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 from pydantic import TypeAdapter, ValidationError
 
 from autoresponder.outgoing import one_line
@@ -13,6 +13,26 @@ from config.roster import roster_rows
 from config.settings import EmailAddress
 
 _NAME_CHARACTERS = 120
+_SPOKEN_AT_HOME = (
+    "en",
+    "es",
+    "fr",
+    "pt",
+    "de",
+    "it",
+    "ru",
+    "uk",
+    "pl",
+    "vi",
+    "zh",
+    "ar",
+    "ko",
+    "ja",
+    "so",
+    "fil",
+    "fa",
+    "ur",
+)
 _ADDRESS: TypeAdapter[str] = TypeAdapter(EmailAddress)
 
 
@@ -96,39 +116,15 @@ def _agreed(known: str | None, cell: str) -> tuple[str | None, str]:
 def _language(cell: str) -> str | None:
     """`es`, `es-MX`, `Spanish` or `español` as an ISO 639 code."""
     wanted = cell.strip().casefold()
-    try:
-        return Locale.parse(wanted.replace("_", "-"), sep="-").language
-    except (UnknownLocaleError, ValueError):
-        return _language_names().get(wanted)
+    code = wanted.replace("_", "-").partition("-")[0]
+    return code if code in Locale("en").languages else _languages_by_name().get(wanted)
 
 
 @cache
-def _language_names() -> dict[str, str]:
-    """Language codes by the language's name, in English and in itself."""
+def _languages_by_name() -> dict[str, str]:
+    """Language codes by the language's name, in English and, for those that schools meet most, in itself."""
     english = {name.casefold(): code for code, name in Locale("en").languages.items() if "_" not in code}
-    own = {
-        name.casefold(): code
-        for code in (
-            "es",
-            "fr",
-            "pt",
-            "de",
-            "it",
-            "ru",
-            "uk",
-            "vi",
-            "zh",
-            "ar",
-            "ko",
-            "ja",
-            "so",
-            "tl",
-            "pl",
-            "fa",
-            "ur",
-        )
-        if (name := Locale(code).get_display_name(code))
-    }
+    own = {(Locale(code).get_language_name() or code).casefold(): code for code in _SPOKEN_AT_HOME}
     return english | own
 
 
