@@ -2,15 +2,16 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
 from config.settings import Service
-from service.doctor import privacy
+from connectors.message import Message
 from service.doctor.finding import Finding, Level
+from service.doctor.privacy import search, sentences, subjects_kept, text_columns
 from store.database import Database, Shape, StoreError
 
 _ABOUT = "database"
@@ -53,18 +54,25 @@ def room(service: Service) -> Iterator[Finding]:
         yield Finding("disk", Level.OK, seen)
 
 
-def columns(database: Database, *, keep_subjects: bool) -> Iterator[Finding]:
-    """Whether every column that could hold text is known to hold something else."""
+def privacy(database: Database, service: Service, recorded: Sequence[Message]) -> Iterator[Finding]:
+    """Whether the database is free of what families wrote. `recorded` are messages that are on record."""
+    if database.shape() is not Shape.CURRENT:
+        return
+    yield from _columns(database, service)
+    yield _words(database, service, recorded)
+
+
+def _columns(database: Database, service: Service) -> Iterator[Finding]:
     with database.read() as connection:
-        found = privacy.text_columns(connection)
-        subjects = privacy.subjects_kept(connection)
+        found = text_columns(connection)
+        subjects = subjects_kept(connection)
     unknown = [column.name for column in found if column.holds is None]
     if unknown:
         fix = "Another version or another program made them. Look what they hold, or start with a new database file."
         yield Finding("privacy", Level.FAIL, f"columns that nobody vouches for: {', '.join(unknown)}", fix)
     else:
         yield Finding("privacy", Level.OK, f"{len(found)} columns could hold text; none is for the text of a message")
-    if keep_subjects:
+    if service.keep_subjects:
         yield Finding("privacy", Level.OK, f"{subjects} subjects are kept, as service.keep_subjects says")
     elif subjects:
         fix = (
@@ -73,13 +81,13 @@ def columns(database: Database, *, keep_subjects: bool) -> Iterator[Finding]:
         yield Finding("privacy", Level.FAIL, f"{subjects} subjects are kept though service.keep_subjects is off", fix)
 
 
-def words(database: Database, sentences: tuple[str, ...], messages: int) -> Finding:
-    """Whether any of these sentences, from messages that are on record, stands in the database."""
-    if not sentences:
-        return Finding("privacy", Level.OK, "no message is on record yet whose words could be looked for")
-    result = privacy.search(database, sentences)
+def _words(database: Database, service: Service, recorded: Sequence[Message]) -> Finding:
+    telling = [line for message in recorded for line in sentences(message, subject=not service.keep_subjects)]
+    if not telling:
+        return Finding("privacy", Level.OK, "no message is on record whose words could be looked for")
+    result = search(database, telling)
     looked = (
-        f"looked for {result.sentences} sentences of {messages} recorded messages "
+        f"looked for {result.sentences} sentences of {len(recorded)} recorded messages "
         f"in {result.bytes_searched / _MEGABYTE:,.1f} MB"
     )
     if result.found_in:

@@ -1,0 +1,62 @@
+"""The whole examination, in the order in which one thing needs the other."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import classifier
+from classifier.verdict import Letter
+from config import ConfigError, load
+from connectors.message import Message
+from service.doctor import database as databases
+from service.doctor import mailboxes, school
+from service.doctor.finding import Finding, Level
+
+
+def examine(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator[Finding]:
+    """Everything that `alliance run` with this configuration would depend on, looked at one by one. Writes nothing,
+    raises nothing: what goes wrong is a finding. `now` is aware."""
+    yield _program()
+    try:
+        settings = load(path, environ)
+    except ConfigError as error:
+        for fault in error.faults:
+            yield Finding("configuration", Level.FAIL, str(fault), f"Correct {fault.origin}, then try again.")
+        return
+    count = len(settings.mailboxes)
+    yield Finding(
+        "configuration", Level.OK, f"{path}: {settings.school.name}, {count} mailbox{'es'[: 2 * (count > 1)]}"
+    )
+    database, findings = databases.reach(settings.service)
+    yield from findings
+    yield from databases.room(settings.service)
+    yield school.clock(settings, now)
+    yield from school.calendar(settings, now)
+    yield school.office(settings)
+    yield from school.roster(settings)
+    yield _model()
+    recorded: list[Message] = []
+    for box in settings.mailboxes:
+        examined = mailboxes.examine(settings, box, environ, database, now)
+        yield from examined.findings
+        recorded += examined.recorded
+    if database is not None:
+        yield from databases.privacy(database, settings.service, recorded)
+        database.close()
+
+
+def _program() -> Finding:
+    python = ".".join(map(str, sys.version_info[:3]))
+    return Finding("program", Level.OK, f"alliance-inbox {version('alliance-inbox')} on Python {python}")
+
+
+def _model() -> Finding:
+    try:
+        model = classifier.load()
+        (verdict,) = model.read([Letter("", "He is not home yet and does not answer his phone.")])
+    except Exception as error:  # noqa: BLE001 - a broken installation fails in any way it likes
+        fix = "Install alliance-inbox again; its model is part of it."
+        return Finding("classifier", Level.FAIL, f"the model does not load: {error}", fix)
+    return Finding("classifier", Level.OK, f"model {model.version} loads and judges ({verdict.tag})")

@@ -1,0 +1,165 @@
+"""Can each mailbox be read, and can its mail be sent? Asks the servers what a run would ask them; writes nothing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pydantic import SecretStr
+from sqlalchemy import select
+from sqlmodel import col
+
+from config import ConfigError, password_for
+from config.passwords import password_variable
+from config.settings import MailboxSettings, Settings, SmtpServer, Stage
+from connectors.errors import (
+    AuthenticationFailed,
+    ConnectFailed,
+    InsecureConnection,
+    MailboxError,
+    MessageGone,
+)
+from connectors.mailbox import Mailbox, RawMessage
+from connectors.message import Message
+from connectors.mime import parse_message
+from connectors.registry import open_mailbox
+from connectors.smtp import SmtpSender
+from service.doctor.finding import Finding, Level
+from store.database import Database, Shape
+from store.tables import MessageRecord
+
+_FUTURE = timedelta(minutes=2)
+"""How far a mail server's clock may be ahead of ours before deadlines suffer."""
+_PAGES = 3
+_SAMPLE = 5
+"""Messages per mailbox whose words are looked for in the database."""
+
+
+@dataclass(slots=True)
+class Examined:
+    """What was found at one mailbox, and some of its recorded messages."""
+
+    findings: list[Finding] = field(default_factory=list)
+    recorded: list[Message] = field(default_factory=list)
+
+
+def examine(
+    settings: Settings, box: MailboxSettings, environ: Mapping[str, str], database: Database | None, now: datetime
+) -> Examined:
+    """Signs in to one mailbox and its SMTP server as a run would, and looks around."""
+    examined = Examined()
+    note = examined.findings.append
+    try:
+        password = password_for(box, environ)
+    except ConfigError as error:
+        note(Finding(box.address, Level.FAIL, str(error), "Correct that variable, or the file that it names."))
+        return examined
+    if password is None and _needs_password(settings, box):
+        name = password_variable(box)
+        fix = f"Set the environment variable {name}, or {name}_FILE to a file that holds the password."
+        note(Finding(box.address, Level.FAIL, "there is no password for it", fix))
+        return examined
+    mailbox: Mailbox | None = None
+    try:
+        mailbox = open_mailbox(box, settings, password.get_secret_value() if password else None)
+        examined.findings += [Finding(box.address, Level.OK, fact) for fact in mailbox.check()]
+        note(_newest(box, _some_messages(mailbox), now))
+        examined.recorded += _recorded(mailbox, database)
+    except MailboxError as error:
+        note(Finding(box.address, Level.FAIL, str(error), _fix(box, error)))
+    finally:
+        if mailbox is not None:
+            mailbox.close()
+    examined.findings += _sending(settings, box, password)
+    note(_stage(box))
+    return examined
+
+
+def _needs_password(settings: Settings, box: MailboxSettings) -> bool:
+    server = _smtp_server(settings, box)
+    return box.connector == "imap" or (server is not None and server.authenticate)
+
+
+def _smtp_server(settings: Settings, box: MailboxSettings) -> SmtpServer | None:
+    """The server that this mailbox sends over; None where it sends nothing, or not over SMTP."""
+    local = box.connector == "maildir" and box.maildir is not None and box.maildir.outgoing is not None
+    if local or box.connector not in {"imap", "maildir"} or box.stage is Stage.OBSERVE:
+        return None
+    return box.smtp or settings.smtp
+
+
+def _some_messages(mailbox: Mailbox) -> Sequence[RawMessage]:
+    """A few messages, as connecting the mailbox would list them; none where it is empty."""
+    cursor = None
+    for _ in range(_PAGES):
+        changes = mailbox.changes(cursor, limit=_SAMPLE)
+        if changes.messages or not changes.more:
+            return changes.messages
+        cursor = changes.cursor
+    return ()
+
+
+def _newest(box: MailboxSettings, messages: Sequence[RawMessage], now: datetime) -> Finding:
+    if not messages:
+        return Finding(box.address, Level.OK, "mail can be read; there is none")
+    latest = max(message.received_at for message in messages)
+    if latest > now + _FUTURE:
+        fix = "Set this machine's clock, or the mail server's; let both keep it with NTP."
+        seen = f"the newest message came {latest - now} from now by the server's clock"
+        return Finding(box.address, Level.WARN, seen, fix)
+    return Finding(box.address, Level.OK, f"mail can be read; the newest came {latest:%Y-%m-%d %H:%M} UTC")
+
+
+def _recorded(mailbox: Mailbox, database: Database | None) -> Iterator[Message]:
+    """Some of the messages that are on record, whole, from the mailbox."""
+    if database is None or database.shape() is not Shape.CURRENT:
+        return
+    newest = (
+        select(col(MessageRecord.provider_id))
+        .where(col(MessageRecord.mailbox) == mailbox.address, col(MessageRecord.removed_at).is_(None))
+        .order_by(col(MessageRecord.id).desc())
+        .limit(_SAMPLE)
+    )
+    with database.read() as connection:
+        known = connection.execute(newest).scalars().all()
+    for provider_id in known:
+        try:
+            raw = mailbox.fetch(provider_id)
+        except MessageGone:
+            continue
+        yield parse_message(raw.raw, mailbox=mailbox.address, id=raw.id, received_at=raw.received_at, size=raw.size)
+
+
+def _sending(settings: Settings, box: MailboxSettings, password: SecretStr | None) -> Iterator[Finding]:
+    server = _smtp_server(settings, box)
+    if server is None:
+        return
+    secret = password.get_secret_value() if password else None
+    try:
+        fact = SmtpSender(server, box.address, box.username or box.address, secret).check()
+    except MailboxError as error:
+        yield Finding(box.address, Level.FAIL, str(error), _fix(box, error))
+        return
+    yield Finding(box.address, Level.OK, fact)
+
+
+def _stage(box: MailboxSettings) -> Finding:
+    does = {
+        Stage.OBSERVE: "reads and records, writes nothing (stage observe)",
+        Stage.TAG: "tags mail and routes urgent mail to the office (stage tag)",
+        Stage.REPLY: "tags mail, routes urgent mail to the office and answers families (stage reply)",
+    }
+    return Finding(box.address, Level.OK, does[box.stage])
+
+
+def _fix(box: MailboxSettings, error: MailboxError) -> str:
+    match error:
+        case AuthenticationFailed():
+            return (
+                f"Check username and the password in {password_variable(box)}; some systems want an app password here, "
+                "or IMAP to be allowed for the account."
+            )
+        case InsecureConnection():
+            return "Check host, port and security; for the school's own authority name its certificate in ca_file."
+        case ConnectFailed():
+            return "Check host and port, that the server runs, and that a firewall lets this machine reach it."
+    return "Follow what the message says, then run `alliance doctor` again."

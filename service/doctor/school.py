@@ -1,0 +1,77 @@
+"""Does the school's day look right from here: the clock, the calendar, the office, the roster?"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from config import ConfigError, NoSchoolDay, SchoolCalendar
+from config.settings import Settings
+from scorecard.roster import Roster, RosterUnreadable
+from service.doctor.finding import Finding, Level
+
+_AHEAD_DAYS = 60
+_LONG_BREAK_DAYS = 21
+
+
+def clock(settings: Settings, now: datetime) -> Finding:
+    """What time it is for the school: a person sees at once whether that is true."""
+    local = now.astimezone(settings.school.zone)
+    return Finding("clock", Level.OK, f"it is {local:%A, %Y-%m-%d %H:%M} in {settings.school.timezone}")
+
+
+def calendar(settings: Settings, now: datetime) -> Iterator[Finding]:
+    """Which days have school: the promise that families get is counted in them."""
+    about = "calendar"
+    try:
+        days = SchoolCalendar.of(settings.school, settings.office)
+        today = now.astimezone(days.zone).date()
+        upcoming = days.next_school_day(today)
+    except ConfigError as error:
+        yield Finding(about, Level.FAIL, str(error), "Correct the holiday file, or school.holidays_ics.")
+        return
+    except NoSchoolDay as error:
+        yield Finding(about, Level.FAIL, str(error), "Correct school.days, school.holidays or the holiday file.")
+        return
+    count = days.school_days_between(today, today + timedelta(days=_AHEAD_DAYS))
+    seen = f"next school day {upcoming:%A, %Y-%m-%d}; {count} school days in the next {_AHEAD_DAYS} days"
+    if (upcoming - today).days > _LONG_BREAK_DAYS:
+        fix = "In a long break that is right; otherwise look at school.holidays and the holiday file."
+        yield Finding(about, Level.WARN, seen, fix)
+    else:
+        yield Finding(about, Level.OK, seen)
+    for warning in days.warnings:
+        yield Finding(about, Level.WARN, warning, "Look at that event in the holiday file.")
+    ahead = [stretch for stretch in days.breaks if stretch[1] >= today]
+    if ahead:
+        last = ahead[-1][1]
+        yield Finding(about, Level.OK, f"{len(ahead)} holidays and breaks ahead, the last ends {last:%Y-%m-%d}")
+    else:
+        fix = "Add this school year's to school.holidays, or name an iCalendar file in school.holidays_ics."
+        seen = "no holidays ahead: families would be promised answers during breaks"
+        yield Finding(about, Level.WARN, seen, fix)
+
+
+def office(settings: Settings) -> Finding:
+    """Where urgent mail goes."""
+    address, phone = settings.office.address, settings.office.phone
+    if any(address in (box.address, *box.aliases) for box in settings.mailboxes):
+        fix = "Give the office a mailbox of its own in office.address, or take it out of [[mailboxes]]."
+        return Finding("office", Level.WARN, f"{address} is also one of the teachers' mailboxes", fix)
+    return Finding("office", Level.OK, f"urgent mail goes to {address}; families are told to call {phone}")
+
+
+def roster(settings: Settings) -> Iterator[Finding]:
+    """Which families are known by name."""
+    path = settings.school.roster
+    if path is None:
+        yield Finding("roster", Level.OK, "none: the office sees the sender's address, not the student's name")
+        return
+    try:
+        known = Roster.load(path)
+    except RosterUnreadable as error:
+        yield Finding("roster", Level.FAIL, str(error), "Correct the file, or take school.roster out.")
+        return
+    yield Finding("roster", Level.OK, f"{len(known)} guardians in {path.name}")
+    if known.problems:
+        first = known.problems[0]
+        seen = f"{len(known.problems)} rows of {path.name} are left out; line {first.line}: {first.reason}"
+        yield Finding("roster", Level.WARN, seen, "Correct these rows in the student system, or in the file.")
