@@ -1,0 +1,79 @@
+"""Guards about time and what happened before: nobody is answered twice, late, or beside the teacher."""
+
+from datetime import datetime, timedelta
+
+from autoresponder.guards.case import Case
+from connectors import headers as header_section
+from connectors.labels import Tag
+
+_CLOCKS_DIFFER = timedelta(hours=1)
+_A_CONVERSATION = 2
+"""References of a mail that answers an answer; one alone may answer the teacher's circular."""
+
+
+def before_connection(case: Case) -> str | None:
+    """Mail that was there before this service was connected. Rule: this product's own (old mail is read, never answered)."""
+    connected = case.history.connected_at
+    if case.message.received_at < connected:
+        return "It arrived before the mailbox was connected."
+    written = written_at(case)
+    if written is not None and written < connected - _CLOCKS_DIFFER:
+        return "It was written before the mailbox was connected."
+    return None
+
+
+def too_old(case: Case) -> str | None:
+    """Mail that waited too long: an answer would confuse. Rule: this product's own (norm.answer_within_hours)."""
+    limit = timedelta(hours=case.norm.answer_within_hours)
+    if case.now - case.message.received_at > limit:
+        return f"It arrived more than {case.norm.answer_within_hours} hours ago."
+    written = written_at(case)
+    if written is not None and case.now - written > limit:
+        return f"It was written more than {case.norm.answer_within_hours} hours ago and only moved here now."
+    return None
+
+
+def written_at(case: Case) -> datetime | None:
+    """The latest moment that the mail itself gives for its way here: its Date, or the stamp of the last server (RFC 5322
+    §3.6.7). A mail that was copied here from an old mailbox shows its age in both, a sender's wrong clock only in one.
+    Moments in the future are not believed. None where nothing is left."""
+    stamps = [case.message.date, header_section.date(case.first("received").rpartition(";")[2])]
+    return max((stamp for stamp in stamps if stamp is not None and stamp <= case.now + _CLOCKS_DIFFER), default=None)
+
+
+def answered_in_other_mailbox(case: Case) -> str | None:
+    """A mail to several teachers is answered by one mailbox. Rule: this product's own (a family gets one answer)."""
+    return "Another mailbox that got the same mail answers it." if case.history.answered_in_other_mailbox else None
+
+
+def teacher_answered(case: Case) -> str | None:
+    """A thread that the teacher has answered needs no robot. Rule: this product's own; RFC 3834 §1 (a person comes first)."""
+    wrote = case.history.teacher_wrote_at
+    if wrote is None:
+        return None
+    if wrote >= case.message.received_at:
+        return "The teacher has answered already."
+    conversation = len(case.message.references) >= _A_CONVERSATION
+    if conversation and case.tag is not Tag.URGENT and not _window_is_over(wrote, case):
+        return "The teacher and the family are in conversation."
+    return None
+
+
+def answered_lately(case: Case) -> str | None:
+    """One answer of a kind within the window; an urgent one may follow another. Rule: RFC 3834 §2 (limit per sender),
+    RFC 5230 §4.2; norm.answer_again_after_school_days."""
+    alike = [
+        answer for answer in case.history.answers_to_sender if case.tag is not Tag.URGENT or answer.tag is Tag.URGENT
+    ]
+    if any(not _window_is_over(answer.at, case) for answer in alike):
+        return f"The sender had an answer within the last {case.norm.answer_again_after_school_days} school days."
+    return None
+
+
+def _window_is_over(since: datetime, case: Case) -> bool:
+    """Whether as many school days as the norm asks for have come after `since`."""
+    days = case.norm.answer_again_after_school_days
+    if case.calendar is None:
+        return case.now - since >= timedelta(days=days)
+    zone = case.calendar.zone
+    return case.calendar.school_days_between(since.astimezone(zone).date(), case.now.astimezone(zone).date()) >= days
