@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 
+import psutil
+
 from config.settings import ImapServer, SmtpServer
 from tests.servers.dovecot import PASSWORD
 
 ALLIANCE = Path(sys.executable).with_name("alliance")
+_LOOK_SECONDS = 0.02
 _PASSWORD_VARIABLE = "ALLIANCE_BENCHMARK_PASSWORD"
 
 
@@ -69,13 +72,24 @@ def timed(command: Sequence[str | Path], log: Path) -> Cost:
     began = time.perf_counter()
     with log.open("wb") as output:
         process = Popen(command, stdin=DEVNULL, stdout=output, stderr=output, env=environment())
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        ended, memory = 0, 0
+        while not ended:
+            # Not ru_maxrss: that one is handed down from the process that starts another.
+            memory = max(memory, _resident(process.pid))
+            time.sleep(_LOOK_SECONDS)
+            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
     seconds = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{command[0]} exited with {process.returncode}:\n{log.read_text(errors='replace')[-4000:]}")
-    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)  # getrusage(2): kilobytes, on macOS bytes
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, peak)
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, memory)
+
+
+def _resident(pid: int) -> int:
+    try:
+        return psutil.Process(pid).memory_info().rss
+    except psutil.Error:  # it has just ended
+        return 0
 
 
 @contextmanager

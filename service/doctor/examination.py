@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import classifier
@@ -49,7 +49,11 @@ def examine(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator[F
 
 def _program() -> Finding:
     python = ".".join(map(str, sys.version_info[:3]))
-    return Finding("program", Level.OK, f"alliance-inbox {version('alliance-inbox')} on Python {python}")
+    try:
+        return Finding("program", Level.OK, f"alliance-inbox {version('alliance-inbox')} on Python {python}")
+    except PackageNotFoundError:
+        fix = "Run `make install`: without it, connectors of other packages are not found either."
+        return Finding("program", Level.WARN, f"alliance-inbox, not installed, on Python {python}", fix)
 
 
 def _model() -> Finding:
