@@ -10,7 +10,7 @@ from config.calendar import SchoolCalendar
 from config.faults import ConfigError, Fault, KeyPath
 from config.passwords import password_variable
 from config.roster import roster_rows
-from config.settings import ImapServer, MailboxSettings, Office, School, SmtpServer, Stage, addresses_used_twice
+from config.settings import MailboxSettings, Office, School, Stage, addresses_used_twice
 
 BUILT_IN = frozenset({"imap", "maildir"})
 SECRET_WORDS = ("password", "passwd", "passphrase", "secret", "token", "api_key", "apikey", "private_key", "credential")
@@ -28,6 +28,16 @@ class Misfit:
     expected: str
     found: str | None = None
     advice: str = ""
+
+
+def connector_names() -> frozenset[str]:
+    """The connectors that are installed, third parties' included."""
+    return BUILT_IN | {point.name for point in entry_points(group="alliance.connectors")}
+
+
+def nearest_connector(name: str) -> str:
+    """The installed connector whose name is most like `name`."""
+    return get_close_matches(name.lower(), sorted(connector_names()), n=1, cutoff=0)[0]
 
 
 def is_secret(name: str) -> bool:
@@ -70,14 +80,13 @@ def school_misfits(school: School, office: Office | None) -> Iterator[Misfit | F
         yield Misfit(("office", key), "office hours that begin before they end (the school's hours where left out)")
 
 
-def mailbox_misfits(
-    mailboxes: Iterable[tuple[int, MailboxSettings]], imap: ImapServer | None, smtp: SmtpServer | None
-) -> Iterator[Misfit]:
-    """Each mailbox can be read, and from stage tag on it can send; no two share an address or a password's name."""
+def mailbox_misfits(mailboxes: Iterable[tuple[int, MailboxSettings]], *, imap: bool, smtp: bool) -> Iterator[Misfit]:
+    """Each mailbox can be read, and from stage tag on it can send; no two share an address or a password's name. `imap`
+    and `smtp` say whether there is such a table for all."""
     boxes = list(mailboxes)
     variables: dict[str, str] = {}
     for place, box in boxes:
-        yield from (Misfit(("mailboxes", place, *key), expected) for key, expected in _lacks(box, imap, smtp))
+        yield from (Misfit(("mailboxes", place, *key), expected) for key, expected in _lacks(box, imap=imap, smtp=smtp))
         if box.connector not in (
             names := BUILT_IN | {point.name for point in entry_points(group="alliance.connectors")}
         ):
@@ -96,9 +105,7 @@ def mailbox_misfits(
         yield Misfit(fault.key, str(fault))
 
 
-def _lacks(
-    box: MailboxSettings, imap: ImapServer | None, smtp: SmtpServer | None
-) -> Iterator[tuple[tuple[str, ...], str]]:
+def _lacks(box: MailboxSettings, *, imap: bool, smtp: bool) -> Iterator[tuple[tuple[str, ...], str]]:
     sends = box.stage is not Stage.OBSERVE
     if box.connector == "imap":
         if not (box.imap or imap):

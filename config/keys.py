@@ -33,6 +33,8 @@ class Key:
 
     path: tuple[str, ...]
     field: FieldInfo
+    model: type[BaseModel]
+    """The model of the table it stands in."""
 
     @property
     def table(self) -> str:
@@ -44,7 +46,7 @@ def keys(model: type[BaseModel] = Settings, above: tuple[str, ...] = ()) -> Iter
     """Every key of a model and of the models inside it, tables before what stands in them."""
     for name, field in model.model_fields.items():
         path = (*above, name)
-        yield Key(path, field)
+        yield Key(path, field, model)
         kind = _bare(field.annotation)
         item = _item(kind)
         if _is_model(kind):
@@ -85,17 +87,15 @@ def _list_in_words(items: tuple[Any, ...]) -> str:
 
 
 def nearest_key(path: KeyPath) -> str:
-    """Advice for a key that is not valid: the valid key nearest to it, or the keys that its table knows."""
+    """Advice for a key that is not valid: the nearest one that its table knows, and the table that it belongs in."""
     table = kind_at(path[:-1])
-    name = str(path[-1])
+    name = str(path[-1]).lower()
+    elsewhere = [key.table for key in keys() if key.path[-1] == name]
+    belongs = f"{name} belongs " + (f"in [{elsewhere[0]}]" if elsewhere[0] else "at the top") if elsewhere else ""
     valid = list(table.model_fields) if _is_model(table) else []
-    if near := get_close_matches(name.lower(), valid, n=1, cutoff=0.6):
-        return f"the nearest valid key is {dotted((*path[:-1], near[0]))}"
-    elsewhere = [key for key in keys() if key.path[-1] == name.lower()]
-    if elsewhere:
-        return f"{name} belongs in [{elsewhere[0].table}]" if elsewhere[0].table else f"{name} belongs at the top"
-    near = get_close_matches(name.lower(), valid, n=1, cutoff=0)
-    return f"the nearest valid key is {dotted((*path[:-1], near[0]))}" if near else "leave it out"
+    near = get_close_matches(name, valid, n=1, cutoff=0.6 if elsewhere else 0)
+    nearest = f"the nearest valid key is {dotted((*path[:-1], near[0]))}" if near else ""
+    return "; ".join(advice for advice in (nearest, belongs) if advice)
 
 
 def _bare(kind: Any) -> Any:

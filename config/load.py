@@ -15,7 +15,7 @@ from config.checks import Misfit, is_secret, mailbox_misfits, school_misfits, se
 from config.faults import ConfigError, Fault, KeyPath, dotted, file_fault
 from config.keys import in_words, kind_at, nearest_key
 from config.positions import Positions, locate
-from config.settings import ImapServer, MailboxSettings, Misplaced, Office, School, Settings, SmtpServer
+from config.settings import MailboxSettings, Misplaced, Office, School, Settings
 
 LARGEST_FILE = 5_000_000
 """Bytes; a district of ten thousand mailboxes needs a third."""
@@ -162,8 +162,8 @@ def _between(merged: Mapping[str, Any], folder: Path) -> Iterator[Misfit | Fault
     boxes = [
         (place, _part(MailboxSettings, item)) for place, item in enumerate(listed if isinstance(listed, list) else [])
     ]
-    imap, smtp = _part(ImapServer, merged.get("imap")), _part(SmtpServer, merged.get("smtp"))
-    yield from mailbox_misfits([(place, box) for place, box in boxes if box], imap, smtp)
+    right = [(place, box) for place, box in boxes if box]
+    yield from mailbox_misfits(right, imap="imap" in merged, smtp="smtp" in merged)
 
 
 def _part(model: type[_Model], value: object) -> _Model | None:

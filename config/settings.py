@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -79,7 +79,11 @@ def _variable(value: str) -> str:
 
 EmailAddress = Annotated[str, AfterValidator(_address)]
 TimeZoneName = Annotated[str, AfterValidator(_zone)]
-TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
+TimeOfDay = Annotated[
+    time,
+    BeforeValidator(_time_of_day),
+    WithJsonSchema({"type": "string", "pattern": r"^\d{1,2}:\d{2}(:\d{2})?$", "examples": ["08:00"]}),
+]
 CalendarDate = Annotated[date, BeforeValidator(_calendar_date)]
 LanguageCode = Annotated[str, AfterValidator(_language)]
 VariableName = Annotated[str, AfterValidator(_variable)]
@@ -145,7 +149,9 @@ class School(_Section):
     @model_validator(mode="after")
     def _day_has_hours(self) -> "School":
         if self.opens >= self.closes:
-            raise Misplaced(("closes",), "a time of day after opens")
+            if "closes" in self.model_fields_set:
+                raise Misplaced(("closes",), f"a time of day after opens ({self.opens:%H:%M})")
+            raise Misplaced(("opens",), f"a time of day before closes ({self.closes:%H:%M})")
         if not self.days:
             raise Misplaced(("days",), "at least one weekday")
         return self
