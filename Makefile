@@ -9,7 +9,7 @@ TEST_SERVERS := dovecot-imapd dovecot-lmtpd openssl
 BENCH_SERVERS := $(TEST_SERVERS) isync
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench lock clean
+.PHONY: help install demo test lint docs bench lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo 'make demo      install, then run the made-up school'
 	@echo 'make test      lint, then every test; installs the mail servers that the tests talk to'
 	@echo 'make lint      style, types and import order'
+	@echo 'make docs      write docs/reference/commands.md again from the commands themselves'
 	@echo 'make bench     the benchmarks, beside mbsync; installs isync'
 	@echo 'make lock      work out requirements*.txt again from pyproject.toml; UPGRADE=1 takes the newest of everything'
 	@echo 'make clean     remove .venv and every cache'
@@ -61,6 +62,9 @@ test: $(VENV)/.installed-dev
 	if sh .ci/servers --present $(TEST_SERVERS); then export ALLIANCE_REQUIRE_SERVERS=1; fi; \
 	$(BIN)/pytest -n $(WORKERS) $(PYTEST) || exit $$?; \
 	exit $$lint
+
+docs: $(VENV)/.installed-dev
+	$(BIN)/python -m typer service.cli utils docs --name alliance --title Commands | sed "s/&#x27;/'/g" > docs/reference/commands.md
 
 bench: $(VENV)/.installed-dev
 	@sh .ci/servers $(BENCH_SERVERS)
