@@ -12,7 +12,7 @@ _STALE_SECONDS = 120.0
 """Dovecot's own patience with a lock whose holder it cannot ask."""
 _YOUNG_SECONDS = 2.0
 """A lock younger than this may not have its holder's number in it yet."""
-_PAUSE_SECONDS = 0.01
+_PAUSE_SECONDS = 0.002
 
 
 @contextmanager
