@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from config import ConfigError, NoSchoolDay, SchoolCalendar
 from config.settings import Settings
-from scorecard.roster import Roster, RosterUnreadable
+from scorecard.roster import Roster
 from service.doctor.finding import Finding, Level
 
 _AHEAD_DAYS = 60
@@ -67,7 +67,7 @@ def roster(settings: Settings) -> Iterator[Finding]:
         return
     try:
         known = Roster.load(path)
-    except RosterUnreadable as error:
+    except ConfigError as error:
         yield Finding("roster", Level.FAIL, str(error), "Correct the file, or take school.roster out.")
         return
     yield Finding("roster", Level.OK, f"{len(known)} guardians in {path.name}")
