@@ -226,7 +226,8 @@ class Deliverer:
         limit = timedelta(hours=self._settings.norm.answer_within_hours)
         if now - message.received_at > limit:
             return "it could not be sent in time, and an answer to old mail confuses"
-        if self._pages.teacher_wrote_at(message.mailbox, message.thread) is not None:
+        wrote = self._pages.teacher_wrote_at(message.mailbox, message.thread)
+        if wrote is not None and wrote >= message.received_at:
             return "the teacher answered first"
         return None
 
