@@ -1,7 +1,7 @@
 """The languages that we write, and how each says a sentence, a day and a time.
 
 The sentences stand in the code in English; `locale/<code>/LC_MESSAGES/autoresponder.po` translates them. The .po files
-are read as they are: there is no build step that could be forgotten (`docs/how-to/wording.md`).
+are read as they are: there is no build step that could be forgotten (`docs/howto/wording.md`).
 """
 
 from collections.abc import Iterable

@@ -93,7 +93,7 @@ def words(text: str) -> list[str]:
 
 @pytest.mark.parametrize(("tag", "language", "closed", "office_has_it"), CASES)
 def test_every_note_reads_as_it_was_approved(tag: Tag, language: str, closed: bool, office_has_it: bool) -> None:
-    """To approve a change of wording, read the note in the failure, then write it into the file (docs/how-to)."""
+    """How to approve a change of wording: docs/howto/wording.md."""
     name = "-".join([tag, language, "closed" if closed else "open", *(["office-has-it"] if office_has_it else [])])
     mail = reply(facts=reply_facts(tag, language, closed=closed), office_has_it=office_has_it)
     assert plain(mail) == (SNAPSHOTS / f"{name}.txt").read_text(encoding="utf-8")
@@ -154,6 +154,13 @@ def test_a_note_that_leaves_after_the_office_has_opened_does_not_say_that_it_is_
 def test_a_closed_office_without_a_next_opening_still_makes_a_whole_sentence() -> None:
     facts = reply_facts(Tag.URGENT, closed=True).model_copy(update={"office_opens_at": None})
     assert "The office is closed right now. A person" in " ".join(plain(reply(facts=facts, office_has_it=True)).split())
+
+
+def test_names_that_look_like_markup_are_shown_and_not_obeyed() -> None:
+    teacher = TEACHER.model_copy(update={"teacher": "<b>Ms.</b> R & Sons {day}"})
+    mail = reply(configured=SETTINGS.model_copy(update={"mailboxes": (teacher,)}))
+    assert "&lt;b&gt;Ms.&lt;/b&gt; R &amp; Sons {day}<br>Maple" in hypertext(mail)
+    assert "<b>Ms.</b> R & Sons {day}\nMaple" in plain(mail)
 
 
 def test_a_norm_of_one_number_is_said_as_one() -> None:

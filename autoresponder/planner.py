@@ -1,0 +1,185 @@
+"""The decision about one message: which labels, whether a reply, whether the office must see it. Pure.
+
+The guards say whether a robot may answer. Most of their reasons say nothing about how pressing a message is, and must
+never keep an emergency from the office; some say that no family wrote it at all. `STANDINGS` tells the two apart.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from autoresponder.guards import Case, Guard, addressing, automatic, check, content, past, reports, senders
+from autoresponder.hours import reply_by
+from autoresponder.plan import History, NoReply, Plan, ReplyFacts, RouteFacts
+from autoresponder.wording import LANGUAGES, written_languages
+from classifier.verdict import Verdict
+from config.calendar import NoSchoolDay, SchoolCalendar
+from config.settings import MailboxSettings, Settings
+from connectors.labels import Label, Tag
+from connectors.message import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is done about a message that a guard keeps from being answered."""
+
+    labelled: frozenset[Tag]
+    """The tags that are written on it."""
+    to_check: bool
+    """Whether "please check" is written beside them."""
+    routed: bool
+    """Whether the office gets it where it is urgent."""
+
+
+_EVERY_TAG = frozenset(Tag)
+
+PERSON = Standing(labelled=_EVERY_TAG, to_check=False, routed=True)
+"""A person may need help: the reason against an answer has nothing to do with how pressing it is."""
+UNREAD = Standing(labelled=_EVERY_TAG, to_check=True, routed=True)
+"""A person wrote what the service could not read."""
+CROWD = Standing(labelled=frozenset({Tag.URGENT}), to_check=True, routed=False)
+"""Not a family's own mail as far as can be told, but the signs may deceive or a person may be behind it: left alone,
+unless it reads like an emergency; then the teacher is asked to check."""
+MACHINE = Standing(labelled=frozenset(), to_check=False, routed=False)
+"""Says of itself, by a standard, that a program sent it: left alone."""
+BEFORE = Standing(labelled=_EVERY_TAG, to_check=False, routed=False)
+"""From before the mailbox was connected: on record, and whoever had to act has long done so."""
+
+STANDINGS: dict[Guard, Standing] = {
+    content.unreadable: UNREAD,
+    automatic.own_mail: MACHINE,
+    automatic.auto_submitted: MACHINE,
+    automatic.null_return_path: MACHINE,
+    reports.delivery_report: MACHINE,
+    reports.bounce_in_words: CROWD,
+    automatic.precedence: CROWD,
+    automatic.mailing_list: CROWD,
+    automatic.newsletter: CROWD,
+    # A wish about answers, which some offices put on all their people's mail; no sign of a robot.
+    automatic.auto_response_suppress: PERSON,
+    automatic.autoresponder_mark: CROWD,
+    content.calendar_mail: CROWD,
+    automatic.out_of_office_subject: CROWD,
+    automatic.automatic_in_words: CROWD,
+    senders.no_usable_sender: PERSON,
+    senders.system_sender: CROWD,
+    senders.no_reply_sender: CROWD,
+    # Staff know the office, and the office's own mail must not come back to it.
+    senders.staff: CROWD,
+    # Better a warning too many than a child nobody looked for: routed, with the sender marked as not verified.
+    senders.spoofed: PERSON,
+    addressing.not_addressed_to_teacher: PERSON,
+    content.encrypted: UNREAD,
+    content.empty: PERSON,
+    past.before_connection: BEFORE,
+    past.too_old: PERSON,
+    past.answered_in_other_mailbox: PERSON,
+    past.teacher_answered: PERSON,
+    past.answered_lately: PERSON,
+}
+"""The standing that each guard's objection gives a message. A guard that is missing here counts as `PERSON`."""
+
+_BY_NAME = {guard.__name__: standing for guard, standing in STANDINGS.items()}
+_SAY_MORE = tuple((guard, standing) for guard, standing in STANDINGS.items() if not standing.routed)
+
+
+def make_plan(
+    message: Message,
+    verdict: Verdict,
+    *,
+    mailbox: MailboxSettings,
+    settings: Settings,
+    calendar: SchoolCalendar,
+    history: History,
+    now: datetime,
+    home_language: str | None = None,
+) -> Plan:
+    """What shall happen with `message`, as if the mailbox were in stage reply; the caller leaves out what its stage
+    does not allow. `now` is aware. `home_language` is the family's on the roster (ISO 639-1), where known.
+
+    An urgent message from a person that came after the mailbox was connected is always routed, unless it was before.
+    """
+    tag = reply_tag(verdict)
+    case = Case(
+        message=message,
+        history=history,
+        norm=settings.norm,
+        now=now,
+        mailbox=mailbox,
+        staff_domains=settings.staff_domains,
+        calendar=calendar,
+        tag=tag,
+    )
+    refusal = check(case)
+    standing = _standing(case, refusal)
+    reply = None
+    if refusal is None:
+        languages = _languages(verdict.language, home_language, settings)
+        try:
+            reply = reply_facts(
+                tag, languages, received_at=message.received_at, settings=settings, calendar=calendar, now=now
+            )
+        except (
+            NoSchoolDay
+        ) as error:  # A calendar without school days promises nothing; the office is told all the same.
+            refusal = NoReply(guard="no_school_day", reason=f"There is no day to promise: {error}.")
+    route = None
+    if verdict.tag is Tag.URGENT and standing.routed and not history.routed_already:
+        route = RouteFacts(
+            tag=verdict.tag,
+            recipient=settings.office.address,
+            received_at=message.received_at,
+            family_told=reply is not None,
+            no_reply_reason=refusal.reason if refusal else "",
+            unsure=verdict.unsure,
+            sender_unverified=senders.spoofed(case) is not None,
+        )
+    return Plan(labels=_labels(verdict, standing), reply=reply, no_reply=refusal, route=route)
+
+
+def reply_tag(verdict: Verdict) -> Tag:
+    """Which of the three notes fits. An unsure "urgent" keeps the urgent note: the message is routed, and the ordinary
+    norm would be wrong for somebody in need. An unsure "conflict" gets the routine note, which offends nobody."""
+    return Tag.ROUTINE if verdict.unsure and verdict.tag is Tag.CONFLICT else verdict.tag
+
+
+def reply_facts(
+    tag: Tag,
+    languages: tuple[str, ...],
+    *,
+    received_at: datetime,
+    settings: Settings,
+    calendar: SchoolCalendar,
+    now: datetime,
+) -> ReplyFacts:
+    """The facts that a note of `tag` is worded from, for a message received at `received_at` and answered at `now`
+    (both aware). Raises `NoSchoolDay`."""
+    closed = not calendar.office_is_open(now)
+    return ReplyFacts(
+        tag=tag,
+        languages=languages,
+        received_at=received_at,
+        reply_by=reply_by(received_at, settings.norm.reply_within_hours[1], calendar),
+        same_day_closed=closed,
+        office_opens_at=calendar.office_opens_at(now) if closed else None,
+    )
+
+
+def _standing(case: Case, refusal: NoReply | None) -> Standing:
+    standing = PERSON if refusal is None else _BY_NAME.get(refusal.guard, PERSON)
+    if refusal is None or not standing.routed:
+        return standing
+    # The chain stops at its first objection; a later guard may still know that no family wrote this.
+    return next((other for guard, other in _SAY_MORE if guard(case) is not None), standing)
+
+
+def _labels(verdict: Verdict, standing: Standing) -> frozenset[Label]:
+    if verdict.tag not in standing.labelled:
+        return frozenset()
+    return verdict.labels | {Label.CHECK} if standing.to_check else verdict.labels
+
+
+def _languages(written: str, home: str | None, settings: Settings) -> tuple[str, ...]:
+    """The family's language, then the school's first; all of the school's where nobody wrote a note in the family's."""
+    school = settings.school.languages
+    family = next((code for code in (written, home) if code in LANGUAGES), None)
+    return written_languages((family, *school[:1]) if family else school)
