@@ -100,7 +100,9 @@ def decode_words(text: str) -> str:
     """`text` with RFC 2047 encoded words decoded, on one line: unfolded, white space collapsed to single spaces."""
     if "=?" in text:
         # §6.2: white space between two encoded words is not part of the text.
-        text = _join_words(_BETWEEN_ENCODED.sub(r"\1", text) if "?= " in text or "?=\r" in text or "?=\n" in text else text)
+        text = _join_words(
+            _BETWEEN_ENCODED.sub(r"\1", text) if "?= " in text or "?=\r" in text or "?=\n" in text else text
+        )
     if not text.isascii():
         text = clean(text)
     text = " ".join(text.split())
@@ -235,4 +237,3 @@ def identifiers(value: str) -> tuple[str, ...]:
         found = [word.strip("<>,;") for word in value.split() if "@" in word or len(value.split()) == 1]
     unique = list(dict.fromkeys(identifier for identifier in found if identifier and len(identifier) <= 998))
     return tuple(unique if len(unique) <= MAX_IDS else unique[: MAX_IDS // 2] + unique[-MAX_IDS // 2 :])
-

@@ -45,7 +45,8 @@ _PGP_SIGNED = re.compile(r"-----BEGIN PGP SIGNED MESSAGE-----\n(?:Hash: [^\n]{0,
 _PGP_SIGNATURE = re.compile(r"-----BEGIN PGP SIGNATURE-----.{0,20000}?(?:-----END PGP SIGNATURE-----|\Z)", re.DOTALL)
 _POINTS_TO_HTML = re.compile(
     r"(?:view|read|see|display|open)\b[^\n]{0,80}\b(?:html|browser|online|rich text)|does not support html|"
-    r"html[- ](?:capable|enabled|compatible|format|only|e-?mail)|not (?:able to )?(?:display|show)[^\n]{0,40}html|requires html",
+    r"html[- ](?:capable|enabled|compatible|format|only|e-?mail)|not (?:able to )?(?:display|show)[^\n]{0,40}html|"
+    r"requires html",
     re.IGNORECASE,
 )
 
@@ -157,6 +158,10 @@ def _without_mbox_line(raw: bytes) -> bytes:
     return raw[start:] if start else raw
 
 
+class _NoPartsError(Exception):
+    """The fast parser found no parts in a multipart and keeps no bytes of it: the other parser shall read them."""
+
+
 def _body(mail: bytes, fields: Sequence[Field], body_at: int, defects: list[str]) -> _Reading:
     if defects:
         # The header section was mended: the parsers shall see it as it is understood here.
@@ -166,8 +171,9 @@ def _body(mail: bytes, fields: Sequence[Field], body_at: int, defects: list[str]
     try:
         _read(_from_lazy(parse_email_tree(mail, mode="lazy"), 0), reading, depth=0)
         return reading
-    except DecodeError:
-        reading = _Reading(defects=[*defects, "transfer encoding broken"])
+    except (DecodeError, _NoPartsError) as error:
+        broken = "transfer encoding broken" if isinstance(error, DecodeError) else "a multipart without parts"
+        reading = _Reading(defects=[*defects, broken])
     except ParseError as error:
         reading = _Reading(defects=[*defects, f"structure not readable ({type(error).__name__})"])
         _read(_as_plain_text(mail, body_at), reading, depth=0)
@@ -245,8 +251,10 @@ def _read_multipart(part: _Part, reading: _Reading, depth: int) -> None:
     if kind == "multipart/encrypted":
         reading.defect("encrypted (PGP/MIME)")
     if not part.children:
+        if not isinstance(part.source, StdlibMessage):
+            raise _NoPartsError
         reading.defect("a multipart without parts")
-        text = _text_of(part, reading)
+        text = clean(str(part.source.get_payload())[:MAX_TEXT])
         if text.strip():
             reading.texts.append(text)
     report = kind == "multipart/report"

@@ -46,7 +46,8 @@ _FORWARD_WORDS = (
     r"forwarded message|forwarded e-?mail|original message forwarded|mensaje reenviado|correo reenviado|"
     r"mensagem encaminhada|mensagem reencaminhada|message transféré|message transmis|message réexpédié|"
     r"weitergeleitete nachricht|messaggio inoltrato|转发的邮件|轉寄郵件|转发邮件|轉寄的郵件|已转发的邮件|thư đã chuyển tiếp|"
-    r"tin nhắn được chuyển tiếp|tin nhắn chuyển tiếp|thư chuyển tiếp|رسالة محولة|رسالة محوّلة|رسالة تمت إعادة توجيهها|"
+    r"tin nhắn được chuyển tiếp|tin nhắn chuyển tiếp|thư chuyển tiếp|رسالة محولة|رسالة محوّلة|"
+    r"رسالة تمت إعادة توجيهها|"
     r"رسالة معاد توجيهها|пересланное сообщение|пересылаемое сообщение|пересланное письмо|перенаправленное сообщение|"
     r"전달된 메시지|전달된 메일|전달된메시지|ipinasang mensahe|naipasang mensahe|mesaj transfere|mesaj ki transfere"
 )
@@ -62,7 +63,8 @@ FORWARD = re.compile(
 
 # How an attribution begins: a preposition of time, a weekday, a dash, a date, or a year.
 ATTRIBUTION_OPENERS = re.compile(
-    r"[-—>*_ ]{0,8}(?:on\b|el\b|em\b|no dia\b|le\b|am\b|il\b|op\b|den\b|vào\b|lúc\b|ngày\b|noong\b|nung\b|nan dat\b|في\b|بتاريخ\b|يوم\b|"
+    r"[-—>*_ ]{0,8}(?:on\b|el\b|em\b|no dia\b|le\b|am\b|il\b|op\b|den\b|vào\b|lúc\b|ngày\b|noong\b|nung\b|nan dat\b|"
+    r"في\b|بتاريخ\b|يوم\b|"
     r"на\b|в\b|\d|[٠-٩]|於|于|在|"
     r"mon|tue|wed|thu|fri|sat|sun|lun|mar|mi[ée]|jue|vie|s[áa]b|dom|seg|ter|qua|qui|sex|jeu|ven|sam|dim|"
     r"пн|вт|ср|чт|пт|сб|вс|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)",
@@ -71,7 +73,8 @@ ATTRIBUTION_OPENERS = re.compile(
 # The verb that an attribution ends with; a name or address may follow it (Arabic, Tagalog, German order).
 CLOSING_VERB = re.compile(
     r"(?:\b(?:wrote|writes|said|escribi[óo]|ha escrito|escribe|escreveu|escrevia|a écrit|écrivait|schrieb|ha scritto|"
-    r"schreef|skrev|đã viết|có viết|viết|sumulat|sinulat|isinulat ni|te ekri|ekri|написала?|написал\(а\)|пишет|писала?)\b|"
+    r"schreef|skrev|đã viết|có viết|viết|sumulat|sinulat|isinulat ni|te ekri|ekri|написала?|написал\(а\)|пишет|"
+    r"писала?)\b|"
     r"写道|寫道|写的|写到|您写|你写|我写|كتبتم|كتبت|كتبتَ|كتبتِ|كتبتي|كتب|님이 작성|작성|님이 씀|씀)[^:：\n]{0,110}[:：]",
     re.IGNORECASE,
 )
@@ -85,26 +88,35 @@ PRONOUN_BEFORE_VERB = re.compile(
 
 _DEVICE = (
     r"(?:iphone|ipad|ipod|i?mac|macbook|apple|watch|samsung|galaxy|android|phone|mobile|cell(?:phone)?|device|tablet|"
-    r"smart ?phone|blackberry|pixel|huawei|xiaomi|redmi|oppo|vivo|realme|oneplus|motorola|moto|lg|nokia|htc|sony|xperia|"
-    r"windows|kindle|fire|verizon|t-mobile|at&t|sprint|metropcs|cricket|boost|tracfone|wireless|outlook|yahoo|gmail|aol|"
+    r"smart ?phone|blackberry|pixel|huawei|xiaomi|redmi|oppo|vivo|realme|oneplus|motorola|moto|lg|nokia|htc|sony|"
+    r"xperia|"
+    r"windows|kindle|fire|verizon|t-mobile|at&t|sprint|metropcs|cricket|boost|tracfone|wireless|outlook|yahoo|gmail|"
+    r"aol|"
     r"proton|hotmail|mail|e-?mail|correo|app|spark|celular|tel[eé]fono|telefone|t[eé]l[eé]phone|móvil|handy|дома|"
     r"телефона?|устройства|휴대폰|스마트폰|핸드폰|手机|手機|điện thoại|selfon|telefòn|selpon|جوال|هاتف|موبايل)"
 )
 _SENT_FROM = (
-    r"(?:sent (?:via|from|using|with|by|on)|sent|get|enviado|enviada|enviado desde|enviado por|enviado con|enviado a través de|obt[eé]n(?:er)?|obter|"
-    r"mandado desde|envoy[ée]|envoyé depuis|télécharger|obtenez|gesendet (?:von|mit)|von meinem|inviato da|verzonden (?:vanaf|met)|"
+    r"(?:sent (?:via|from|using|with|by|on)|sent|get|enviado|enviada|enviado desde|enviado por|enviado con|"
+    r"enviado a través de|obt[eé]n(?:er)?|obter|"
+    r"mandado desde|envoy[ée]|envoyé depuis|télécharger|obtenez|gesendet (?:von|mit)|von meinem|inviato da|"
+    r"verzonden (?:vanaf|met)|"
     r"发自|发送自|傳送自|寄自|來自|来自|从|從|通过|使用|获取|取得|đã gửi từ|được gửi từ|gửi từ|gửi bằng|tải|"
-    r"(?:تم الإرسال|أُرسلت|أرسلت|ارسلت|مُرسل|مرسل|مُرسلة|مرسلة|أُرسل|أرسل|ارسل|تم إرساله|تم ارساله|الحصول على|احصل على) ?(?:من|بواسطة|باستخدام)?|"
-    r"отправлено|отправлено из|послано|письмо отправлено|나의|내|제|ipinadala|ipinadala mula|naipadala|padala|kuha|voye|voye soti|sòti)"
+    r"(?:تم الإرسال|أُرسلت|أرسلت|ارسلت|مُرسل|مرسل|مُرسلة|مرسلة|أُرسل|أرسل|ارسل|تم إرساله|تم ارساله|الحصول على|"
+    r"احصل على) ?(?:من|بواسطة|باستخدام)?|"
+    r"отправлено|отправлено из|послано|письмо отправлено|나의|내|제|ipinadala|ipinadala mula|naipadala|padala|kuha|voye|"
+    r"voye soti|sòti)"
 )
 _EXCUSE = (
-    r"(?:[.,;:!)\- –—]{1,4}(?:please |kindly |so |and )?(?:excuse|forgive|pardon|ignore|sorry|apolog|disculp|perdon|perdón|desculp|"
+    r"(?:[.,;:!)\- –—]{1,4}(?:please |kindly |so |and )?(?:excuse|forgive|pardon|ignore|sorry|apolog|disculp|perdon|"
+    r"perdón|desculp|"
     r"typos|brevity|errors|autocorrect|thumbs)[^\n]{0,70})"
 )
 MOBILE_SIGNATURE = re.compile(
     rf"(?:{_SENT_FROM}[\s:：]{{0,3}}(?:[^\s.,;:!?]{{1,14}}[\s]{{1,2}}){{0,4}}?[^\s.,;!?]{{0,8}}{_DEVICE}[^\s.,;!?]{{0,12}}"
-    rf"(?:\s{{1,2}}(?:{_DEVICE}[^\s.,;!?]{{0,8}}|for|on|para|pour|para o|app|ios|pro|max|plus|mini|ultra|note|edge|fold|flip|lte|[45]g|[45]g lte|"
-    rf"new|the|all|my|de|do|da|of|network|powered by|inc|us|xl|se|an?|[a-z]{{0,2}}\d{{1,4}}[a-z]{{0,3}}|傳送|发送|寄出|送出|에서 보냄|에서 전송|보냄|전송|الخاص بي|الخاص|بي|của tôi|mwen|m|ko|我|"
+    rf"(?:\s{{1,2}}(?:{_DEVICE}[^\s.,;!?]{{0,8}}|for|on|para|pour|para o|app|ios|pro|max|plus|mini|ultra|note|edge|"
+    rf"fold|flip|lte|[45]g|[45]g lte|"
+    rf"new|the|all|my|de|do|da|of|network|powered by|inc|us|xl|se|an?|[a-z]{{0,2}}\d{{1,4}}[a-z]{{0,3}}|傳送|发送|寄出|送出|"
+    rf"에서 보냄|에서 전송|보냄|전송|الخاص بي|الخاص|بي|của tôi|mwen|m|ko|我|"
     rf"smartphone|phone|device|mobile|tablet|wireless)){{0,10}}"
     rf"(?:\s?(?:에서 보냄|에서 보냈습니다|에서 전송|에서 작성|发送|傳送|发出|寄出))?{_EXCUSE}?[.!。]?(?:\s{{0,2}}<https?://[^\s>]{{1,200}}>)?"
     rf")\Z",
@@ -112,13 +124,16 @@ MOBILE_SIGNATURE = re.compile(
 )
 
 DISCLAIMER = re.compile(
-    r"(?:confidentiality (?:notice|note|statement|warning)|confidential(?:ity)?\s?:|privileged (?:and|/) confidential|"
+    r"(?:confidentiality (?:notice|note|statement|warning)|confidential(?:ity)?\s?:|privileged (?:and|"
+    r"/) confidential|"
     r"legal (?:notice|disclaimer)|e-?mail disclaimer|disclaimer\s?:|"
     r"(?:this|the information (?:contained )?in this) (?:e-?mail|message|communication|transmission)[^\n]{0,120}"
     r"(?:intended|confidential|privileged|proprietary)|"
     r"(?:este (?:correo|mensaje|e-?mail)|esta (?:mensagem|comunicaci[óo]n))[^\n]{0,120}(?:confidencial|destinatari)|"
-    r"aviso (?:legal|de confidencialid?ad[e]?)|avis de confidentialit|ce (?:message|courriel)[^\n]{0,120}confidentiel|"
-    r"本邮件[^\n]{0,60}(?:保密|机密)|本郵件[^\n]{0,60}(?:保密|機密)|هذا البريد[^\n]{0,80}سري|это (?:письмо|сообщение)[^\n]{0,80}конфиденциальн|"
+    r"aviso (?:legal|de confidencialid?ad[e]?)|avis de confidentialit|ce (?:message|"
+    r"courriel)[^\n]{0,120}confidentiel|"
+    r"本邮件[^\n]{0,60}(?:保密|机密)|本郵件[^\n]{0,60}(?:保密|機密)|هذا البريد[^\n]{0,80}سري|это (?:письмо|"
+    r"сообщение)[^\n]{0,80}конфиденциальн|"
     r"이 (?:메일|메시지)[^\n]{0,60}(?:기밀|비밀))",
     re.IGNORECASE,
 )

@@ -3,6 +3,15 @@
 import re
 
 from autoresponder.guards.case import Case
+from autoresponder.guards.phrases import (
+    AWAY_CONSEQUENCE,
+    AWAY_ENDING,
+    AWAY_SUBJECT,
+    AWAY_TEXT,
+    LEAVING,
+    REPLY_PREFIX,
+    SAYS_AUTOMATIC,
+)
 from autoresponder.identifiers import is_own_message_id
 from autoresponder.outgoing import MARKER
 
@@ -10,7 +19,7 @@ _COMMENT = re.compile(r"\([^()]{0,200}\)")
 
 
 def own_mail(case: Case) -> str | None:
-    """This service's own answers and routes are never answered. Rule: RFC 3834 §2 (no answer to an automatic response)."""
+    """This service's own answers and routes are never answered. Rule: RFC 3834 §2 (no answer to an answer)."""
     if MARKER.lower() in case.fields:
         return "It is one of this service's own mails."
     if case.message.message_id and is_own_message_id(case.message.message_id):
@@ -49,12 +58,13 @@ def precedence(case: Case) -> str | None:
     return None
 
 
-_LIST_FIELDS = ("list-id", "list-post", "list-unsubscribe", "list-help", "list-subscribe", "list-owner", "list-archive",
-                "list-unsubscribe-post", "mailing-list", "x-mailing-list", "x-mailinglist", "x-ml-name", "x-ml-server",
-                "x-mailman-version", "x-beenthere", "x-list-name", "x-listname", "x-listserver", "x-list-id",
-                "x-google-group-id", "x-yahoo-newman-id", "x-egroups-return", "x-listprocessor-version", "x-majordomo",
-                "x-mailing-list-name", "x-listserv", "x-sympa-to", "x-original-sender-list", "x-distribution",
-                "x-mailer-list", "list-software", "x-getmail-list", "x-list-administrivia", "x-mlmmj-version")  # fmt: skip
+_LIST_FIELDS = (
+    *("list-id", "list-post", "list-unsubscribe", "list-unsubscribe-post", "list-help", "list-subscribe"),
+    *("list-owner", "list-archive", "list-software", "mailing-list", "x-mailing-list", "x-beenthere"),
+    *("x-mailman-version", "x-list-administrivia", "x-ml-name", "x-ml-info", "x-mlserver", "x-listserver"),
+    *("x-listprocessor-version", "x-listmember", "x-google-group-id", "x-egroups-return", "x-yahoo-newman-id"),
+    *("x-listbox-post-id", "x-mailgun-mailing-list-id", "x-sympa-to"),
+)
 
 
 def mailing_list(case: Case) -> str | None:
@@ -63,36 +73,10 @@ def mailing_list(case: Case) -> str | None:
     return f"It came through a mailing list ({name.title()})." if name else None
 
 
-_CAMPAIGN_FIELDS = ("x-campaign", "x-campaignid", "x-campaign-id", "campaign-id", "x-mailer-campaign", "x-mc-user",
-                    "x-mailchimp-id", "x-newsletter", "x-mailing-id", "x-mailingid", "x-cid", "x-csa-complaints",
-                    "x-job", "x-rpcampaign", "x-elq-sid", "x-sfmc-stack", "x-roving-id", "x-ctct-id", "x-virtual-mta-group",
-                    "x-mktarchive", "x-mktgmailid", "x-mandrill-user-campaign", "x-feedback-id", "x-bulkmail", "x-massmail",
-                    "x-bulk-mail", "x-subscriber", "x-subscriber-id", "x-klaviyo-message-id", "x-pmg-userid", "x-abuse-reports-to-list",
-                    "x-responsys-campaign", "x-icontact", "x-mj-mid", "x-mailjet-campaign", "x-cheetahmail", "x-hubspot-campaign")  # fmt: skip
-_LEAVING = (
-    re.compile(
-        r"\bunsubscri(?:be|bing)\b|\bdesuscrib|\bdarse de baja|dar(?:me|te|se)? de baja|cancelar (?:la|su|tu) suscripci|"
-        r"descadastr|cancelar (?:a )?inscri[çc]|se d[ée]sabonner|d[ée]sinscri|abmelden\b[^\n]{0,40}newsletter|退订|退訂|取消订阅|取消訂閱|"
-        r"отписаться|수신\s?거부|구독\s?취소|إلغاء الاشتراك|hủy đăng ký|"
-        r"\b(?:be|get) (?:removed|taken off)\b[^\n]{0,60}\blist\b|\bremove (?:yourself|your (?:e-?mail )?(?:address|name))\b",
-        re.IGNORECASE,
-    ),
-    re.compile(
-        r"(?:view|read|see) (?:this|it|the)?[^\n]{0,30}\b(?:in|on) (?:your|a|the) (?:web ?)?browser|view (?:online|web version)|"
-        r"ver (?:este )?(?:correo|e-?mail|mensaje)[^\n]{0,20}navegador|visualizar[^\n]{0,30}navegador|"
-        r"(?:having )?trouble (?:viewing|reading)|can(?:no|')t (?:see|view) (?:this|the)",
-        re.IGNORECASE,
-    ),
-    re.compile(
-        r"(?:you (?:are|have|'re)? ?receiv(?:ing|ed)|you(?:'re| are) getting|was sent to you|recib(?:es|e|ió) este|recebe(?:u)? este|vous recevez) [^\n]{0,60}"
-        r"\b(?:because|as (?:a|an|part)|since|subscri|porque|car vous|member)",
-        re.IGNORECASE,
-    ),
-    re.compile(
-        r"(?:manage|update|change|edit|modify)[^\n]{0,25}(?:subscription|(?:e-?mail|communication|notification) (?:preferences|settings|options))|"
-        r"\bemail preferences\b|preferencias de (?:correo|suscripci)|privacy policy|©\s?\d{4}|\(c\) ?(?:19|20)\d\d|all rights reserved",
-        re.IGNORECASE,
-    ),
+_CAMPAIGN_FIELDS = (
+    *("x-campaign", "x-campaignid", "x-campaign-id", "campaign-id", "x-mc-user", "x-csa-complaints", "x-rpcampaign"),
+    *("x-elq-sid", "x-sfmc-stack", "x-roving-id", "x-mktarchive", "x-mandrill-user", "x-newsletter", "x-mailingid"),
+    *("x-report-abuse-to", "x-klaviyo-message-id", "x-mj-mid", "x-cheetahmailid", "x-ahmailid"),
 )
 
 
@@ -108,7 +92,7 @@ def newsletter(case: Case) -> str | None:
         return "It was sent by a mailing service (Feedback-Id)."
     text = case.message.newest
     ends = f"{text[:1_500]}\n{text[-4_000:]}" if len(text) > 5_500 else text
-    if sum(pattern.search(ends) is not None for pattern in _LEAVING) >= 2:
+    if sum(pattern.search(ends) is not None for pattern in LEAVING) >= 2:
         return "It reads like a newsletter, with a way to unsubscribe."
     return None
 
@@ -126,17 +110,20 @@ def auto_response_suppress(case: Case) -> str | None:
     return None
 
 
-_MARKS = ("x-autoreply", "x-autorespond", "x-autoresponder", "x-autoresponse", "auto-reply", "autoreply", "x-auto-reply",
-          "x-autoreply-from", "x-auto-reply-from", "x-mail-autoreply", "x-autoreply-domain", "x-autogenerated",
-          "x-auto-generated", "x-fc-machinegenerated", "x-loop", "x-away", "x-vacation", "x-amazon-auto-reply",
-          "x-autoreply-type", "x-cron-env", "x-autoresponder-version", "x-mailer-autoreply", "x-auto-response",
-          "x-autoresponse-type", "x-auto-replied", "x-rules-autoreply", "x-bugzilla-reason", "x-jira-fingerprint",
-          "x-github-reason", "x-trac-version", "x-gitlab-project", "x-mantis", "x-redmine-host", "x-nagios",
-          "x-rt-loop-prevention", "x-otrs-loop", "x-kayako", "x-boxtrapper", "x-pmrqc-autoreply")  # fmt: skip
-_MARK_SAYS_NO = frozenset({"no", "false", "0", "none"})
+_MARKS = (
+    *("x-autoreply", "x-auto-reply", "auto-reply", "autoreply", "x-mail-autoreply", "x-autoreply-from"),
+    *("x-auto-reply-from", "x-autorespond", "x-autoresponder", "x-autoresponse", "x-auto-response", "x-autogenerated"),
+    *("x-auto-generated", "x-fc-machinegenerated", "x-amazon-auto-reply", "x-vacation", "x-loop", "x-cron-env"),
+    *("x-bluebottle-request", "x-boxbe-cr", "x-challenge-response", "x-github-reason", "x-bugzilla-reason"),
+    *("x-jira-fingerprint", "x-launchpad-message-rationale", "x-gitlab-project", "x-redmine-host", "x-trac-version"),
+    *("x-otrs-loop", "x-rt-loop-prevention", "x-zendesk-from-account-id"),
+)
+# CommuniGate marks what a person's rule passed on with the same field as its answers.
+_MARK_SAYS_NO = frozenset({"no", "false", "0", "none", "forward", "redirect", "mirror"})
 _ROBOT_MAILERS = re.compile(
     r"\bvacation\b|auto-?(?:reply|respon)|\bkana response\b|listserv|majordomo|mailman|\bezmlm\b|\bsmartlist\b|"
-    r"\bphplist\b|mailchimp|\bmail(?:er)?lite\b|constant ?contact|campaign ?(?:enterprise|monitor)|\bbulk\b|mass ?mail|"
+    r"\bphplist\b|mailchimp|\bmail(?:er)?lite\b|constant ?contact|campaign ?(?:enterprise|monitor)|\bbulk\b|"
+    r"mass ?mail|"
     r"group ?mail|\bsendblaster\b|\bdirect ?mail\b",
     re.IGNORECASE,
 )
@@ -159,84 +146,24 @@ def autoresponder_mark(case: Case) -> str | None:
     return None
 
 
-_PREFIX = r"\s*(?:(?:re|aw|sv|rv|fw|fwd|回复|答复|回覆|ответ|rép|res|enc|antw)\s*[:：]\s*){0,3}[\[(\"'<*]{0,2}\s*"
-_AWAY_SUBJECT = re.compile(
-    _PREFIX + r"(?:"
-    r"auto(?:matic|mated|matisch[er]{0,2})?[\s_-]{0,2}(?:reply|response|respon[sd]e[rd]?|reponse|antwort|generated|mail|e-?mail reply|notification|message)\b|"
-    r"auto\s?[:：]|autom\.? ?reply|autoreply|auto-?reply|auto-?respon[sd]|auto ?ack|auto-?acknowledge?ment|"
-    r"out[\s-]of[\s-](?:the[\s-])?office(?:\s*(?:auto-?\s?reply|reply|response|notice|message|notification|alert|e-?mail))?\s*(?:\Z|[:：(\[,.!–—-]|re:|until|from|till|through|today|this week|\d)|"
-    r"(?:i am|i'm|im|currently|away:?|temporarily) (?:currently |now |away |temporarily )?out[\s-]of[\s-](?:the[\s-])?office|"
-    r"ooo\s*(?:\Z|[:：(,-])|oof\s*[:：]|away from (?:my )?(?:e-?mail|mail|the office|my desk|office)|"
-    r"(?:vacation|holiday|absence|away) (?:reply|response|message|notice|notification|auto-?reply|autoresponse|alert|notification)\b|"
-    r"on (?:vacation|holiday|leave|annual leave|maternity leave)\s*(?:\Z|[:：(])|"
-    r"(?:your|re: your) (?:message|mail|e-?mail) (?:to [^\n]{1,80} )?(?:has been|was) received|"
-    r"respuesta autom[áa]tica|contestaci[óo]n autom[áa]tica|respuesta de (?:ausencia|vacaciones)|fuera de (?:la )?oficina\s*(?:\Z|[:：(-])|mensaje autom[áa]tico|"
-    r"autorrespuesta|auto-?respuesta|aviso de ausencia|ausente de la oficina|"
-    r"resposta autom[áa]tica|fora do escrit[óo]rio\s*(?:\Z|[:：(-])|mensagem autom[áa]tica|aus[êe]ncia tempor[áa]ria\s*(?:\Z|[:：])|aviso de aus[êe]ncia|"
-    r"r[ée]ponse automatique|message automatique|absence du bureau|absent(?:e)? du bureau|absence\s*[:：]|en cong[ée]s?\s*[:：]|"
-    r"automatische (?:antwort|r[üu]ckantwort|reactie|beantwoording)|abwesenheit(?:s(?:notiz|nachricht|meldung|benachrichtigung|assistent))?\b|afwezig(?:heid)?\b|"
-    r"risposta automatica|fuori ufficio|assente dall['’]ufficio|automatiskt svar|automatisk svar|autosvar|frånvaro|automaattinen vastaus|poissa(?:olo)?\b|"
-    r"automatyczna odpowied|odpowied[zź] automatyczna|automatick[áa] odpov|ne?p[řr][íi]tomnost|automatikus v[áa]lasz|"
-    r"自动(?:答复|回复|應答|应答)|自動(?:回覆|回复|回信|答覆|応答|返信)|外出时的自动答复|不在办公室|外出通知|休假自动|不在のお知らせ|不在通知|"
-    r"автоответ|автоматический ответ|автоматичес?кое (?:сообщение|уведомление)|вне офиса|нет на месте|в отпуске|"
-    r"자동\s?(?:회신|응답|답장)|부재\s?중|부재중\s?알림|"
-    r"trả lời tự động|thư trả lời tự động|phản hồi tự động|vắng mặt|không có mặt tại văn phòng|"
-    r"رد تلقائي|الرد التلقائي|رد آلي|الرد الآلي|خارج المكتب|إجابة تلقائية|"
-    r"awtomatikong (?:tugon|sagot|reply)|wala sa opisina|nasa labas ng opisina|"
-    r"repons otomatik|deyò biwo|"
-    r"otomatik yan[ıi]t|ofis dışında|αυτόματη απάντηση|εκτός γραφείου|תשובה אוטומטית|מחוץ למשרד|স্বয়ংক্রিয় উত্তর|स्वचालित उत्तर|ตอบกลับอัตโนมัติ"
-    r")",
-    re.IGNORECASE,
-)
-_IS_AWAY = re.compile(
-    r"\b(?:is|will be|am) (?:currently |now |away |presently )?(?:away|absent|out of (?:the |my )?office)"
-    r"(?:\s*[.!]?\s*\Z| \(?(?:until|till|from|returning|through|on vacation|for)\b)",
-    re.IGNORECASE,
-)
-
-
 def out_of_office_subject(case: Case) -> str | None:
-    """Absence notes that bear no mark but their subject. Rule: RFC 3834 §3.1.5 (responders name themselves in the
-    subject); the phrases of common programs in the families' languages."""
+    """Absence notes that bear no mark but their subject. Rule: RFC 3834 §3.1.5 (responders say so in the subject); the
+    phrases of common programs in the families' languages."""
     subject = case.message.subject[:300]
-    if (
-        _AWAY_SUBJECT.match(subject)
-        or re.search(r"\bout of (?:the )?office\b[^\n]{0,40}\Z", subject, re.IGNORECASE)
-        and _IS_AWAY.search(subject)
-    ):
+    bare = subject[REPLY_PREFIX.match(subject).end() :]  # type: ignore[union-attr]  # matches the empty string too
+    if bare != subject and case.message.newest != case.message.text:
+        return None  # a person answers an absence note, and quotes it
+    if AWAY_SUBJECT.match(bare) or AWAY_ENDING.search(bare):
         return "Its subject is that of an automatic answer."
     return None
-
-
-_SAYS_AUTOMATIC = re.compile(
-    r"(?:^|[.!*\n(>]\s*)(?:please note[,:]? (?:that )?)?(?:"
-    r"(?:this|the following) (?:is|was) (?:an? |just an? )?(?:\w{1,12} )?(?:auto(?:matic|mated|matically|-?generated|-?reply|-?response)|computer[- ]generated|system[- ]generated)|"
-    r"(?:this|the) (?:e-?mail|mail|message|note|notice|notification|reply|response) (?:is|was|has been) (?:\w{1,12} )?(?:auto(?:matic|mated|matically|-?generated)|generated (?:auto|by)|computer[- ]generated|system[- ]generated|sent automatically|sent by an automat)|"
-    r"automatic(?:ally)? generated (?:e-?mail|mail|message)|automat(?:ed|ic) (?:reply|response|message)\s*[:.!\n]|"
-    r"(?:do not|don't|please do not) (?:reply|respond) to this (?:auto|e-?mail,? (?:as|since|because)|message,? (?:as|since|because)|(?:e-?mail|message)[^\n.]{0,40}(?:unmonitored|not monitored|unattended|automat))|"
-    r"este (?:es un |correo|mensaje)[^\n.]{0,40}(?:autom[áa]tic|generado autom)|esta (?:é uma|mensagem)[^\n.]{0,40}autom[áa]tic|"
-    r"ceci est (?:un|une)[^\n.]{0,40}automatique|dies(?:e|es)? (?:ist|e-?mail|nachricht)[^\n.]{0,60}automatisch|"
-    r"此(?:邮件|郵件|信)[^\n。]{0,20}(?:自动|自動)(?:发送|發送|回复|回覆|产生)|(?:这是|這是)[^\n。]{0,12}(?:自动|自動)(?:回复|回覆|答复|发送)|"
-    r"это (?:автоматическ|сообщение (?:создано|отправлено) автоматически)|данное сообщение[^\n.]{0,40}автоматически|"
-    r"본 메일은[^\n.]{0,30}자동|(?:đây là|thư này)[^\n.]{0,30}tự động|(?:هذا|هذه)[^\n.]{0,20}(?:رد|رسالة|بريد)[^\n.]{0,10}(?:تلقائي|آلي)"
-    r")",
-    re.IGNORECASE,
-)
-_AWAY_TEXT = re.compile(
-    r"\A[^\n]{0,80}\n{0,3}[^\n]{0,120}?(?:"
-    r"\bi(?: am|'m| will be)? (?:currently |presently |now |away |going to be |be )?(?:out of|away from) (?:the|my) (?:office|e-?mail|desk|computer)\b[^\n]{0,200}(?:until|till|return|back|from|through|limited access|no access|not have access)|"
-    r"\bthank you for (?:your (?:e-?mail|message|mail|inquiry|enquiry)|contacting|e-?mailing|writing)[^\n]{0,250}\bi (?:am|will be)[^\n]{0,60}(?:out of (?:the )?office|on (?:vacation|leave|holiday))|"
-    r"\bich bin (?:vom|bis|ab|zur ?zeit|derzeit|momentan)[^\n]{0,120}(?:nicht|abwesend|außer|ausser)|\bje suis (?:absent|en cong)|\bestar[ée] fuera de la oficina|\bestarei (?:ausente|fora)"
-    r")",
-    re.IGNORECASE,
-)
 
 
 def automatic_in_words(case: Case) -> str | None:
     """Text that says of itself that a program sent it, or begins like an absence note. Rule: RFC 3834 §3.1.3 (responders
     explain themselves in the text)."""
-    if _SAYS_AUTOMATIC.search(case.beginning):
+    if SAYS_AUTOMATIC.search(case.beginning):
         return "It says that it was sent automatically."
-    if _AWAY_TEXT.search(case.beginning[:800]):
+    beginning = case.beginning[:1_200]
+    if AWAY_TEXT.search(beginning[:400]) and AWAY_CONSEQUENCE.search(beginning):
         return "It begins like an absence note."
     return None

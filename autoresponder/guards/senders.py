@@ -20,24 +20,35 @@ def no_usable_sender(case: Case) -> str | None:
 
 
 _SYSTEM = re.compile(
-    r"(?:mailer-?_?daemon|mail-?daemon|mdaemon|daemon|postmaster|postmast|pmdf|maildelivery|mail-?delivery(?:-?subsystem)?|maildeliverysystem|mailerdaemon|"
-    r"mail-?router|mail-?system|mailsystem|system|root|nobody|cron|uucp|usenet|www-data|apache|www|smtp|mmdf|smtpd?|double-bounce|"
-    r"fetchmail-daemon|fetchmail|listserv|listserver|list-?manager|listmaster|listproc|majordomo|majordom|mailman|smartlist|ezmlm|sympa|"
-    r"lsmtp|autoanswer|autoreply|auto-?reply|auto_reply|autorespond(?:er)?|auto-?responder|auto-?response|auto-?confirm|auto-?notify|automailer|auto-?mailer|autobot|"
-    r"vacation|mailbot|robot|bounces?|mail-?bounce|bounced|undeliver(?:ed|able)|returned?-?mail|mail-?return|email-?bounce|"
-    r"administrator-?mail|mail-?admin-?bounce|symantec_?antivirus\w*|antivirus|virus-?(?:alert|scanner|admin)|mailscanner|mailguard|"
-    r"complaints?|fbl|feedbackloop|abuse-?report|staff_report|scomp|dmarc-?(?:reports?|noreply)|noreply-dmarc\w*|tlsrpt)",
+    r"(?:mailer-?_?daemon|post_master|mail-?daemon|mdaemon|daemon|postmaster|postmast|pmdf|maildelivery|"
+    r"mail-?delivery(?:-?subsystem)?|maildeliverysystem|mailerdaemon|"
+    r"mail-?router|mail-?system|mailsystem|system|root|nobody|cron|uucp|usenet|www-data|apache|www|smtp|mmdf|smtpd?|"
+    r"double-bounce|"
+    r"fetchmail-daemon|fetchmail|listserv|listserver|list-?manager|listmaster|listproc|majordomo|majordom|mailman|"
+    r"smartlist|ezmlm|sympa|"
+    r"lsmtp|autoanswer|autoreply|auto-?reply|auto_reply|autorespond(?:er)?|auto-?responder|auto-?response|"
+    r"auto-?confirm|auto-?notify|automailer|auto-?mailer|autobot|"
+    r"vacation|mailbot|robot|bounces?|mail-?bounce|bounced|undeliver(?:ed|able)|returned?-?mail|mail-?return|"
+    r"email-?bounce|"
+    r"administrator-?mail|mail-?admin-?bounce|symantec_?antivirus\w*|antivirus|virus-?(?:alert|scanner|admin)|"
+    r"mailscanner|mailguard|"
+    r"fbl|feedbackloop|abuse-?report|staff_report|scomp|dmarc-?(?:reports?|noreply)|noreply-dmarc\w*|"
+    r"tlsrpt)",
     re.IGNORECASE,
 )
 _SYSTEM_AFFIX = re.compile(
-    r"(?:owner-.{1,64}|.{1,64}-owner|.{1,64}-request|request-.{1,64}|.{1,64}-bounces?|bounces?[-+=_.].{1,256}|.{1,64}-bounces?\+.{1,256}|.{1,64}-errors|errors-.{1,64}|"
-    r".{0,64}mailer-daemon.{0,64}|.{0,64}postmaster.{0,16}|msprvs\d?=.{1,256}|prvs-bounce.{1,64}|return[-+].{1,256}|.{1,64}-return-.{1,256}|"
-    r".{1,64}-confirm(?:\+.{1,100})?|.{1,64}-unsubscribe|.{1,64}-subscribe|.{1,64}-help-list)",
+    r"(?:owner-.{1,64}|.{1,64}-request|request-.{1,64}|.{1,64}-bounces?|bounces?[-+=_.].{1,256}|"
+    r".{1,64}-bounces?\+.{1,256}|.{1,64}-errors|errors-.{1,64}|"
+    r".{0,64}mailer-daemon.{0,64}|.{0,64}postmaster.{0,16}|msprvs\d?=.{1,256}|prvs-bounce.{1,64}|return[-+].{1,256}|"
+    r".{1,64}-return-.{1,256}|"
+    r".{1,64}-confirm(?:\+.{1,100})?|.{1,64}-unsubscribe|.{1,64}-subscribe)",
     re.IGNORECASE,
 )
 _SYSTEM_NAME = re.compile(
-    r"\s*[\"']?(?:mail(?:er)?[\s-]?(?:delivery|daemon|administrator|router)(?:[\s-]?(?:sub)?system|[\s-]?service)?|system administrator|"
-    r"internet mail delivery|postmaster|email delivery (?:system|subsystem)|message delivery|delivery (?:notification|subsystem)|"
+    r"\s*[\"']?(?:mail(?:er)?[\s-]?(?:delivery|daemon|administrator|router)(?:[\s-]?(?:sub)?system|[\s-]?service)?|"
+    r"system administrator|"
+    r"internet mail delivery|postmaster|email delivery (?:system|subsystem)|message delivery|"
+    r"delivery (?:notification|subsystem)|"
     r"mail system internal data|automatic e?-?mail delivery software|système de distribution|microsoft outlook\Z)\b",
     re.IGNORECASE,
 )
@@ -65,11 +76,16 @@ def _is_system(local: str) -> bool:
 
 
 _NO_REPLY = re.compile(
-    r"(?:.{0,80}[-_.+=])?(?:no[-_.]?reply(?:here)?|no[-_.]?replies|not?[-_.]?reply|do[-_.]?not[-_.]?(?:reply|respond|answer)(?:[-_.]?to[-_.]?this)?|dont[-_.]?reply|donot[-_.]?reply|"
-    r"no[-_.]?respond(?:er|a)?|no[-_.]?respuesta|no[-_.]?conteste[srn]?|n[aã]o[-_.]?respond(?:a|er)|ne[-_.]?pas[-_.]?r[eé]pondre|nicht[-_.]?antworten|keine[-_.]?antwort|"
-    r"noresponse|no[-_.]?response|noresp|norespond|unattended|unmonitored|nao[-_.]?responda|nepasrepondre|nonrispondere|"
-    r"auto[-_.]?(?:generated|notification)|notifications?|notify|notifier|notificaciones|notifica[cç][oõ]es|alerts?|email[-_.]?alerts?|newsletters?|e?news[-_.]?letter|mailings?|mailer|bulletin|boletin|promotions?|promo|"
-    r"donotreply|system[-_.]?(?:mail|message|notification)s?|automat(?:ed|ic)(?:[-_.]?(?:mail|message|e-?mail)s?)?)(?:[-_.+=\d].{0,120})?",
+    r"(?:.{0,80}[-_.+=])?(?:no[-_.]?reply(?:here)?|no[-_.]?replies|not?[-_.]?reply|do[-_.]?not[-_.]?(?:reply|respond|"
+    r"answer)(?:[-_.]?to[-_.]?this)?|dont[-_.]?reply|donot[-_.]?reply|"
+    r"no[-_.]?respond(?:er|a)?|no[-_.]?respuesta|no[-_.]?conteste[srn]?|n[aã]o[-_.]?respond(?:a|er)|"
+    r"ne[-_.]?pas[-_.]?r[eé]pondre|nicht[-_.]?antworten|keine[-_.]?antwort|"
+    r"noresponse|no[-_.]?response|noresp|norespond|unattended|unmonitored|nao[-_.]?responda|nepasrepondre|"
+    r"nonrispondere|"
+    r"auto[-_.]?(?:generated|notification)|notifications?|notify|notifier|notificaciones|notifica[cç][oõ]es|alerts?|"
+    r"email[-_.]?alerts?|newsletters?|e?news[-_.]?letter|mailings?|mailer|bulletin|boletin|promotions?|promo|"
+    r"donotreply|system[-_.]?(?:mail|message|notification)s?|automat(?:ed|ic)(?:[-_.]?(?:mail|message|"
+    r"e-?mail)s?)?)(?:[-_.+=\d].{0,120})?",
     re.IGNORECASE,
 )
 
