@@ -1,5 +1,6 @@
 """What is installed is what was locked, and the wheel carries everything that the service needs at run time."""
 
+import ast
 import os
 import re
 import subprocess
@@ -8,6 +9,7 @@ import tomllib
 import venv
 import zipfile
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -36,10 +38,11 @@ def _pins(lock: str) -> dict[str, Version]:
 
 
 def _wanted() -> Iterator[Requirement]:
+    """What an installation gets, and the build itself."""
     project = PROJECT["project"]
     groups = [
         project["dependencies"],
-        *project["optional-dependencies"].values(),
+        *(project["optional-dependencies"][extra] for extra in ("gmail", "exchange")),
         PROJECT["dependency-groups"]["build"],
         PROJECT["build-system"]["requires"],
     ]
@@ -54,12 +57,36 @@ def test_everything_the_project_asks_for_is_locked_at_a_version_it_accepts() -> 
 
 def test_every_tool_of_the_tests_is_locked_at_a_version_it_accepts() -> None:
     pins = _pins("requirements-dev.txt")
-    for requirement in map(Requirement, PROJECT["dependency-groups"]["dev"]):
+    contract = PROJECT["project"]["optional-dependencies"]["contract"]
+    for requirement in map(Requirement, [*PROJECT["dependency-groups"]["dev"], *contract]):
         assert pins[canonicalize_name(requirement.name)] in requirement.specifier
 
 
 def test_tests_run_against_the_versions_that_users_get() -> None:
     assert _pins("requirements.txt").items() <= _pins("requirements-dev.txt").items()
+
+
+def test_every_package_that_the_code_imports_is_asked_for_by_name() -> None:
+    """What comes along with another package may stop coming along."""
+    imported = {
+        name.partition(".")[0]
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for name in _imported(node)
+    }
+    provider = packages_distributions()
+    foreign = imported - set(sys.stdlib_module_names) - set(PACKAGES)
+    contract = map(Requirement, PROJECT["project"]["optional-dependencies"]["contract"])
+    asked_for = {canonicalize_name(requirement.name) for requirement in (*_wanted(), *contract)}
+    lacking = {name for name in foreign if asked_for.isdisjoint(map(canonicalize_name, provider.get(name, [])))}
+    assert lacking == set()
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        return [node.module]
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
 
 
 @pytest.mark.parametrize("lock", LOCKS)
