@@ -36,6 +36,11 @@ def test_weekends_and_holidays_are_no_school_days():
     assert calendar.is_school_day(date(2027, 1, 4))
 
 
+def test_a_day_named_inside_a_break_does_not_shorten_the_break():
+    calendar = school(holidays=(WINTER, Holiday(first=date(2026, 12, 25)), Holiday(first=date(2026, 12, 21))))
+    assert calendar.next_school_day(date(2026, 12, 18)) == date(2027, 1, 4)
+
+
 def test_a_week_may_run_from_sunday_to_thursday():
     calendar = school(days=("sun", "mon", "tue", "wed", "thu"))
     assert calendar.is_school_day(date(2026, 9, 6))
