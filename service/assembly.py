@@ -56,15 +56,16 @@ class Assembly:
         pages = Pages(database)
         calendar = SchoolCalendar.of(settings.school)
         model = model or classifier.load()
+        roster = Roster.load(settings.school.roster) if settings.school.roster else Roster()
         return cls(
             settings=settings,
             calendar=calendar,
             database=database,
             pages=pages,
             classifier=model,
-            roster=Roster.load(settings.school.roster) if settings.school.roster else Roster(),
+            roster=roster,
             clock=clock,
-            pipeline=Pipeline(settings, calendar, pages, model, clock),
+            pipeline=Pipeline(settings, calendar, pages, model, roster, clock),
         )
 
     def outbox(self) -> Outbox:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
-from typing import Protocol
 
 import structlog
 
@@ -33,7 +32,7 @@ from connectors.mailbox import DraftState, Mailbox, RawMessage
 from connectors.message import Message
 from connectors.mime import parse_message
 from service.logs import place
-from service.pipeline import Reader
+from service.pipeline import Families, Reader
 from store.outbox import Due, LeaseLost, Outbox
 from store.pages import Pages, labels_from
 from store.tables import DeliveryKind, DeliveryState, DeliveryStep
@@ -52,14 +51,6 @@ _NOT_OUT = (SendFailed, SendRejected, MessageGone, AuthenticationFailed, Insecur
 
 OnStep = Callable[[str, int], None]
 """Told of each step of a delivery, by name and delivery number, as soon as its effect stands."""
-
-
-class Students(Protocol):
-    """What delivery needs of the roster."""
-
-    def students_of(self, email: str) -> Sequence[str]:
-        """Names of the students whose guardian writes from this address."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +75,7 @@ class Deliverer:
         outbox: Outbox,
         pages: Pages,
         classifier: Reader,
-        roster: Students,
+        roster: Families,
         clock: Callable[[], datetime],
         *,
         on_step: OnStep = _no_step,

@@ -56,6 +56,18 @@ class Reader(Protocol):
         ...
 
 
+class Families(Protocol):
+    """What the service needs of the roster."""
+
+    def students_of(self, email: str) -> Sequence[str]:
+        """Names of the students whose guardian writes from this address."""
+        ...
+
+    def language_of(self, email: str) -> str | None:
+        """The language of that guardian's home, ISO 639-1, where known."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Swept:
     """What one page held, in numbers and decisions, for whoever watches. Holds no text of any message."""
@@ -88,6 +100,7 @@ class Pipeline:
         calendar: SchoolCalendar,
         pages: Pages,
         classifier: Reader,
+        roster: Families,
         clock: Callable[[], datetime],
     ) -> None:
         """`clock` tells the time, aware."""
@@ -95,6 +108,7 @@ class Pipeline:
         self._calendar = calendar
         self._pages = pages
         self._classifier = classifier
+        self._roster = roster
         self._clock = clock
         self._key = pages.fingerprint_key()
 
@@ -270,6 +284,7 @@ class Pipeline:
             calendar=self._calendar,
             history=_history(background, identity, record.thread, state),
             now=now,
+            home_language=self._roster.language_of(identity.sender) if identity.sender else None,
         )
         record.urgent, record.conflict, record.unsure = verdict.urgent, verdict.conflict, verdict.unsure
         record.language, record.model = verdict.language, self._classifier.version

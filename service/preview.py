@@ -66,7 +66,7 @@ class _Replay:
         self._now = since
         self._pages = Pages(Database.in_memory())
         self._pipeline = Pipeline(
-            assembly.settings, assembly.calendar, self._pages, assembly.classifier, lambda: self._now
+            assembly.settings, assembly.calendar, self._pages, assembly.classifier, assembly.roster, lambda: self._now
         )
         self._pages.connect(box.address, since - timedelta(seconds=1))
 
