@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from config.settings import MailboxSettings, Settings
 from connectors.errors import ChangesFailed, ConnectFailed, FetchFailed, MessageGone, TagFailed
 from connectors.labels import Label
-from connectors.mailbox import Changes, Direction, DraftState, Known, RawMessage, nothing_known
+from connectors.mailbox import Changes, DraftState, Known, RawMessage, nothing_known
 from connectors.maildir.folder import Folder, Place, failing_as
 from connectors.maildir.keywords import Keywords, NoLetterLeft
 from connectors.maildir.locks import dovecot_lock
@@ -15,9 +15,6 @@ from connectors.maildir.names import Name, flags_of
 from connectors.maildir.reading import SENT_PREFIX, Reading
 from connectors.maildir.sending import Sending
 from connectors.smtp import SmtpSender
-
-_ATTEMPTS = 10
-"""How often a message is looked for again that another program renames meanwhile."""
 
 
 class MaildirMailbox:
@@ -81,26 +78,12 @@ class MaildirMailbox:
 
     def fetch(self, message_id: str) -> RawMessage:
         """See `Mailbox.fetch`."""
-        sent = message_id.startswith(SENT_PREFIX)
-        folder = self._sent if sent else self._inbox
         with failing_as(FetchFailed, f"reading a message of {self.address}"):
             self._keywords.refresh()
-            for _ in range(_ATTEMPTS):
-                place = self._find(message_id)
-                try:
-                    stored = folder.read(place)
-                except FileNotFoundError:
-                    self._reading.moved(message_id)
-                    continue
-                return RawMessage(
-                    id=message_id,
-                    direction=Direction.SENT if sent else Direction.RECEIVED,
-                    raw=stored.raw,
-                    size=stored.size,
-                    received_at=stored.received_at,
-                    labels=frozenset() if sent else self._keywords.labels(flags_of(place.name)),
-                )
-        raise FetchFailed(f"A message of {self.address} is renamed again and again by another program.")
+            found = self._reading.message(message_id)
+        if found is None:
+            raise self._gone(message_id)
+        return found
 
     def tag(self, message_id: str, labels: frozenset[Label]) -> None:
         """See `Mailbox.tag`. The letters of the labels go into the file's name; a message in new moves to cur, unread,
@@ -108,21 +91,13 @@ class MaildirMailbox:
         with failing_as(TagFailed, f"labelling a message of {self.address}"):
             if message_id.startswith(SENT_PREFIX):
                 raise TagFailed("A message that the teacher sent takes no labels.")
-            self._find(message_id)
-            for _ in range(_ATTEMPTS):
-                with dovecot_lock(self._inbox.path):
-                    place = self._find(message_id)
-                    there = self._relabelled(place, labels)
-                    try:
-                        self._inbox.modified_ns(place)  # already labelled so? Then at least it must still be there.
-                        if there != place:
-                            self._inbox.move(place, self._inbox, there)
-                    except FileNotFoundError:
-                        self._reading.moved(message_id)
-                        continue
-                self._reading.tagged(message_id, labels, there)
-                return
-        raise TagFailed(f"A message of {self.address} is renamed again and again by another program.")
+            if self._reading.locate(message_id) is None:
+                raise self._gone(message_id)
+            with dovecot_lock(self._inbox.path):
+                there = self._reading.at_its_place(message_id, lambda _, place: self._relabelled(place, labels))
+            if there is None:
+                raise self._gone(message_id)
+            self._reading.tagged(message_id, labels, there)
 
     def save_draft(self, mime: bytes) -> str:
         """See `Mailbox.save_draft`."""
@@ -153,9 +128,11 @@ class MaildirMailbox:
         self._reading.forget()
 
     def _relabelled(self, place: Place, labels: frozenset[Label]) -> Place:
+        """Renames the file so that its name says `labels`; returns where it lies now."""
         self._keywords.refresh()
         name = Name.parse(place.name)
         if self._keywords.labels(name.flags) == labels:
+            self._inbox.modified_ns(place)  # nothing to rename, but it must still be there
             return place
         if self._keywords.missing(labels):
             try:
@@ -165,16 +142,16 @@ class MaildirMailbox:
                     f"All 26 keyword letters of {self._inbox.path} are taken. Remove keywords that nobody uses from "
                     "dovecot-keywords, with the mail server stopped."
                 ) from None
-        return Place("cur", name.flagged(self._keywords.relabelled(name.flags, labels)))
+        there = Place("cur", name.flagged(self._keywords.relabelled(name.flags, labels)))
+        self._inbox.move(place, self._inbox, there)
+        return there
 
-    def _find(self, id_: str) -> Place:
-        place = self._reading.locate(id_)
-        if place is None:
-            raise MessageGone(f"The message {id_[:100]!a} is no longer in {self._inbox.path}.")
-        return place
+    def _gone(self, id_: str) -> MessageGone:
+        return MessageGone(f"The message {id_[:100]!a} is no longer in {self._inbox.path}.")
 
 
 def _demand_rights(folder: Folder) -> None:
     for path in (folder.path, *(folder.path / name for name in ("new", "cur", "tmp"))):
-        if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        effective = os.access in os.supports_effective_ids
+        if not os.access(path, os.R_OK | os.W_OK | os.X_OK, effective_ids=effective):
             raise PermissionError(13, "no right to read and write", str(path))

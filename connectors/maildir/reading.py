@@ -1,9 +1,11 @@
 """What changed in a Maildir since a cursor: list, compare with what the store has, read a page of what is new."""
 
+import errno
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
+from typing import TypeVar
 
 from connectors.labels import Label
 from connectors.mailbox import Changes, Direction, Known, LabelState, Progress, RawMessage
@@ -18,11 +20,12 @@ PAGE_BYTES = 256 * 1024
 SENT_PREFIX = "Sent/"
 """Stands before the ids of messages in Sent; no file name can hold a slash."""
 _ASKED_AT_ONCE = 500
-_ATTEMPTS = 5
+_ATTEMPTS = 10
 _PLACES_KEPT = 20_000
 _SECOND_NS = 1_000_000_000
 
 log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
 
 
 class Reading:
@@ -54,17 +57,31 @@ class Reading:
         place = self._places.get(id_)
         if place is None:
             folder = self._folder(id_)
-            listed = {self._prefixed(folder, found): there for found, there in folder.places().items()}
+            prefix = SENT_PREFIX if folder is self._sent else ""
+            listed = {prefix + found: there for found, there in folder.places().items()}
             place = listed.get(id_) or folder.find(id_.removeprefix(SENT_PREFIX))
-            if len(listed) <= _PLACES_KEPT:
-                self._places |= listed
-            elif place is not None:
+            few = len(listed) <= _PLACES_KEPT
+            self._places |= {found: there for found, there in listed.items() if few or found in self._places}
+            if place is not None:
                 self._places[id_] = place
         return place
 
     def moved(self, id_: str) -> None:
         """The message is not where `locate` said."""
         self._places.pop(id_, None)
+
+    def at_its_place(self, id_: str, act: Callable[[Folder, Place], _Result]) -> _Result | None:
+        """Does something with the message's file, found again where a mail program moves or flags it meanwhile. None
+        where there is no such message. Raises OSError."""
+        for _ in range(_ATTEMPTS):
+            place = self.locate(id_)
+            if place is None:
+                return None
+            try:
+                return act(self._folder(id_), place)
+            except FileNotFoundError:
+                self.moved(id_)
+        raise OSError(errno.EBUSY, "another program renames it again and again", str(self._inbox.path))
 
     def changes(self, cursor: str | None, known: Known, limit: int) -> Changes:
         """The next page. See `connectors.mailbox.Mailbox.changes`."""
@@ -104,10 +121,10 @@ class Reading:
             memory.seen |= known(chunk)
         quiet = settled(before, self._clock()) == (*self._inbox.stamps(), *self._sent.stamps())
         memory.listing(labels, certain=quiet)
-        arrivals = [self._arrival(id_, places[id_]) for id_ in unknown if id_ not in memory.seen]
         lately = [id_ for id_ in self._places if id_ in places and id_ not in memory.waiting][-_PLACES_KEPT:]
         waiting = (id_ for id_ in (*memory.waiting, *unknown) if id_ not in memory.seen)
         self._places = {id_: places[id_] for id_ in (*lately, *waiting)}
+        arrivals = (self._arrival(id_) for id_ in unknown if id_ not in memory.seen)
         return [arrival for arrival in arrivals if arrival is not None]
 
     def _present(self) -> Iterator[tuple[str, Place]]:
@@ -121,12 +138,11 @@ class Reading:
                 if regular:
                     yield SENT_PREFIX + message_id(place.name), place
 
-    def _arrival(self, id_: str, place: Place) -> Arrival | None:
-        try:
-            modified = self._folder(id_).modified_ns(place)
-        except FileNotFoundError:
-            return None  # on the move; its folder has changed, so the next listing meets it again
-        return Arrival(modified, *delivery_time(place.name), id_)
+    def _arrival(self, id_: str) -> Arrival | None:
+        def read(folder: Folder, place: Place) -> Arrival:
+            return Arrival(folder.modified_ns(place), *delivery_time(place.name), id_)
+
+        return self.at_its_place(id_, read)
 
     def _page(self, cursor: str | None, start: Position, stamps: tuple[int, ...], resync: bool, limit: int) -> Changes:
         memory = self._memory
@@ -186,36 +202,32 @@ class Reading:
         return messages, lost
 
     def _raw(self, id_: str, *, backfill: bool) -> RawMessage | None:
-        for _ in range(_ATTEMPTS):
-            place = self.locate(id_)
-            if place is None:
-                return None
-            try:
-                stored = self._folder(id_).read(place, PAGE_BYTES)
-                break
-            except FileNotFoundError:
-                self.moved(id_)  # a mail program moved it from new to cur, or flagged it, since it was listed
-            except (NotAMessage, PermissionError) as error:
-                self._report(place.name, f"cannot be read ({error.strerror}); it is tried again")
-                return None
-        else:
+        try:
+            return self.message(id_, PAGE_BYTES, backfill=backfill)
+        except (NotAMessage, PermissionError) as error:
+            self._report(id_, f"cannot be read ({error.strerror}); it is tried again")
             return None
+
+    def message(self, id_: str, bound: int | None = None, *, backfill: bool = False) -> RawMessage | None:
+        """Reads a message, at most `bound` bytes of it. None where there is none. Raises OSError."""
         sent = id_.startswith(SENT_PREFIX)
-        return RawMessage(
-            id=id_,
-            direction=Direction.SENT if sent else Direction.RECEIVED,
-            raw=stored.raw,
-            size=stored.size,
-            received_at=stored.received_at,
-            labels=frozenset() if sent else self._keywords.labels(flags_of(place.name)),
-            backfill=backfill,
-        )
+
+        def read(folder: Folder, place: Place) -> RawMessage:
+            stored = folder.read(place, bound)
+            return RawMessage(
+                id=id_,
+                direction=Direction.SENT if sent else Direction.RECEIVED,
+                raw=stored.raw,
+                size=stored.size,
+                received_at=stored.received_at,
+                labels=frozenset() if sent else self._keywords.labels(flags_of(place.name)),
+                backfill=backfill,
+            )
+
+        return self.at_its_place(id_, read)
 
     def _folder(self, id_: str) -> Folder:
         return self._sent if id_.startswith(SENT_PREFIX) else self._inbox
-
-    def _prefixed(self, folder: Folder, id_: str) -> str:
-        return SENT_PREFIX + id_ if folder is self._sent else id_
 
     def _report(self, name: str, what: str) -> None:
         """Says once per instance what is set aside; without the name's odd bytes, which could forge a log line."""
