@@ -110,6 +110,7 @@ def _environment() -> Environment:
         loader=PackageLoader("autoresponder"),
         autoescape=True,
         undefined=StrictUndefined,
+        keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
