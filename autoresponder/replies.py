@@ -90,7 +90,7 @@ def compose_reply(
         parents = original.references or (original.in_reply_to if len(original.in_reply_to) == 1 else ())
         mail["References"] = id_field(*(each for each in parents if each != original.message_id), original.message_id)
     mail["Auto-Submitted"] = "auto-replied"  # RFC 3834 §5.1
-    mail["X-Auto-Response-Suppress"] = "All"  # [MS-OXCMAIL] §2.1.3.2.24
+    mail["X-Auto-Response-Suppress"] = "All"  # [MS-OXCMAIL] §2.1.3.2.20
     # No Precedence: RFC 3834 §3.1.8 recommends none, and "bulk" sends a note to a parent into the spam folder.
     mail[MARKER] = "reply"
     note.fill(mail)

@@ -91,8 +91,8 @@ def compose_route(
     mail["Message-ID"] = id_field(message_id)
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5.1
     # Not "All": a non-delivery report must come back, or nobody learns that the office never saw this.
-    mail["X-Auto-Response-Suppress"] = "RN, NRN, OOF, AutoReply"  # [MS-OXCMAIL] §2.1.3.2.24
-    mail["Importance"] = "high"  # RFC 2156 §5.3.4
+    mail["X-Auto-Response-Suppress"] = "RN, NRN, OOF, AutoReply"  # [MS-OXCMAIL] §2.1.3.2.20
+    mail["Importance"] = "high"  # RFC 2156, registered by RFC 4021
     mail["X-Priority"] = "1 (Highest)"
     mail[MARKER] = "route"
     summary.note().fill(mail)
