@@ -8,8 +8,10 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_tz
+from itertools import islice
 
 from connectors.charsets import clean, decode
 from connectors.message import Address
@@ -19,6 +21,7 @@ MAX_FIELDS = 1_000
 MAX_VALUE = 64 * 1024
 MAX_ADDRESSES = 500
 MAX_IDS = 100
+MAX_NAME = 1_000
 
 _NAME = re.compile(rb"[!-9;-~]{1,200}[ \t]*\Z")  # RFC 5322 §2.2; white space before the colon is obsolete (§4.5)
 _LOGICAL_LINE = re.compile(rb"\r?\n(?![ \t])")  # what a continuation line follows is no end (RFC 5322 §2.2.3)
@@ -141,9 +144,10 @@ def _word_bytes(encoding: str, content: str) -> bytes:
 
 
 _TOKEN = re.compile(
-    r'"((?:[^"\\]|\\.){0,1000})"?|<([^<>]{0,1000})>?|\(|\)|[,;:]|[^\s"<>(),;:]{1,1000}|\s+|.', re.DOTALL
+    r'"((?:[^"\\]|\\.){0,1000})"?|<([^<>]{0,1000})>?|\\[()]|\(|\)|[,;:]|[^\s"<>(),;:]{1,1000}|\s+|.', re.DOTALL
 )
-_BARE = re.compile(r"[^\s<>@,;:\"()]{1,256}@[^\s<>@,;:\"()]{1,256}\Z")
+_BARE = re.compile(r"[^\s<>@,;:\"()\[\]]{1,256}@[^\s<>@,;:\"()\[\]]{1,256}")
+_QUOTED_PAIR = re.compile(r"\\(.)")
 _SIMPLE = re.compile(
     r'(?:([A-Za-z0-9 .\'_-]{0,120}) ?<|"([A-Za-z0-9 .,\'()_-]{0,120})" ?<)([!#-\'*+\-./0-9=?A-Z^-~]{1,128}@[\w.-]{1,128})>\Z'
 )
@@ -156,59 +160,57 @@ def addresses(raw: bytes) -> tuple[Address, ...]:
     simple = _SIMPLE.match(text)
     if simple is not None and "=?" not in text:
         return (Address(email=simple[3].lower(), name=(simple[1] or simple[2] or "").strip()),)
-    return tuple(_mailboxes(text))[:MAX_ADDRESSES]
+    return tuple(islice(_mailboxes(text), MAX_ADDRESSES))
 
 
 def _mailboxes(text: str) -> Iterator[Address]:
-    words: list[str] = []
-    spec: str | None = None
+    entry = _Entry()
     depth = 0
-    count = 0
     for token in _TOKEN.finditer(text):
         piece = token[0]
-        if piece == "(":
-            depth += 1
-        elif piece == ")":
-            depth = max(0, depth - 1)
+        if piece in {"(", ")"}:
+            depth = max(0, depth + (1 if piece == "(" else -1))
         elif depth:
-            words.append(piece) if spec is not None and not words else None
+            entry.comment.append(piece)
         elif piece in {",", ";"}:
-            if (made := _mailbox(words, spec)) is not None:
-                count += 1
+            if (made := entry.mailbox()) is not None:
                 yield made
-                if count >= MAX_ADDRESSES:
-                    return
-            words, spec = [], None
-        elif piece == ":" and spec is None:
-            words = []  # what came before was a group's name (§3.4)
+            entry = _Entry()
+        elif piece == ":" and entry.spec is None and "[mailto" not in entry.words:
+            entry.words.clear()  # what came before was a group's name (§3.4)
         elif token[2] is not None:
-            spec = token[2]
-        elif token[1] is not None:
-            words.append(re.sub(r"\\(.)", r"\1", token[1]))
+            entry.spec = token[2]
         else:
-            words.append(piece)
-    if (made := _mailbox(words, spec)) is not None:
+            entry.words.append(piece if token[1] is None else _QUOTED_PAIR.sub(r"\1", token[1]))
+    if (made := entry.mailbox()) is not None:
         yield made
 
 
-def _mailbox(words: list[str], spec: str | None) -> Address | None:
-    name = decode_words("".join(words).strip())
-    if spec is None:
-        bare = next((word for word in name.split() if _BARE.match(word)), None)
-        if bare is None:
-            return Address(email="", name=name) if name else None
-        spec, name = bare, name.replace(bare, "").strip()
-    email = "".join(clean(spec).split()).lower()
-    # An obsolete route (§4.4: "<@a,@b:user@host>") comes before the address itself.
-    if email.startswith("@") and ":" in email:
-        email = email.rpartition(":")[2]
-    email = email.removeprefix("mailto:").strip("'")
-    if not email and not name:
-        return None
-    return Address(email=email, name=name.strip().strip("'\"").strip())
+@dataclass(slots=True)
+class _Entry:
+    """What has been read between two commas of an address list."""
+
+    words: list[str] = field(default_factory=list)
+    comment: list[str] = field(default_factory=list)
+    spec: str | None = None
+
+    def mailbox(self) -> Address | None:
+        name, spec = decode_words("".join(self.words)[:MAX_NAME]), self.spec
+        if spec is None:
+            bare = _BARE.search(name)
+            if bare is None:
+                return Address(email="", name=name) if name else None
+            spec = bare[0]
+            name = f"{name[: bare.start()]} {name[bare.end() :]}".strip(" <>[]").removesuffix("[mailto:").strip()
+        # The old way to give a name is a comment (RFC 5322 §A.5): "maria@family.example (Maria López)".
+        name = name or decode_words("".join(self.comment)[:MAX_NAME])
+        email = "".join(clean(_COMMENT.sub("", spec)).split()).lower()
+        if email.startswith("@") and ":" in email:
+            email = email.rpartition(":")[2]  # an obsolete route (§4.4): "<@a,@b:user@host>"
+        email = email.removeprefix("mailto:").strip("'")
+        return Address(email=email, name=name.strip(" '\"")) if email or name else None
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COMMENT = re.compile(r"\([^()]{0,200}\)")
 
 

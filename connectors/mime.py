@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import Message as StdlibMessage
 
-from fast_mail_parser import DecodeError, ParseError, PyLazyMimePart, parse_email_tree
+from fast_mail_parser import DecodeError, MimeStructureError, ParseError, PyLazyMimePart, parse_email_tree
 
 from connectors import headers as header_section
 from connectors.charsets import clean, decode
@@ -26,6 +26,8 @@ MAX_TEXT = 200_000
 MAX_PARTS = 2_000
 """Parts that are looked at; mail that people write has a dozen."""
 MAX_ATTACHMENTS = 200
+SEVERAL_AUTHORS = "several authors in From"
+"""The defect of a message whose From names more than one address (RFC 5322 §3.6.2 allows it, hardly anybody means it)."""
 MAX_PART_BYTES = 4 * 1024 * 1024
 """How much of one text part is decoded."""
 MAX_FALLBACK_BYTES = 1024 * 1024
@@ -105,6 +107,9 @@ def parse_message(
     reading = _body(mail, fields, body_at, defects)
     text = _joined(reading)
     named = _Named(fields)
+    authors = named.addresses("from")
+    if len({author.email for author in authors if author.email}) > 1:
+        reading.defect(SEVERAL_AUTHORS)
     return Message(
         mailbox=mailbox.lower(),
         id=id,
@@ -115,7 +120,7 @@ def parse_message(
         in_reply_to=header_section.identifiers(named.text("in-reply-to")),
         references=header_section.identifiers(named.text("references")),
         subject=named.text("subject")[:2_000],
-        sender=next(iter(named.addresses("from")), None),
+        sender=next((author for author in authors if author.email), next(iter(authors), None)),
         reply_to=named.addresses("reply-to"),
         to=named.addresses("to"),
         cc=named.addresses("cc"),
@@ -171,13 +176,15 @@ def _body(mail: bytes, fields: Sequence[Field], body_at: int, defects: list[str]
     try:
         _read(_from_lazy(parse_email_tree(mail, mode="lazy"), 0), reading, depth=0)
         return reading
-    except (DecodeError, _NoPartsError) as error:
-        broken = "transfer encoding broken" if isinstance(error, DecodeError) else "a multipart without parts"
-        reading = _Reading(defects=[*defects, broken])
-    except ParseError as error:
-        reading = _Reading(defects=[*defects, f"structure not readable ({type(error).__name__})"])
+    except MimeStructureError:
+        # Nested deeper than any mail, or larger than any server takes: no work for the slower parser.
+        reading = _Reading(defects=[*defects, "structure not readable: nested too deep"])
         _read(_as_plain_text(mail, body_at), reading, depth=0)
         return reading
+    except DecodeError:
+        reading = _Reading(defects=[*defects, "transfer encoding broken"])
+    except (ParseError, _NoPartsError):
+        reading = _Reading(defects=[*defects, "structure damaged"])
     try:
         _read(_from_stdlib(message_from_bytes(mail[:MAX_FALLBACK_BYTES], policy=policy.compat32), 0), reading, depth=0)
     except Exception:  # noqa: BLE001 - the promise of this module: hostile bytes raise nothing, whatever parser they break

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from autoresponder.guards import addressing, automatic, content, past, reports, senders
 from autoresponder.guards.case import Case
+from autoresponder.guards.past import written_at
 from autoresponder.plan import NoReply
 
 Guard = Callable[[Case], str | None]
@@ -61,4 +62,4 @@ def describe(guard: Guard) -> tuple[str, str, str]:
     return guard.__name__, description, rule
 
 
-__all__ = ["GUARDS", "Case", "Guard", "check", "describe"]
+__all__ = ["GUARDS", "Case", "Guard", "check", "describe", "written_at"]

@@ -2,7 +2,7 @@
 
 from autoresponder.guards.case import Case
 
-_RECIPIENT_FIELDS = ("to", "cc", "bcc", "resent-to", "resent-cc", "resent-bcc")
+_FURTHER_FIELDS = ("bcc", "resent-to", "resent-cc", "resent-bcc")
 
 
 def not_addressed_to_teacher(case: Case) -> str | None:
@@ -11,9 +11,9 @@ def not_addressed_to_teacher(case: Case) -> str | None:
     if case.mailbox is None:
         return None
     own = {_plain(address) for address in (case.mailbox.address, *case.mailbox.aliases)}
-    for name in _RECIPIENT_FIELDS:
-        if any(_plain(address.email) in own for address in case.addresses(name)):
-            return None
+    further = (address for name in _FURTHER_FIELDS for address in case.addresses(name))
+    if any(_plain(address.email) in own for address in (*case.message.to, *case.message.cc, *further)):
+        return None
     return "It is not addressed to the teacher (not in To or Cc)."
 
 

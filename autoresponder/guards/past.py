@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from autoresponder.guards.case import Case
 from connectors import headers as header_section
 from connectors.labels import Tag
+from connectors.message import Message
 
 _CLOCKS_DIFFER = timedelta(hours=1)
 _A_CONVERSATION = 2
@@ -16,7 +17,7 @@ def before_connection(case: Case) -> str | None:
     connected = case.history.connected_at
     if case.message.received_at < connected:
         return "It arrived before the mailbox was connected."
-    written = written_at(case)
+    written = written_at(case.message, case.now)
     if written is not None and written < connected - _CLOCKS_DIFFER:
         return "It was written before the mailbox was connected."
     return None
@@ -27,18 +28,18 @@ def too_old(case: Case) -> str | None:
     limit = timedelta(hours=case.norm.answer_within_hours)
     if case.now - case.message.received_at > limit:
         return f"It arrived more than {case.norm.answer_within_hours} hours ago."
-    written = written_at(case)
+    written = written_at(case.message, case.now)
     if written is not None and case.now - written > limit:
         return f"It was written more than {case.norm.answer_within_hours} hours ago and only moved here now."
     return None
 
 
-def written_at(case: Case) -> datetime | None:
+def written_at(message: Message, now: datetime) -> datetime | None:
     """The latest moment that the mail itself gives for its way here: its Date, or the stamp of the last server (RFC 5322
     §3.6.7). A mail that was copied here from an old mailbox shows its age in both, a sender's wrong clock only in one.
-    Moments in the future are not believed. None where nothing is left."""
-    stamps = [case.message.date, header_section.date(case.first("received").rpartition(";")[2])]
-    return max((stamp for stamp in stamps if stamp is not None and stamp <= case.now + _CLOCKS_DIFFER), default=None)
+    Moments after `now` are not believed. None where nothing is left."""
+    stamps = (message.date, header_section.date(message.headers.get("received", "").rpartition(";")[2]))
+    return max((stamp for stamp in stamps if stamp is not None and stamp <= now + _CLOCKS_DIFFER), default=None)
 
 
 def answered_in_other_mailbox(case: Case) -> str | None:

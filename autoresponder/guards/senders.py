@@ -4,15 +4,15 @@ import re
 
 from autoresponder.guards.case import Case, local_part
 from autoresponder.outgoing import usable_address
+from connectors.mime import SEVERAL_AUTHORS
 
 
 def no_usable_sender(case: Case) -> str | None:
     """Mail from nobody, from several authors, or from an address that cannot be written to. Rule: RFC 5322 §3.6.2, RFC
     5321 §4.1.2."""
-    authors = {address.email for address in case.addresses("from")}
-    if not authors or not case.sender:
+    if not case.sender:
         return "It names no sender."
-    if len(authors) > 1:
+    if SEVERAL_AUTHORS in case.message.defects:
         return "It names several authors, and an answer is for one."
     if usable_address(case.sender) is None:
         return "Its sender's address is not one that mail can be sent to."
