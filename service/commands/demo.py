@@ -22,13 +22,19 @@ def demo(
     """Runs the real service over nine days of a made-up school's mail, and shows what it did."""
     from rich.console import Console
 
+    from classifier.reader import ModelError
+    from config import ConfigError
     from service.sample.demo import show
     from service.sample.school import NotASampleSchool
+    from store.database import StoreError
 
     try:
         failures = show(folder, Console(), fresh=fresh)
-    except NotASampleSchool as error:
+    except (NotASampleSchool, ConfigError, ModelError, StoreError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
+    except KeyboardInterrupt as error:
+        typer.echo("Stopped. The same command goes on from here; --fresh starts over.", err=True)
+        raise typer.Exit(130) from error
     if failures:
         raise typer.Exit(1)

@@ -1,6 +1,7 @@
 """The demo from beginning to end."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -10,7 +11,6 @@ from rich.text import Text
 
 from config import load
 from service import logs
-from service.assembly import Assembly
 from service.sample.ledger import Tally, handled, reasons_left_alone, tallies, understanding
 from service.sample.letters import SampleMail, load_mail
 from service.sample.school import CONNECTED, LOG_FILE, SampleSchool
@@ -22,7 +22,7 @@ from service.sample.summary import (
     show_understanding,
     show_what_was_new,
 )
-from service.sample.week import Week
+from service.sample.week import SchoolAssembly, Week
 
 
 def show(folder: Path, console: Console, *, fresh: bool = False) -> Mapping[str, str]:
@@ -33,22 +33,22 @@ def show(folder: Path, console: Console, *, fresh: bool = False) -> Mapping[str,
     """
     school = SampleSchool(folder)
     mails = load_mail()
-    again = school.exists and not fresh
-    if not again:
+    if fresh or not school.exists:
         school.clear()
         school.create(mail for mail in mails if mail.arrives < CONNECTED)
+    finished = school.clock() > mails[-1].arrives
     with (folder / LOG_FILE).open("a", encoding="utf-8") as log_file:
         logs.configure()
         structlog.configure(logger_factory=structlog.WriteLoggerFactory(log_file))
-        _introduce(console, again=again)
-        return _play(console, school, mails, again=again)
+        _introduce(console, school.clock(), finished=finished)
+        return _play(console, school, mails, again=finished)
 
 
 def _play(console: Console, school: SampleSchool, mails: list[SampleMail], *, again: bool) -> Mapping[str, str]:
     settings = load(school.config, {})
     week = Week(school, mails)
     with console.status("Loading the model"):
-        assembly = Assembly.build(settings, clock=week.clock)
+        assembly = SchoolAssembly.build(settings, clock=week.clock)
     addresses = [box.address for box in settings.mailboxes]
     try:
         before, files_before = tallies(assembly.database, addresses), school.files()
@@ -58,7 +58,8 @@ def _play(console: Console, school: SampleSchool, mails: list[SampleMail], *, ag
 
         with Screen(console, settings, mails, week.clock, counted) as screen:
             failures = week.play(assembly, screen, screen.refresh)
-            screen.end_of_day()
+            if not again:
+                screen.end_of_day()
         after, files_after = counted(), school.files()
         records = handled(assembly.database)
     finally:
@@ -74,13 +75,15 @@ def _play(console: Console, school: SampleSchool, mails: list[SampleMail], *, ag
     return failures
 
 
-def _introduce(console: Console, *, again: bool) -> None:
-    if again:
+def _introduce(console: Console, clock: datetime, *, finished: bool) -> None:
+    if finished:
         text = "Maple Street School is there already: the service looks at the same mailboxes once more."
+    elif clock > CONNECTED:
+        text = f"An earlier demo was interrupted on the school's {clock:%A at %H:%M}; it goes on from there."
     else:
         text = (
             "Maple Street School, nine days in October 2025. Five teachers' mailboxes, some two hundred mails from "
             "families, colleagues and machines, all made up. The clock is the school's; the service is the real one, "
             "and looks a minute after each mail."
         )
-    console.print(Padding(Text(text), (1, 1, 0, 1)))
+    console.print(Padding(Text(text), (1, 1, 1, 1), expand=False))

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from config.settings import MailboxSettings, Settings
+from config.settings import Settings
 from connectors.labels import Tag
 from service.delivery import Delivered
 from service.pipeline import Swept
@@ -67,14 +67,13 @@ class Screen:
         self._day = today
 
     def end_of_day(self) -> None:
-        """Without a terminal, prints the day's last numbers."""
+        """Without a terminal, prints the numbers up to the day's end."""
         if self._live is None and self._day is not None:
             total = sum(self._tallies().values(), Tally())
-            self._console.print(
-                f"{_day(self._day)}: {total.read} read so far, {_tags_in_words(total)}, {total.answered} answered, "
-                f"{total.routed} routed to the office",
-                highlight=False,
-            )
+            counts = [(total.read, "read"), *((total.tags.get(tag, 0), tag.value) for tag in Tag)]
+            counts += [(total.answered, "answered"), (total.routed, "routed")]
+            words = "  ".join(f"{count:>3} {word}" for count, word in counts)
+            self._console.print(f" {self._day:%a} {self._day.day:>2} {words}", highlight=False, soft_wrap=True)
 
     def swept(self, swept: Swept) -> None:
         """Remembers new mail for the lines below the table."""
@@ -98,7 +97,8 @@ class Screen:
             (self._settings.school.name, "bold"), "   ", (f"{_day(now.date())}, {_time(now)}", "cyan")
         )
         feed = Group(*self._newest, *(Text() for _ in range(_NEWEST_SHOWN - len(self._newest))))
-        return Padding(Group(headline, tally_table(self._settings, self._tallies(), self._console.width), feed), (1, 1))
+        table = tally_table(self._settings, self._tallies(), self._console.width)
+        return Padding(Group(headline, Text(), table, Text(), feed), (1, 1))
 
 
 def tally_table(settings: Settings, tallies: Mapping[str, Tally], width: int) -> Table:
@@ -113,7 +113,7 @@ def tally_table(settings: Settings, tallies: Mapping[str, Tally], width: int) ->
         table.add_column(heading, justify="right", footer=value)
     for box in settings.mailboxes:
         name = Text(box.teacher, "bold")
-        name.append(f" ({_class(box)})" if wide else "", "dim")
+        name.append(f"  {box.grade}" if wide else "", "dim")
         numbers = [value for _, value in _numbers(tallies[box.address], wide=wide)]
         table.add_row(name, *([Text(box.stage.value, "dim")] if wide else []), *numbers)
     return table
@@ -132,10 +132,6 @@ def _number(value: int, style: str = "") -> Text:
     return Text(str(value), style) if value else Text("·", "dim")
 
 
-def _class(box: MailboxSettings) -> str:
-    return "kindergarten" if box.grade == "K" else f"grade {box.grade}"
-
-
 def _line(mail: SampleMail, tag: Tag | None, unsure: bool, width: int) -> Text:
     word = tag.value if tag else "–"
     style = COLOURS[tag] if tag else "dim"
@@ -148,10 +144,6 @@ def _line(mail: SampleMail, tag: Tag | None, unsure: bool, width: int) -> Text:
     )
     text.truncate(max(20, width - 3), overflow="ellipsis")
     return text
-
-
-def _tags_in_words(tally: Tally) -> str:
-    return ", ".join(f"{tally.tags.get(tag, 0)} {tag.value}" for tag in Tag)
 
 
 def _day(day: date) -> str:

@@ -12,7 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from autoresponder.guards import GUARDS
+from autoresponder.guards import GUARDS, describe
 from config.settings import Settings
 from connectors.labels import Tag
 from service.sample.ledger import Handled, Tally, Understanding
@@ -23,8 +23,8 @@ from service.sample.screen import COLOURS, tally_table
 _MISSES_SHOWN = 12
 _LINES_SHOWN = 24
 _STAGES = {
-    "stage observe": "the mailbox is in stage observe: nothing is written there",
-    "stage tag": "the mailbox is in stage tag: families are not answered yet",
+    "stage observe": "The mailbox is in stage observe: nothing is written there.",
+    "stage tag": "The mailbox is in stage tag: families are not answered yet.",
 }
 
 
@@ -37,24 +37,25 @@ def show_what_was_new(console: Console, done: Tally, files_before: int, files_af
             f"{files_before} mails lay in the Maildirs before and {files_after} lie there now"
             f"{', the same ones' if same else ''}.",
             (0, 1),
+            expand=False,
         ),
         highlight=False,
     )
-    console.print(Padding(Text("In all, with the first run:", "dim"), (1, 1, 0, 1)))
+    console.print(Padding(Text("In all, with the first run:", "dim"), (1, 1, 0, 1), expand=False))
 
 
 def show_result(console: Console, settings: Settings, tallies: Mapping[str, Tally], reasons: Counter[str]) -> None:
     """The numbers of the whole school, and why mail was left alone."""
     console.print()
-    console.print(Padding(tally_table(settings, tallies, console.width), (0, 1)))
+    console.print(Padding(tally_table(settings, tallies, console.width), (0, 1), expand=False))
     _heading(console, "Left alone, and why")
-    descriptions = {guard.name: guard.description for guard in GUARDS} | _STAGES
+    descriptions = dict(describe(guard)[:2] for guard in GUARDS) | _STAGES
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column(justify="right")
     table.add_column(overflow="fold")
     for reason, count in reasons.most_common():
         table.add_row(str(count), descriptions.get(reason, reason))
-    console.print(Padding(table, (0, 1)))
+    console.print(Padding(table, (0, 1), expand=False))
 
 
 def show_understanding(console: Console, found: Understanding) -> None:
@@ -66,7 +67,7 @@ def show_understanding(console: Console, found: Understanding) -> None:
         line.append(", " if place else "")
         line.append(f"{tag.value} {found.hit.get(tag, 0)} of {found.meant.get(tag, 0)}", COLOURS[tag])
     line.append(".")
-    console.print(Padding(line, (0, 1)))
+    console.print(Padding(line, (0, 1), expand=False))
     if not found.misses:
         return
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
@@ -80,10 +81,10 @@ def show_understanding(console: Console, found: Understanding) -> None:
         said.append(" ?" if miss.unsure else "")
         message = f"{miss.mail.subject or '(no subject)'}, {miss.mail.sender}"
         table.add_row(Text(meant_tag.value, COLOURS[meant_tag]), said, Text(message, "dim"))
-    console.print(Padding(table, (1, 1, 0, 1)))
+    console.print(Padding(table, (1, 1, 0, 1), expand=False))
     hidden = len(found.misses) - _MISSES_SHOWN
     note = 'A "?" means that the service was unsure and marked the message "check" for the teacher.'
-    console.print(Padding(Text(f"and {hidden} more. {note}" if hidden > 0 else note, "dim"), (0, 1)))
+    console.print(Padding(Text(f"and {hidden} more. {note}" if hidden > 0 else note, "dim"), (0, 1), expand=False))
 
 
 def show_examples(
@@ -92,7 +93,7 @@ def show_examples(
     """A few mails as their readers got them."""
     _heading(console, "As they were sent")
     for title, mime in _examples(school, mails, records):
-        console.print(Padding(_panel(title, mime, min(console.width - 2, 84)), (0, 1)))
+        console.print(Padding(_panel(title, mime, min(console.width - 2, 84)), (0, 1), expand=False))
 
 
 def _examples(
@@ -163,7 +164,7 @@ def show_paths(console: Console, school: SampleSchool) -> None:
     )
     table.add_row(f"{school.families}", f"what families got: {len(_mails(school.families))} answers")
     table.add_row(f"{school.config}", "the configuration, which is yours to change")
-    console.print(Padding(table, (0, 1)))
+    console.print(Padding(table, (0, 1), expand=False))
     _heading(console, "What to try next")
     for line in (
         f"alliance scorecard -c {school.config}",
@@ -173,9 +174,11 @@ def show_paths(console: Console, school: SampleSchool) -> None:
         "alliance init                        your own school",
     ):
         command, gap, remark = line.partition("     ")
-        console.print(Padding(Text.assemble((command, "cyan"), gap, (remark, "dim")), (0, 1)), soft_wrap=True)
+        console.print(
+            Padding(Text.assemble((command, "cyan"), gap, (remark, "dim")), (0, 1), expand=False), soft_wrap=True
+        )
 
 
 def _heading(console: Console, text: str) -> None:
     console.print()
-    console.print(Padding(Text(text, "bold"), (0, 1)))
+    console.print(Padding(Text(text, "bold"), (0, 1), expand=False))

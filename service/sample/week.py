@@ -1,9 +1,14 @@
 """Plays the sample school's nine days: mail arrives, the real service looks, the post office takes what it sends."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from config.settings import MailboxSettings
+from connectors.errors import ConnectFailed
+from connectors.mailbox import Mailbox
+from connectors.maildir.folder import Folder
+from connectors.maildir.mailbox import MaildirMailbox
 from service.assembly import Assembly
 from service.runner import Runner, Watcher
 from service.sample.letters import SampleMail
@@ -14,6 +19,25 @@ LOOKS_AFTER = timedelta(minutes=1)
 _LAST_LOOK = timedelta(hours=1)
 _TICK = timedelta(seconds=1)
 """The clock moves on at every step, so that the play ends whatever happens."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolAssembly(Assembly):
+    """The service as it always is, but for its mailboxes, which go by the school's clock too: what arrived before the
+    service came is told from what came later by that."""
+
+    def open(self, box: MailboxSettings, environ: Mapping[str, str] | None = None) -> Mailbox:
+        """The mailbox's Maildir. Raises ConnectFailed where it is none."""
+        del environ
+        if box.maildir is None:
+            raise ConnectFailed(f"{box.address} has no Maildir. `alliance demo --fresh` makes the sample school anew.")
+        outgoing = Folder(box.maildir.outgoing) if box.maildir.outgoing else None
+        return MaildirMailbox(
+            box.address,
+            Folder(box.maildir.path),
+            outgoing=outgoing,
+            clock=lambda: int(self.clock().timestamp()) * 1_000_000_000,
+        )
 
 
 class Week:

@@ -1,0 +1,193 @@
+"""`alliance demo`: the real service over the sample school, judged by what lies in the Maildirs afterwards."""
+
+from collections import Counter, defaultdict
+from datetime import date
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from config import load
+from connectors.labels import Tag
+from service.cli import app
+from service.runner import Quiet
+from service.sample.demo import show
+from service.sample.ledger import Handled, handled
+from service.sample.letters import ZONE, load_mail
+from service.sample.school import CONNECTED, SampleSchool
+from service.sample.week import SchoolAssembly, Week
+from store.database import Database
+
+MAILS = {mail.message_id: mail for mail in load_mail()}
+SCHOOL_DAYS = [date(2025, 10, day) for day in (6, 7, 8, 9, 10, 14)]
+
+
+class Played:
+    """A demo that ran to its end, and what it printed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.school = SampleSchool(folder)
+        self.printed = StringIO()
+        self.failures = show(folder, Console(file=self.printed, width=80))
+
+    @property
+    def answers(self) -> list[EmailMessage]:
+        return mails_in(self.school.families)
+
+    @property
+    def answered(self) -> list[str]:
+        return [str(mime["In-Reply-To"]).strip("<>") for mime in self.answers]
+
+    @property
+    def at_office(self) -> list[str]:
+        return [
+            str(part.get_content()["Message-ID"]).strip("<>")
+            for mime in mails_in(self.school.office)
+            for part in mime.iter_attachments()
+            if part.get_content_type() == "message/rfc822"
+        ]
+
+    @property
+    def records(self) -> list[Handled]:
+        database = Database.open(load(self.school.config, {}).service.database)
+        try:
+            return handled(database)
+        finally:
+            database.close()
+
+
+def mails_in(maildir: Path) -> list[EmailMessage]:
+    files = [file for part in ("new", "cur") for file in sorted((maildir / part).iterdir())]
+    return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    return Played(tmp_path_factory.mktemp("demo") / "school")
+
+
+def test_every_mail_of_the_sample_is_read(played: Played) -> None:
+    assert played.failures == {}
+    assert {record.message_id for record in played.records} == {m.message_id for m in MAILS.values() if not m.sent}
+
+
+def test_no_mail_is_answered_twice_not_even_one_to_two_teachers(played: Played) -> None:
+    assert len(played.answered) > 30
+    assert max(Counter(played.answered).values()) == 1
+
+
+def test_a_family_gets_one_answer_of_a_kind_from_a_teacher_in_four_school_days(played: Played) -> None:
+    tags = {record.message_id: record.tag for record in played.records}
+    days = defaultdict(list)
+    for mime, original in zip(played.answers, played.answered, strict=True):
+        day = mime["Date"].datetime.astimezone(ZONE).date()
+        days[mime["From"], mime["To"], tags[original]].append(max(n for n, d in enumerate(SCHOOL_DAYS) if d <= day))
+    for numbers in days.values():
+        assert all(later - earlier >= 4 for earlier, later in zip(sorted(numbers), sorted(numbers)[1:], strict=False))
+
+
+def test_no_robot_no_list_no_colleague_and_no_forgery_is_answered(played: Played) -> None:
+    for original in played.answered:
+        assert MAILS[original].meant is not None, MAILS[original].subject
+        assert b"dmarc=fail" not in MAILS[original].raw
+        assert b"undisclosed-recipients" not in MAILS[original].raw
+    assert {mime["To"].addresses[0].addr_spec for mime in played.answers} <= {mail.sender for mail in MAILS.values()}
+
+
+def test_mail_from_before_the_service_came_is_left_alone(played: Played) -> None:
+    for original in (*played.answered, *played.at_office):
+        assert MAILS[original].arrives >= CONNECTED
+
+
+def test_only_teachers_in_stage_reply_answer_and_nothing_is_written_for_the_one_in_observe(played: Played) -> None:
+    writers = {mime["From"].addresses[0].addr_spec.partition("@")[0] for mime in played.answers}
+    assert writers == {"lindqvist", "rivera", "okafor"}
+    assert (played.school.mailbox("tran") / "dovecot-keywords").exists()
+    untouched = {mail.file_name for mail in MAILS.values() if mail.mailbox == "bell" and mail.arrives > CONNECTED}
+    assert {file.name for file in (played.school.mailbox("bell") / "new").iterdir()} == untouched
+    assert not (played.school.mailbox("bell") / "dovecot-keywords").exists()
+
+
+def test_the_office_gets_each_urgent_message_once_and_whole(played: Played) -> None:
+    urgent = {
+        record.message_id
+        for record in played.records
+        if record.tag is Tag.URGENT
+        and not record.mailbox.startswith("bell@")
+        and MAILS[record.message_id].arrives > CONNECTED
+    }
+    assert sorted(played.at_office) == sorted(urgent)
+
+
+def test_everything_that_was_sent_has_left_the_outgoing_mailbox(played: Played) -> None:
+    assert mails_in(played.school.outgoing) == []
+
+
+def test_spanish_families_are_answered_in_spanish(played: Played) -> None:
+    spanish = [
+        mime
+        for mime, original in zip(played.answers, played.answered, strict=True)
+        if MAILS[original].language == "es" and len(MAILS[original].raw) > 1200
+    ]
+    assert spanish
+    for mime in spanish:
+        assert "Maple Street School" in mime.get_body(("plain",)).get_content()
+        assert "escuela" in mime.get_body(("plain",)).get_content()
+
+
+def test_it_says_what_was_meant_what_was_tagged_and_where_to_look_in_80_columns(played: Played) -> None:
+    printed = played.printed.getvalue()
+    assert f"{sum(1 for mail in MAILS.values() if mail.meant)} family messages" in " ".join(printed.split())
+    assert "\x1b" not in printed
+    for line in printed.splitlines():
+        assert len(line) <= 80 or str(played.school.folder) in line
+
+
+def test_a_second_run_does_nothing_twice_and_says_so(played: Played) -> None:
+    files, sent = played.school.files(), len(played.answered)
+    again = Played(played.school.folder)
+    assert played.school.files() == files
+    assert len(again.answered) == sent
+    printed = " ".join(again.printed.getvalue().split())
+    assert "0 mails read, 0 families answered, 0 messages routed" in printed
+    assert f"{len(files)} mails lay in the Maildirs before and {len(files)} lie there now, the same ones" in printed
+
+
+def test_an_interrupted_demo_goes_on_where_it_stopped(played: Played, tmp_path: Path) -> None:
+    school = SampleSchool(tmp_path / "school")
+    school.create(mail for mail in load_mail() if mail.arrives < CONNECTED)
+    week = Week(school, load_mail())
+    assembly = SchoolAssembly.build(load(school.config, {}), clock=week.clock)
+    looks = iter(range(60))
+
+    def until_interrupted() -> None:
+        if next(looks, None) is None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        week.play(assembly, Quiet(), until_interrupted)
+    assembly.close()
+    finished = Played(school.folder)
+    assert sorted(finished.answered) == sorted(played.answered)
+    assert sorted(finished.at_office) == sorted(played.at_office)
+
+
+def test_a_folder_with_other_files_is_refused_and_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("chapter one")
+    for arguments in (["demo", "--dir", str(tmp_path)], ["demo", "--fresh", "--dir", str(tmp_path)]):
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 2
+        assert "is not a sample school" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_starting_fresh_removes_only_what_a_demo_made(tmp_path: Path) -> None:
+    school = SampleSchool(tmp_path)
+    school.create([])
+    (tmp_path / "notes.txt").write_text("mine")
+    school.clear()
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
