@@ -4,6 +4,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,7 +35,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
     overlay = _from_environment(environ)
     folder = path.absolute().parent
     merged = _overlaid(written, overlay)
-    misfits: list[Misfit | Fault] = list(secrets_in(written))
+    misfits: list[Misfit | Fault] = [*secrets_in(written), *_misspelt(environ)]
     settings = None
     try:
         settings = Settings.model_validate({key: merged[key] for key in merged if key in Settings.model_fields})
@@ -101,6 +102,17 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         field = re.search(r'field "(\w+)"', str(error))
         name = f"ALLIANCE_{field[1].upper()}" if field else "ALLIANCE_…"
         raise ConfigError([Fault(f"environment variable {name}", "", "a JSON value")]) from error
+
+
+def _misspelt(environ: Mapping[str, str]) -> Iterator[Fault]:
+    """Variables that seem to mean one of our tables. Others with our prefix may belong to a connector."""
+    for name in environ:
+        table, nested, key = name.lower().removeprefix("alliance_").partition("__")
+        if not nested or not name.upper().startswith("ALLIANCE_") or table in Settings.model_fields:
+            continue
+        if near := get_close_matches(table, Settings.model_fields, n=1, cutoff=0.75):
+            meant = f"ALLIANCE_{near[0]}__{key}".upper()
+            yield Fault(f"environment variable {name}", "", "a valid key", advice=f"the nearest is {meant}")
 
 
 def _overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import date, datetime, time
 from enum import StrEnum
 from pathlib import Path
@@ -42,23 +43,19 @@ def _zone(value: str) -> str:
 
 def _time_of_day(value: object) -> object:
     # Left to itself, pydantic reads 800 as 800 seconds past midnight.
-    if isinstance(value, str) and (parts := re.fullmatch(r"(\d{1,2}):(\d{2})(:\d{2})?", value.strip())):
-        value = f"{int(parts[1]):02}:{parts[2]}{parts[3] or ''}"
-        return time.fromisoformat(value) if value < "24" and parts[2] < "60" else _no_time_of_day()
-    return value if isinstance(value, time) and value.tzinfo is None else _no_time_of_day()
-
-
-def _no_time_of_day() -> object:
+    if isinstance(value, str) and (parts := re.fullmatch(r"(\d{1,2})(:\d{2})(:\d{2})?", value.strip())):
+        with suppress(ValueError):
+            value = time.fromisoformat(f"{int(parts[1]):02}{parts[2]}{parts[3] or ''}")
+    if isinstance(value, time) and value.tzinfo is None:
+        return value
     raise ValueError('a time of day such as "08:00" is expected')
 
 
 def _calendar_date(value: object) -> object:
     # Left to itself, pydantic reads 20260901 as seconds since 1970.
     if isinstance(value, str):
-        try:
-            return date.fromisoformat(value.strip())
-        except ValueError:
-            value = None
+        with suppress(ValueError):
+            value = date.fromisoformat(value.strip())
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
     raise ValueError("a date such as 2026-09-01 is expected")

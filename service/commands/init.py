@@ -152,7 +152,7 @@ def _school(questions: "Questions", given: Given, folder: Path) -> "School":
     )
     languages = questions.answer(
         "--languages", "Languages of the families, the staff's first", for_field(School, "languages"),
-        given=given.languages, default="en es",
+        given=given.languages, default="en",
     )  # fmt: skip
     return School(
         name=name, timezone=zone, days=days, opens=opens, closes=closes, holidays=holidays, holidays_ics=file,

@@ -78,6 +78,8 @@ def test_the_environment_wins_over_the_file(loaded, file):
         ALLIANCE_IMAP__PORT="1993",
         ALLIANCE_SERVICE__KEEP_SUBJECTS="",
         ALLIANCE_PASSWORD_RIVERA_MAPLE_EXAMPLE="sesame",
+        ALLIANCE_PASSWORD_A__B_MAPLE_EXAMPLE="sesame",
+        ALLIANCE_OURCONNECTOR__TOKEN="sesame",
         ALLIANCE_CONFIG="x.toml",
     )
     assert settings.service.poll_seconds == 90
@@ -222,6 +224,8 @@ def test_a_fault_from_the_environment_names_the_variable(faults):
     (fault,) = faults(WHOLE, ALLIANCE_SERVICE__BACH="3")
     assert "environment variable ALLIANCE_SERVICE__BACH" in str(fault)
     assert "service.batch" in str(fault)
+    (fault,) = faults(WHOLE, ALLIANCE_SERVCE__BATCH="3")
+    assert str(fault).endswith("expected a valid key; the nearest is ALLIANCE_SERVICE__BATCH")
     (fault,) = faults(WHOLE, ALLIANCE_MAILBOXES="[{")
     assert str(fault) == "environment variable ALLIANCE_MAILBOXES: expected a JSON value"
 
