@@ -54,7 +54,7 @@ class Assembly:
         """Opens database, model, roster and calendar. Raises StoreError, ConfigError, or the classifier's error."""
         database = database or Database.open(settings.service.database)
         pages = Pages(database)
-        calendar = SchoolCalendar.of(settings.school)
+        calendar = SchoolCalendar.of(settings.school, settings.office)
         model = model or classifier.load()
         roster = Roster.load(settings.school.roster) if settings.school.roster else Roster()
         return cls(

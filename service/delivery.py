@@ -13,11 +13,12 @@ from random import Random
 
 import structlog
 
-from autoresponder.outgoing import as_bytes, id_field
+from autoresponder.outgoing import as_bytes
 from autoresponder.plan import ReplyFacts, RouteFacts
 from autoresponder.replies import compose_reply
 from autoresponder.routes import compose_route
 from classifier.verdict import Letter
+from config import SchoolCalendar
 from config.settings import MailboxSettings, Settings, Stage
 from connectors.errors import (
     AuthenticationFailed,
@@ -46,6 +47,9 @@ _ROUTE_ATTEMPTS = 300
 _OTHER_ATTEMPTS = 30
 _WAIT_FOR_ROUTE = timedelta(seconds=5)
 _CHUNK_OF_TAGS = 50
+_HEAVY = 5_000_000
+_ATTEMPTS_WITH_HEAVY = 2
+"""An original over this many bytes that the server refuses so often goes to the office as its summary alone."""
 _NOT_OUT = (SendFailed, SendRejected, MessageGone, AuthenticationFailed, InsecureConnection)
 """Errors of sending after which the mail is certainly not out."""
 
@@ -72,6 +76,7 @@ class Deliverer:
     def __init__(
         self,
         settings: Settings,
+        calendar: SchoolCalendar,
         outbox: Outbox,
         pages: Pages,
         classifier: Reader,
@@ -82,6 +87,7 @@ class Deliverer:
     ) -> None:
         """`clock` tells the time, aware."""
         self._settings = settings
+        self._calendar = calendar
         self._outbox = outbox
         self._pages = pages
         self._classifier = classifier
@@ -236,18 +242,23 @@ class Deliverer:
     def _compose(self, box: MailboxSettings, mailbox: Mailbox, due: Due, *, office_has_it: bool) -> bytes:
         if due.delivery.kind is DeliveryKind.ROUTE:
             return self._compose_route(box, mailbox, due)
-        original = self._parse(mailbox.fetch(due.message.provider_id), box)
-        facts = ReplyFacts.model_validate_json(due.delivery.facts)
         reply = compose_reply(
-            original,
-            facts,
+            self._parse(mailbox.fetch(due.message.provider_id), box),
+            self._as_of_now(ReplyFacts.model_validate_json(due.delivery.facts)),
             mailbox=box,
             settings=self._settings,
             office_has_it=office_has_it,
             now=self._clock(),
+            message_id=due.delivery.rfc_message_id or "",
         )
-        reply.replace_header("Message-ID", id_field(due.delivery.rfc_message_id or ""))
         return as_bytes(reply)
+
+    def _as_of_now(self, facts: ReplyFacts) -> ReplyFacts:
+        """Whether the office's phone is answered is said as of the sending, not of the planning."""
+        now = self._clock()
+        closed = not self._calendar.office_is_open(now)
+        opens_at = self._calendar.office_opens_at(now) if closed else None
+        return facts.model_copy(update={"same_day_closed": closed, "office_opens_at": opens_at})
 
     def _compose_route(self, box: MailboxSettings, mailbox: Mailbox, due: Due) -> bytes:
         raw: RawMessage | None = None
@@ -260,8 +271,9 @@ class Deliverer:
             original = self._parse(raw, box)
             received = original.received_at.astimezone(self._settings.school.zone)
             verdict = next(iter(self._classifier.read([Letter(original.subject, original.newest, received)])))
+        too_heavy = raw is not None and raw.size > _HEAVY and due.delivery.attempts > _ATTEMPTS_WITH_HEAVY
         return compose_route(
-            raw.raw if raw is not None else None,
+            raw.raw if raw is not None and not too_heavy else None,
             original,
             RouteFacts.model_validate_json(due.delivery.facts),
             verdict,

@@ -32,7 +32,7 @@ def scorecard(
 
     settings = load_settings(config)
     database = open_database(settings)
-    weeks = weekly_counts(database, settings, SchoolCalendar.of(settings.school), system_clock())
+    weeks = weekly_counts(database, settings, SchoolCalendar.of(settings.school, settings.office), system_clock())
     database.close()
     if as_json:
         typer.echo(json.dumps({"weeks": [_plain(week) for week in weeks]}, indent=2, ensure_ascii=False))
