@@ -75,7 +75,8 @@ class Assembly:
 
     def deliverer(self, *, on_step: OnStep | None = None) -> Deliverer:
         """A deliverer for this thread."""
-        build = partial(Deliverer, self.settings, self.outbox(), self.pages, self.classifier, self.roster, self.clock)
+        parts = (self.settings, self.calendar, self.outbox(), self.pages, self.classifier, self.roster, self.clock)
+        build = partial(Deliverer, *parts)
         return build() if on_step is None else build(on_step=on_step)
 
     def open(self, box: MailboxSettings, environ: Mapping[str, str] | None = None) -> Mailbox:
