@@ -47,6 +47,7 @@ disable_plaintext_auth = no
 auth_failure_delay = 0
 auth_mechanisms = plain login
 mail_location = maildir:~/Maildir
+mail_fsync = never
 mail_max_userip_connections = 1000
 first_valid_uid = 0
 first_valid_gid = 0
@@ -174,6 +175,11 @@ class Dovecot:
         with smtplib.LMTP("127.0.0.1", self.ports[2], local_hostname="localhost", timeout=60) as lmtp:
             for message in messages:
                 lmtp.sendmail(sender, [to or self.users[0]], message)
+
+    def append(self, *messages: bytes, to: str | None = None, folder: str = "INBOX") -> None:
+        """Puts messages into a folder over IMAP, in one command: quicker than `deliver` where there are many."""
+        with self.client(to) as client:
+            client.multiappend(folder, list(messages))
 
     def store_files(self, messages: Sequence[bytes], *, user: str | None = None, folder: str = "") -> None:
         """Puts many messages into the Maildir at once, for backlogs: as old mail that some other program left there."""

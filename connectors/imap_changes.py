@@ -1,0 +1,256 @@
+"""One page of what happened in an IMAP mailbox: mail that the teacher sent, new mail, labels and deletions, old mail.
+
+In this order, since a reply that the teacher wrote must be known before the message that it answers. Each page costs a
+few commands however large the mailbox is: sequence numbers give exact pages of old mail, and deletions only ever lower
+them, so reading downwards skips nothing.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from connectors.errors import ConnectFailed
+from connectors.imap_connection import FolderState, Listed
+from connectors.imap_cursor import Backlog, Cursor, FolderCursor, anew, parse_cursor
+from connectors.imap_folders import INBOX
+from connectors.imap_ids import Place
+from connectors.imap_labels import Marking, labels_in
+from connectors.imap_marks import Comparison, Marked
+from connectors.imap_session import Session
+from connectors.labels import Label
+from connectors.mailbox import Changes, Direction, Known, Progress, RawMessage
+
+PAGE_BYTES = 256 * 1024
+"""How much of one message a page of changes holds: the text comes first, attachments after it."""
+_PAGE_TOTAL = 16 * 1024 * 1024
+"""How much all messages of a page hold together."""
+OLD_SENT_DAYS = 14
+"""How far back Sent is read when a mailbox is connected: threads older than that get no automatic answer any more."""
+RESYNC_DAYS = 30
+"""How far back mail is listed again under its new numbers when the server has renumbered a folder."""
+CLOCKS_APART = timedelta(minutes=5)
+"""How far the server's clock and ours may differ."""
+
+
+class PageReader:
+    """Reads one page. Made for one call of `Mailbox.changes`."""
+
+    def __init__(self, session: Session, known: Known, limit: int, now: datetime) -> None:
+        """`now` is this machine's time, aware."""
+        self._session = session
+        self._known = known
+        self._room = max(1, limit)
+        self._now = now.astimezone(UTC)
+        self._messages: list[RawMessage] = []
+        self._connected = self._now
+        self._marking = Marking.KEYWORDS
+        self._bytes = 0
+        self._lost = False
+        self._sent_state: FolderState | None = None
+        self.inbox_seen: FolderState | None = None
+        """INBOX as this page saw it."""
+
+    def read(self, cursor_text: str | None) -> Changes:
+        """The next page after `cursor_text`."""
+        before = parse_cursor(cursor_text)
+        self._lost = before is None and cursor_text is not None
+        resync = before is None
+        if before is not None:
+            self._connected = before.connected
+        elif self._lost:
+            # A cursor that cannot be read: mail may have come that nobody has seen, but not weeks ago.
+            self._connected = self._now - timedelta(days=RESYNC_DAYS)
+        sent, sent_anew = self._sent_now(before)
+        sent = self._new_sent(sent)
+        state = self._session.inbox()
+        self.inbox_seen = state
+        self._marking = self._session.marking(state)
+        inbox, inbox_anew = self._followed(INBOX, before.inbox if before else None, state, before)
+        resync = resync or sent_anew or inbox_anew
+        marked = self._marked(inbox, state)
+        # The marks are told first, on the state as it was opened; reading may let the server renumber its messages.
+        inbox = self._new_mail(inbox, state)
+        inbox = inbox.model_copy(
+            update={"modseq": state.modseq, "exists": state.exists, "horizon": state.uidnext, "marks": marked.marks}
+        )
+        told = len(self._messages)
+        sent = self._old_sent(sent)
+        reading_old = inbox.backlog
+        inbox = self._old_mail(inbox)
+        cursor = Cursor(connected=self._connected, read=self._now.date(), inbox=inbox, sent=sent)
+        return Changes(
+            cursor=cursor.text(),
+            messages=tuple(self._messages),
+            labels=marked.labels,
+            removed=marked.removed,
+            more=bool(inbox.backlog or sent.backlog or inbox.uidnext < state.uidnext or self._sent_waits(sent)),
+            resync=resync or len(self._messages) > told,
+            progress=_progress(reading_old, inbox.backlog),
+        )
+
+    def _followed(
+        self, name: str, known: FolderCursor | None, state: FolderState, before: Cursor | None
+    ) -> tuple[FolderCursor, bool]:
+        """Where the folder stands, and whether its old numbers are void."""
+        if known is not None and known.name == name and known.uidvalidity == state.uidvalidity:
+            return known, False
+        if before is None or known is None:
+            since = None if name == INBOX else self._days_ago(OLD_SENT_DAYS)
+        elif known.backlog is not None and known.backlog.since is None:
+            since = None  # the old mail was not through: all of it is read anew
+        else:
+            since = min(before.read, self._now.date()) - timedelta(days=RESYNC_DAYS)
+        renumbered = before is not None or self._lost
+        return anew(
+            name, state.uidvalidity, state.uidnext, state.exists, since=since, renumbered=renumbered
+        ), renumbered
+
+    def _sent_now(self, before: Cursor | None) -> tuple[FolderCursor, bool]:
+        folders = self._session.folders()
+        if folders.sent not in folders.existing:
+            self._session.forget_folders()  # it may come any time
+            return before.sent if before else anew(folders.sent, 0, 0, 0), False
+        self._sent_state = self._session.connection().status(folders.sent)
+        return self._followed(folders.sent, before.sent if before else None, self._sent_state, before)
+
+    def _sent_waits(self, sent: FolderCursor) -> bool:
+        return self._sent_state is not None and sent.uidnext < self._sent_state.uidnext
+
+    def _new_sent(self, sent: FolderCursor) -> FolderCursor:
+        if not self._sent_waits(sent):
+            return sent
+        return self._new_mail(sent, self._session.connection().select(sent.name))
+
+    def _old_sent(self, sent: FolderCursor) -> FolderCursor:
+        if sent.backlog is None or not self._room:
+            return sent
+        state = self._session.connection().select(sent.name)
+        return self._old(sent, state)
+
+    def _old_mail(self, inbox: FolderCursor) -> FolderCursor:
+        if inbox.backlog is None or not self._room:
+            return inbox
+        return self._old(inbox, self._session.inbox())
+
+    def _marked(self, inbox: FolderCursor, state: FolderState) -> Marked:
+        connection, folders = self._session.connection(), self._session.folders()
+        return Comparison(connection, folders, self._marking, inbox, state, self._known).marked()
+
+    def _new_mail(self, cursor: FolderCursor, state: FolderState) -> FolderCursor:
+        """Messages that came since the cursor, oldest first."""
+        first = cursor.uidnext
+        connection = self._session.connection()
+        while self._room and first < state.uidnext:
+            last = min(first + self._room - 1, state.uidnext - 1)
+            listed = connection.list_uids(first, last)
+            if not listed and last + 1 < state.uidnext:
+                # A gap, left by mail that came and went: jump over it.
+                uids = connection.search("UID", f"{last + 1}:{state.uidnext - 1}")
+                listed = connection.list_uid_set(uids[: self._room])
+                last = state.uidnext - 1 if len(uids) <= self._room else uids[self._room - 1]
+            taken = self._take(cursor, listed, old=False)
+            first = last + 1 if len(taken) == len(listed) else listed[len(taken)].uid
+        return cursor.model_copy(update={"uidnext": max(first, cursor.uidnext)})
+
+    def _old(self, cursor: FolderCursor, state: FolderState) -> FolderCursor:
+        """Messages that were there before, newest first."""
+        backlog = cursor.backlog
+        if backlog is None or state.uidvalidity != cursor.uidvalidity:
+            return cursor
+        if backlog.since is None:
+            left = self._old_by_number(cursor, backlog, state.exists)
+        else:
+            left = self._old_by_date(cursor, backlog, backlog.since)
+        return cursor.model_copy(update={"backlog": left})
+
+    def _old_by_number(self, cursor: FolderCursor, backlog: Backlog, exists: int) -> Backlog | None:
+        top = min(backlog.position, exists)
+        listed: list[Listed] = []
+        while top and not listed:
+            low = max(1, top - self._room + 1)
+            found = self._session.connection().list_numbers(low, top)
+            listed = [message for message in reversed(found) if message.uid < backlog.below]
+            top = low - 1
+        taken = self._take(cursor, listed, old=True)
+        if len(taken) < len(listed):
+            top = listed[len(taken)].number
+        done = min(backlog.done + len(taken), backlog.total)
+        below = taken[-1].uid if taken else backlog.below
+        return backlog.model_copy(update={"below": below, "position": top, "done": done}) if top else None
+
+    def _old_by_date(self, cursor: FolderCursor, backlog: Backlog, since: date) -> Backlog | None:
+        if backlog.below <= 1:
+            return None
+        connection = self._session.connection()
+        uids = connection.search("UID", f"1:{backlog.below - 1}", "SINCE", since)
+        listed = connection.list_uid_set(uids[-self._room :])[::-1]
+        taken = self._take(cursor, listed, old=True)
+        done = backlog.done + len(taken)
+        if len(taken) == len(listed) and len(uids) <= len(listed):
+            return None
+        below = taken[-1].uid if taken else backlog.below
+        return backlog.model_copy(update={"below": below, "done": done, "total": done + len(uids) - len(taken)})
+
+    def _take(self, cursor: FolderCursor, listed: Sequence[Listed], *, old: bool) -> Sequence[Listed]:
+        """Reads the first of `listed`, as many as fit into the page, and returns those."""
+        taken: list[Listed] = []
+        for message in listed:
+            self._bytes += min(message.size or PAGE_BYTES, PAGE_BYTES)
+            if self._bytes > _PAGE_TOTAL and (taken or self._messages):
+                self._room = len(taken)  # the page is full
+                break
+            taken.append(message)
+        bodies = read_bodies(self._session, cursor, [message.uid for message in taken])
+        for message in taken:
+            if message.uid in bodies:
+                self._messages.append(self._raw(cursor, message, bodies[message.uid], old=old))
+        self._room -= len(taken)
+        return taken
+
+    def _raw(self, cursor: FolderCursor, message: Listed, raw: bytes | None, *, old: bool) -> RawMessage:
+        renumbered = cursor.backlog is not None and cursor.backlog.renumbered
+        inbox = cursor.name == INBOX
+        exact = inbox and self._marking is Marking.KEYWORDS
+        return RawMessage(
+            id=Place(cursor.name, cursor.uidvalidity, message.uid).message_id(),
+            direction=Direction.RECEIVED if inbox else Direction.SENT,
+            raw=raw or b"",
+            # What the server has and cannot hand over must not look like an empty message.
+            size=max(message.size, 1 if raw is None else len(raw)),
+            received_at=message.received_at,
+            labels=labels_in(message.flags) if exact else frozenset[Label](),
+            backfill=old and not (renumbered and message.received_at >= self._connected - CLOCKS_APART),
+        )
+
+    def _days_ago(self, days: int) -> date:
+        return self._now.date() - timedelta(days=days)
+
+
+def read_bodies(session: Session, cursor: FolderCursor, uids: list[int]) -> dict[int, bytes | None]:
+    """The beginning of each message of the open folder, None where the server cannot read it.
+
+    A server may refuse a message, or fall over it: a connection that breaks is opened again and the half is asked for,
+    until the one at fault is found, so that it holds up nothing else.
+    """
+    if not uids:
+        return {}
+    try:
+        return session.connection().bodies(uids, PAGE_BYTES)
+    except ConnectFailed:
+        session.reopen().select(cursor.name)
+    if len(uids) == 1:
+        try:
+            return session.connection().bodies(uids, PAGE_BYTES)
+        except ConnectFailed:
+            session.reopen().select(cursor.name)
+            return {uids[0]: None}
+    half = len(uids) // 2
+    return read_bodies(session, cursor, uids[:half]) | read_bodies(session, cursor, uids[half:])
+
+
+def _progress(before: Backlog | None, after: Backlog | None) -> Progress | None:
+    if before is None or (before.since is not None and after is not None and not after.total):
+        return None
+    if after is None:
+        total = max(before.total, before.done)
+        return Progress(total, total)
+    return Progress(after.done, max(after.total, after.done))

@@ -1,0 +1,458 @@
+"""One signed-in IMAP connection: the few operations that the connector needs, typed, bounded, every failure named.
+
+What comes back are numbers, flags and bytes; nothing here knows of labels, cursors or drafts. RFC 3501 (IMAP4rev1)
+throughout; extensions are cited where they are used.
+"""
+
+import imaplib
+import re
+import select
+import socket
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+from imapclient.exceptions import ProtocolError
+
+from config.settings import ImapServer
+from connectors.errors import ChangesFailed, ConnectFailed, DraftFailed, FetchFailed, MailboxError, TagFailed
+from connectors.imap_wire import GARBAGE, Client, shut, sign_in, where, words
+
+IDLE_RENEWED_AFTER = 29 * 60.0
+"""Seconds after which IDLE is ended and begun again (RFC 2177 §3)."""
+_LINE = 512
+"""Bytes of one message's line in an answer, and of what stands around a literal: far more than servers write."""
+_SET_LENGTH = 7000
+"""Bytes of a set of numbers in one command (RFC 2683 §3.2.1.5 asks for lines under 8,000)."""
+_MONTHS = {name: n for n, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}  # noqa: SIM905
+_START = re.compile(rb"(\d{1,10}) \(")
+_UID = re.compile(rb"\bUID (\d{1,10})\b", re.IGNORECASE)
+_FLAGS = re.compile(rb"\bFLAGS \(([^)]*)\)", re.IGNORECASE)
+_SIZE = re.compile(rb"\bRFC822\.SIZE (\d{1,18})\b", re.IGNORECASE)
+_INTERNALDATE = re.compile(
+    rb'\bINTERNALDATE " ?(\d{1,2})-(\w{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)"', re.IGNORECASE
+)
+_BODY = re.compile(rb'\bBODY\[[^\]]*\](?:<\d+>)? (?:"((?:[^"\\]|\\.)*)"|(NIL)\b)', re.IGNORECASE)
+_COPIED = re.compile(r"\[(?:APPENDUID (\d{1,10}) (\d{1,10})|COPYUID (\d{1,10}) \d+ (\d{1,10}))\]", re.IGNORECASE)
+_CHANGED_IN_IDLE = re.compile(rb"\* (?:\d+ (?:EXISTS|EXPUNGE|FETCH)|VANISHED)\b", re.IGNORECASE)
+_UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderState:
+    """A folder as SELECT or STATUS tells it. `modseq` is None where the server keeps no modification sequence for it
+    (RFC 7162 §3.1.2.2)."""
+
+    name: str
+    uidvalidity: int
+    uidnext: int
+    exists: int
+    modseq: int | None = None
+    permanent_flags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What is known of a message without reading it. `received_at` is in UTC, 1970 where the server gives no time that
+    can be read (old mail is never answered, so that is the safe side); `size` is 0 where it gives none."""
+
+    number: int
+    uid: int
+    flags: frozenset[str]
+    received_at: datetime = _UNKNOWN_TIME
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One line of LIST: decoded name, hierarchy delimiter ("" for none), attributes in lower case."""
+
+    name: str
+    delimiter: str
+    attributes: frozenset[str]
+
+
+class Connection:
+    """One connection. After `broken` is True it is of no use any more."""
+
+    def __init__(self, server: ImapServer, username: str, password: str | None) -> None:
+        """Connects and signs in. Raises ConnectFailed, InsecureConnection, AuthenticationFailed."""
+        self.where = where(server)
+        self.broken = False
+        self.selected: str | None = None
+        self._seconds = server.timeout_seconds
+        self._client: Client = sign_in(server, username, password)
+        try:
+            with self._doing(ConnectFailed, "asking what the server can do"):
+                self.capabilities = frozenset(name.decode("ascii").upper() for name in self._client.capabilities())
+                self._enable()
+        except MailboxError:
+            shut(self._client)
+            raise
+
+    def close(self) -> None:
+        """Lets go of it, politely if that is possible at once."""
+        if not self.broken:
+            with suppress(MailboxError), self._doing(ConnectFailed, "signing out"):
+                self._client.allow()
+                self._client.logout()
+        self.broken = True
+        shut(self._client)
+
+    @property
+    def has_modseq(self) -> bool:
+        """Whether the server keeps a history of flag changes (RFC 7162)."""
+        return "CONDSTORE" in self.capabilities or "QRESYNC" in self.capabilities
+
+    def select(self, folder: str) -> FolderState:
+        """Opens a folder and returns its state now. Raises ChangesFailed where it cannot be opened."""
+        with self._doing(ChangesFailed, f"opening the folder {folder}"):
+            self.selected = None
+            told: dict[bytes, Any] = self._client.open_folder(folder)
+            self.selected = folder
+            exists = _count(told[b"EXISTS"])
+            uidnext = _count(told.get(b"UIDNEXT", 0)) or self._uidnext(exists)
+            flags = frozenset(flag.decode("ascii", "replace").lower() for flag in told.get(b"PERMANENTFLAGS", ()))
+            modseq = _count(told.get(b"HIGHESTMODSEQ", 0)) or None
+            return FolderState(
+                folder, _count(told[b"UIDVALIDITY"]), uidnext, exists, modseq if self.has_modseq else None, flags
+            )
+
+    def status(self, folder: str) -> FolderState:
+        """A folder's state without opening it."""
+        with self._doing(ChangesFailed, f"looking at the folder {folder}"):
+            self._client.allow()
+            told = self._client.folder_status(folder, ("UIDNEXT", "UIDVALIDITY", "MESSAGES"))
+            return FolderState(
+                folder, _count(told[b"UIDVALIDITY"]), _count(told[b"UIDNEXT"]), _count(told[b"MESSAGES"])
+            )
+
+    def list_uids(self, first: int, last: int) -> list[Listed]:
+        """The messages from `first` to `last` by UID, in that order."""
+        listed = self._list(f"{first}:{last}", uid=True, most=last - first + 1)
+        return [message for message in listed if first <= message.uid <= last]
+
+    def list_uid_set(self, uids: Sequence[int]) -> list[Listed]:
+        """Those of `uids` that exist, ascending."""
+        wanted = set(uids)
+        sets = uid_sets(sorted(wanted))
+        return [m for part in sets for m in self._list(part, uid=True, most=len(wanted)) if m.uid in wanted]
+
+    def list_numbers(self, first: int, last: int) -> list[Listed]:
+        """The messages from `first` to `last` by sequence number, ascending. For use directly after `select`."""
+        return self._list(f"{first}:{last}", uid=False, most=last - first + 1)
+
+    def flags_by_number(self, first: int, last: int, changed_since: int | None = None) -> list[Listed]:
+        """UIDs and flags by sequence number; with `changed_since`, of messages changed since that modification sequence
+        (RFC 7162 §3.1.4.1). For use directly after `select`."""
+        modifier = "" if changed_since is None else f" (CHANGEDSINCE {changed_since})"
+        return self._list(f"{first}:{last}", uid=False, most=last - first + 1, items=f"(UID FLAGS){modifier}")
+
+    def changed_and_vanished(self, low: int, high: int, since: int) -> tuple[list[Listed], list[tuple[int, int]]]:
+        """Of the UIDs from `low` to `high`: which messages changed since a modification sequence, and ranges of UIDs
+        that are gone since then, newest first (RFC 7162 §3.2.6). Those may name UIDs that never were."""
+        modifier = f"(UID FLAGS) (CHANGEDSINCE {since} VANISHED)"
+        listed = self._list(f"{low}:{high}", uid=True, most=high - low + 1, items=modifier)
+        with self._doing(ChangesFailed, "asking what was deleted"):
+            gone = []
+            for line in self._client.told("VANISHED"):
+                for part in line.decode("ascii").replace("(EARLIER)", "").strip().split(","):
+                    first, _, last = part.partition(":")
+                    gone.append((max(int(first), low), min(int(last or first), high)))
+        return [m for m in listed if low <= m.uid <= high], sorted(gone, reverse=True)
+
+    def bodies(self, uids: Sequence[int], most: int) -> dict[int, bytes | None]:
+        """The first `most` bytes of each message that exists, None for one that the server cannot read."""
+        found: dict[int, bytes | None] = {}
+        complete = True
+        for part in uid_sets(sorted(set(uids))):
+            had_all, some = self._bodies(part, len(uids), most)
+            complete = complete and had_all
+            found.update(some)
+        missing = [uid for uid in uids if uid not in found]
+        if complete or len(missing) == 1:
+            # What is still listed and was not given is broken on the server; the rest was deleted meanwhile.
+            found.update((message.uid, None) for message in self.list_uid_set(missing))
+        elif len(missing) < len(uids):
+            found.update(self.bodies(missing, most))
+        else:
+            half = len(missing) // 2
+            found.update(self.bodies(missing[:half], most) | self.bodies(missing[half:], most))
+        return found
+
+    def search(self, *criteria: str | int | date) -> list[int]:
+        """UIDs of the open folder's messages that match, ascending."""
+        with self._doing(ChangesFailed, "searching"):
+            self._client.allow()
+            return sorted(_count(uid) for uid in self._client.search(list(criteria)))
+
+    def with_message_id(self, rfc_message_id: str) -> list[int]:
+        """UIDs of the open folder's messages with this Message-ID, ascending."""
+        if not rfc_message_id.isascii() or not rfc_message_id.isprintable():
+            return []
+        return self.search("HEADER", "Message-ID", f"<{rfc_message_id}>")
+
+    def headers(self, uids: Sequence[int], name: str) -> dict[int, bytes]:
+        """One header field of each message, raw."""
+        with self._doing(ChangesFailed, "reading headers"):
+            found = {}
+            for part in uid_sets(sorted(set(uids))):
+                items = f"(UID BODY.PEEK[HEADER.FIELDS ({name})])"
+                _, pieces = self._client.fetch_pieces(part, items, uid=True, size=_answer_size(8 * len(uids)))
+                found.update(_parsed_bodies(pieces))
+            return found
+
+    def flags(self, uid: int) -> frozenset[str] | None:
+        """A message's flags, in lower case; None where it does not exist."""
+        listed = self._list(f"{uid}:{uid}", uid=True, most=1, items="(UID FLAGS)")
+        return next((message.flags for message in listed if message.uid == uid), None)
+
+    def add_flags(self, uid: int, flags: Iterable[str]) -> None:
+        """Sets flags. A message that does not exist is no error to IMAP."""
+        with self._doing(TagFailed, "setting flags"):
+            self._client.allow()
+            self._client.add_flags([uid], list(flags), silent=True)
+
+    def remove_flags(self, uid: int, flags: Iterable[str]) -> None:
+        """Takes flags away."""
+        with self._doing(TagFailed, "removing flags"):
+            self._client.allow()
+            self._client.remove_flags([uid], list(flags), silent=True)
+
+    def append(self, folder: str, mime: bytes, flags: Sequence[str]) -> tuple[int, int] | None:
+        """Adds a message to a folder; its UIDVALIDITY and UID where the server tells (RFC 4315)."""
+        with self._doing(DraftFailed, f"saving to the folder {folder}"):
+            self._client.allow()
+            return _copied(self._client.append(folder, mime, flags))
+
+    def copy(self, uid: int, folder: str) -> None:
+        """Copies a message of the open folder."""
+        with self._doing(TagFailed, f"copying to the folder {folder}"):
+            self._client.allow()
+            self._client.copy([uid], folder)
+
+    def move(self, uid: int, folder: str) -> None:
+        """Moves a message of the open folder: at one stroke with MOVE (RFC 6851), else by copying and deleting."""
+        with self._doing(DraftFailed, f"moving to the folder {folder}"):
+            self._client.allow()
+            if "MOVE" in self.capabilities:
+                self._client.move([uid], folder)
+                return
+            self._client.copy([uid], folder)
+        self.delete(uid)
+
+    def delete(self, uid: int) -> None:
+        """Deletes one message of the open folder for good, and no other."""
+        with self._doing(DraftFailed, "deleting a message"):
+            self._client.allow()
+            self._client.add_flags([uid], [rb"\Deleted"], silent=True)
+            if "UIDPLUS" in self.capabilities:
+                self._client.expunge([uid])
+                return
+            # EXPUNGE takes all that is marked (RFC 3501 §6.4.3): other people's marks are lifted meanwhile.
+            others = [other for other in self._client.search(["DELETED"]) if other != uid]
+            self._client.remove_flags(others, [rb"\Deleted"], silent=True)
+            self._client.expunge()
+            self._client.add_flags(others, [rb"\Deleted"], silent=True)
+
+    def folders(self) -> list[Folder]:
+        """All folders of the mailbox."""
+        with self._doing(ChangesFailed, "listing folders"):
+            self._client.allow()
+            return [
+                Folder(
+                    name,
+                    (delimiter or b"").decode("ascii", "replace"),
+                    frozenset(flag.decode("ascii", "replace").lower() for flag in attributes),
+                )
+                for attributes, delimiter, name in self._client.list_folders()
+            ]
+
+    def personal_prefix(self) -> str:
+        """What the names of the user's own folders begin with, e.g. "INBOX." (RFC 2342)."""
+        if "NAMESPACE" not in self.capabilities:
+            return ""
+        with self._doing(ChangesFailed, "asking for the namespace"):
+            self._client.allow()
+            personal = self._client.namespace().personal
+            return str(personal[0][0]) if personal else ""
+
+    def create_folder(self, name: str) -> None:
+        """Creates and subscribes to a folder."""
+        with self._doing(DraftFailed, f"creating the folder {name}"):
+            self._client.allow()
+            self._client.create_folder(name)
+            self._client.subscribe_folder(name)
+
+    def idle(self, seconds: float, wake: socket.socket) -> bool:
+        """Waits in the open folder (RFC 2177) until the server tells of a change (True), `wake` has something to read,
+        or `seconds` are over (both False). `seconds` is at most `IDLE_RENEWED_AFTER`."""
+        with self._doing(ChangesFailed, "waiting for changes"):
+            tag, changed = self._client.begin_idle()
+            changed = changed or self._told_in_idle(time.monotonic() + seconds, wake)
+            self._client.end_idle(tag)
+            return changed
+
+    def _told_in_idle(self, deadline: float, wake: socket.socket) -> bool:
+        poll = select.poll()
+        server = self._client.socket()
+        poll.register(server, select.POLLIN)
+        poll.register(wake, select.POLLIN)
+        while True:
+            while self._client.line_waits:
+                line = self._client.next_line()
+                if _CHANGED_IN_IDLE.match(line):
+                    return True
+                if line.upper().startswith(b"* BYE"):
+                    raise imaplib.IMAP4.abort("the server ended the connection")
+            ready = {number for number, _ in poll.poll(max(0.0, deadline - time.monotonic()) * 1000)}
+            if server.fileno() not in ready or wake.fileno() in ready:
+                return False
+            self._client.receive()
+
+    def _enable(self) -> None:
+        wanted = [name for name in ("QRESYNC", "CONDSTORE") if name in self.capabilities]
+        if wanted and "ENABLE" in self.capabilities:  # RFC 5161; QRESYNC implies CONDSTORE (RFC 7162 §3.2.3)
+            self._client.allow()
+            self._client.enable(wanted[0])
+        else:
+            self.capabilities -= {"QRESYNC"}
+
+    def _uidnext(self, exists: int) -> int:
+        # A server may leave UIDNEXT out of SELECT (RFC 3501 §6.3.1).
+        return max((message.uid for message in self._list("*", uid=False, most=1)), default=0) + 1 if exists else 1
+
+    def _list(
+        self, numbers: str, *, uid: bool, most: int, items: str = "(UID FLAGS INTERNALDATE RFC822.SIZE)"
+    ) -> list[Listed]:
+        with self._doing(ChangesFailed, "listing messages"):
+            _, pieces = self._client.fetch_pieces(numbers, items, uid=uid, size=_answer_size(most))
+            found: dict[int, Listed] = {}
+            for piece in pieces:
+                message = _listed(piece if isinstance(piece, bytes) else piece[0])
+                if message is not None:
+                    found[message.uid] = message
+            return sorted(found.values(), key=lambda message: message.uid)
+
+    def _bodies(self, numbers: str, count: int, most: int) -> tuple[bool, dict[int, bytes]]:
+        with self._doing(FetchFailed, "reading messages"):
+            # A partial fetch (RFC 3501 §6.4.5), so that one huge message costs no more than any other.
+            items = f"(UID BODY.PEEK[]<0.{most}>)"
+            size = _answer_size(count) + count * most
+            complete, pieces = self._client.fetch_pieces(numbers, items, uid=True, size=size)
+            return complete, _parsed_bodies(pieces)
+
+    @contextmanager
+    def _doing(self, kind: type[MailboxError], doing: str) -> Iterator[None]:
+        """Turns what goes wrong inside into a MailboxError: a broken connection into ConnectFailed; a refusal, or an
+        answer that makes no sense, into `kind`."""
+        try:
+            yield
+        except MailboxError:
+            raise
+        except (imaplib.IMAP4.abort, OSError) as error:
+            self.broken = True
+            raise ConnectFailed(f"{self.where}: the connection broke while {doing} ({words(error)})") from error
+        except (ProtocolError, *GARBAGE) as error:
+            self.broken = True  # whatever follows cannot be told apart any more
+            raise kind(f"{self.where}: {doing} got an answer that is no IMAP ({error.__class__.__name__})") from error
+        except imaplib.IMAP4.error as error:
+            raise kind(f"{self.where}: {doing} failed: {words(error)}") from error
+
+
+def uid_sets(uids: Sequence[int]) -> Iterator[str]:
+    """Ascending numbers as IMAP sets (RFC 3501 §9, sequence-set), each short enough for one command."""
+    parts: list[str] = []
+    length = 0
+    for low, high in _ranges(uids):
+        part = str(low) if low == high else f"{low}:{high}"
+        if parts and length + len(part) > _SET_LENGTH:
+            yield ",".join(parts)
+            parts, length = [], 0
+        parts.append(part)
+        length += len(part) + 1
+    if parts:
+        yield ",".join(parts)
+
+
+def _ranges(uids: Sequence[int]) -> Iterator[tuple[int, int]]:
+    low = high = 0
+    for uid in uids:
+        if low and uid == high + 1:
+            high = uid
+            continue
+        if low:
+            yield low, high
+        low = high = uid
+    if low:
+        yield low, high
+
+
+def _listed(line: bytes) -> Listed | None:
+    start, uid = _START.match(line), _UID.search(line)
+    if start is None or uid is None:
+        return None
+    flags, size = _FLAGS.search(line), _SIZE.search(line)
+    return Listed(
+        int(start[1]),
+        int(uid[1]),
+        frozenset(flags[1].decode("ascii", "replace").lower().split()) if flags else frozenset(),
+        _received(line),
+        int(size[1]) if size else 0,
+    )
+
+
+def _received(line: bytes) -> datetime:
+    found = _INTERNALDATE.search(line)
+    if found is None:
+        return _UNKNOWN_TIME
+    day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = found.groups()
+    try:
+        offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
+        zone = timezone(-offset if sign == b"-" else offset)
+        number = _MONTHS[month.decode("ascii").lower()]
+        local = datetime(int(year), number, int(day), int(hour), int(minute), min(int(second), 59), tzinfo=zone)
+        return local.astimezone(UTC)
+    except (ValueError, KeyError, OverflowError):
+        return _UNKNOWN_TIME
+
+
+def _parsed_bodies(pieces: Iterable[bytes | tuple[bytes, ...]]) -> dict[int, bytes]:
+    """Message content by UID out of FETCH answers as imaplib splits them: a line up to its literal with that literal,
+    then the rest of the line."""
+    found: dict[int, bytes] = {}
+    text, content = b"", None
+    for piece in (*pieces, b"0 ("):
+        line, literal = (piece[0], piece[1]) if isinstance(piece, tuple) else (piece, None)
+        if _START.match(line):
+            uid = _UID.search(text)
+            if uid is not None and content is not None:
+                found[int(uid[1])] = content
+            text, content = b"", None
+        text += line
+        if literal is not None:
+            content = literal
+        elif content is None and (short := _BODY.search(line)):
+            content = re.sub(rb"\\(.)", rb"\1", short[1] or b"")
+    return found
+
+
+def _copied(told: bytes | None) -> tuple[int, int] | None:
+    found = _COPIED.search((told or b"").decode("ascii", "replace"))
+    if found is None:
+        return None
+    return int(found[1] or found[3]), int(found[2] or found[4])
+
+
+def _count(value: object) -> int:
+    number = int(value) if isinstance(value, int | bytes | str) else -1
+    if number < 0:
+        raise ValueError("a count must not be negative")
+    return number
+
+
+def _answer_size(messages: int) -> int:
+    return 64 * 1024 + messages * _LINE

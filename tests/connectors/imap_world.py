@@ -1,0 +1,97 @@
+"""An IMAP mailbox and the people around it, for tests: a real Dovecot and SMTP server, the teacher's mail program."""
+
+from imapclient import IMAPClient
+
+from connectors.contract import Marks
+from connectors.imap import ImapMailbox
+from connectors.labels import KEYWORDS, Label
+from connectors.smtp import SmtpSender
+from tests.servers.dovecot import PASSWORD, Dovecot
+from tests.servers.smtp_sink import SmtpSink
+
+
+class ImapWorld:
+    """`connectors.contract.MailboxHarness` on one user of a Dovecot. The mail program is IMAPClient by itself."""
+
+    push = True
+    exact_labels = True
+
+    def __init__(self, dovecot: Dovecot, sink: SmtpSink, user: str | None = None) -> None:
+        self.dovecot = dovecot
+        self.sink = sink
+        self.address = user or dovecot.users[0]
+        self.push = "IDLE" not in dovecot.hide
+        self._opened: list[ImapMailbox] = []
+
+    def open(self, **settings: object) -> ImapMailbox:
+        mailbox = ImapMailbox(
+            self.address,
+            self.dovecot.imap(**settings),
+            password=PASSWORD,
+            sender=SmtpSender(self.sink.settings(), self.address),
+        )
+        self._opened.append(mailbox)
+        return mailbox
+
+    def close(self) -> None:
+        for mailbox in self._opened:
+            mailbox.close()
+
+    def client(self) -> IMAPClient:
+        return self.dovecot.client(self.address)
+
+    def deliver(self, *mimes: bytes) -> None:
+        if len(mimes) < 50:
+            self.dovecot.deliver(*mimes, to=self.address)
+        else:
+            self.dovecot.append(*mimes, to=self.address)
+
+    def teacher_sends(self, mime: bytes) -> None:
+        with self.client() as client:
+            client.append("Sent", mime, [rb"\Seen"])
+
+    def teacher_labels(self, message_id: str, labels: frozenset[Label]) -> None:
+        with self.client() as client:
+            uid = self.uid_of(client, message_id)
+            client.remove_flags([uid], [KEYWORDS[label] for label in Label if label not in labels])
+            client.add_flags([uid], [KEYWORDS[label] for label in labels])
+
+    def teacher_marks(self, message_id: str) -> None:
+        with self.client() as client:
+            client.add_flags([self.uid_of(client, message_id)], [rb"\Seen", rb"\Flagged", b"$Forwarded", b"Family"])
+
+    def delete(self, message_id: str) -> None:
+        with self.client() as client:
+            client.delete_messages([self.uid_of(client, message_id)])
+            client.expunge()
+
+    def break_cursor(self) -> None:
+        self.dovecot.doveadm("mailbox", "update", "-u", self.address, "--uid-validity", "4000000000", "INBOX")
+
+    def marks(self, message_id: str) -> Marks:
+        with self.client() as client:
+            uid = self.uid_of(client, message_id)
+            flags = {flag.decode() for flag in client.fetch([uid], ["FLAGS"])[uid][b"FLAGS"]} - {r"\Recent"}
+        ours = {keyword: label for label, keyword in KEYWORDS.items()}
+        return Marks(frozenset(ours[flag] for flag in flags & set(ours)), frozenset(flags - set(ours)))
+
+    def drafts(self) -> list[bytes]:
+        return self.folder("Drafts")
+
+    def sent(self) -> list[bytes]:
+        return self.folder("Sent")
+
+    def departed(self) -> list[bytes]:
+        return [message.content for message in self.sink.arrived]
+
+    def folder(self, name: str) -> list[bytes]:
+        """Every message in a folder."""
+        with self.client() as client:
+            client.select_folder(name, readonly=True)
+            found = client.fetch(client.search() or [], ["BODY.PEEK[]"])
+            return [found[uid][b"BODY[]"] for uid in sorted(found)]
+
+    def uid_of(self, client: IMAPClient, message_id: str) -> int:
+        """Opens INBOX and finds the message."""
+        client.select_folder("INBOX")
+        return client.search(["HEADER", "Message-ID", f"<{message_id}>"])[-1]
