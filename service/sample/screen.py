@@ -72,7 +72,7 @@ class Screen:
             total = sum(self._tallies().values(), Tally())
             counts = [(total.read, "read"), *((total.tags.get(tag, 0), tag.value) for tag in Tag)]
             counts += [(total.answered, "answered"), (total.routed, "routed")]
-            words = "  ".join(f"{count:>3} {word}" for count, word in counts)
+            words = " ".join(f"{count:>3} {word}" for count, word in counts)
             self._console.print(f" {self._day:%a} {self._day.day:>2} {words}", highlight=False, soft_wrap=True)
 
     def swept(self, swept: Swept) -> None:
