@@ -6,7 +6,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -117,9 +117,9 @@ class TestWhatIsNoMessage:
 class TestWhatHappensMeanwhile:
     """The store is asked between listing and reading: the moment in which other programs act in these tests."""
 
-    def _page_while(self, reader: Reader, happens: object, limit: int = 200) -> list[str]:
+    def _page_while(self, reader: Reader, happens: Callable[[], object], limit: int = 200) -> list[str]:
         def known(ids: Sequence[str]) -> Mapping[str, frozenset[Label]]:
-            happens()  # type: ignore[operator]
+            happens()
             return reader.known(ids)
 
         page = reader.mailbox.changes(reader.cursor, known, limit=limit)
@@ -296,6 +296,23 @@ class TestLetters:
             reader.tag(reader.id_of(family_id(0)), labels)
             assert reader.mailbox.fetch(reader.id_of(family_id(0))).labels == labels
 
+    def test_every_rename_in_cur_happens_under_dovecots_lock(self, world: MaildirWorld) -> None:
+        world.deliver(family_mail(0, ADDRESS))
+        reader = connected(world)
+        draft = reader.mailbox.save_draft(reply(1, ADDRESS))
+        locked = []
+
+        def note(arguments: tuple[object, ...]) -> None:
+            source = Path(str(arguments[0]))
+            if source.is_relative_to(world.root) and source.parent.name != "tmp":
+                folder = source.parent if source.name == "dovecot-keywords.alliance" else source.parent.parent
+                locked.append((folder / "dovecot-uidlist.lock").exists())
+
+        with audited(["os.rename"], note):
+            reader.tag(reader.id_of(family_id(0)), URGENT)
+            reader.mailbox.send_draft(draft)
+        assert locked == [True, True, True], "the letters file, the label, the draft"
+
     def test_a_lock_whose_holder_is_dead_is_taken_over(
         self, world: MaildirWorld, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -433,20 +450,27 @@ class TestDiskAndRights:
 
 
 @contextmanager
-def listings() -> Iterator[list[object]]:
-    """The folders that are listed meanwhile, as the interpreter itself reports it."""
-    found: list[object] = []
+def audited(events: Sequence[str], note: Callable[[tuple[object, ...]], object]) -> Iterator[None]:
+    """Calls `note` with what the interpreter itself reports of `events`."""
     active = True
 
     def audit(event: str, arguments: tuple[object, ...]) -> None:
-        if active and event in ("os.scandir", "os.listdir"):
-            found.append(arguments[0])
+        if active and event in events:
+            note(arguments)
 
     sys.addaudithook(audit)
     try:
-        yield found
+        yield
     finally:
         active = False
+
+
+@contextmanager
+def listings() -> Iterator[list[object]]:
+    """The folders that are listed meanwhile."""
+    found: list[object] = []
+    with audited(("os.scandir", "os.listdir"), lambda arguments: found.append(arguments[0])):
+        yield found
 
 
 @contextmanager
