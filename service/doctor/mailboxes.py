@@ -80,9 +80,8 @@ def _needs_password(settings: Settings, box: MailboxSettings) -> bool:
 
 
 def _smtp_server(settings: Settings, box: MailboxSettings) -> SmtpServer | None:
-    """The server that this mailbox sends over; None where it sends nothing, or not over SMTP."""
-    local = box.connector == "maildir" and box.maildir is not None and box.maildir.outgoing is not None
-    if local or box.connector not in {"imap", "maildir"} or box.stage is Stage.OBSERVE:
+    """The server that a Maildir's mail leaves over; None where there is none. Other connectors look after their own."""
+    if box.connector != "maildir" or box.maildir is None or box.maildir.outgoing is not None:
         return None
     return box.smtp or settings.smtp
 
