@@ -5,10 +5,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from charset_normalizer import from_bytes
-
-_DETECT_BYTES = 4096
-"""How much of a text charset detection looks at: enough to tell, little enough to stay fast."""
+from connectors.charset_guess import guess
 
 # What a label means in practice. Programs that write Windows or vendor supersets label them with the older name; the
 # WHATWG Encoding Standard §4.2 reads them the same way.
@@ -50,18 +47,32 @@ _ALIASES = {
 # Codecs that Python calls encodings and that are none: escapes and host names (bytes could mean code points at will).
 _NOT_CHARSETS = frozenset({"unicode-escape", "unicode_escape", "raw-unicode-escape", "raw_unicode_escape", "idna",
                            "punycode", "undefined", "mbcs", "oem"})  # fmt: skip
-_SINGLE_BYTE = frozenset({"cp1252", "latin-1"})
-_STATEFUL = (b"\x1b$)C", b"\x1b$B", b"\x1b$@", b"\x1b(J", b"\x1b$A", b"~{")
-# ISO 2022 text is 7-bit and announces itself by an escape sequence (RFC 1557, RFC 1468); HZ by "~{" (RFC 1843).
-_SEVEN_BIT = ((b"\x1b$)C", "iso2022_kr"), (b"\x1b$B", "iso2022_jp_2"), (b"\x1b$@", "iso2022_jp_2"),
-              (b"\x1b(J", "iso2022_jp_2"))  # fmt: skip
-_CANDIDATES = ["utf_8", "gb18030", "big5", "cp949", "koi8_r", "cp1251", "cp1256", "cp1258", "cp1250", "cp1254", "cp932",
-               "euc_jp", "cp1252", "utf_16_le", "utf_16_be"]  # fmt: skip
+_NOT_LIKE_ASCII = frozenset(
+    {
+        *("utf-7", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be", "hz", "cp037", "cp500"),
+        *("iso2022_jp", "iso2022_jp_1", "iso2022_jp_2", "iso2022_jp_2004", "iso2022_jp_3", "iso2022_jp_ext"),
+        "iso2022_kr",
+    }
+)
+"""Charsets whose 7-bit bytes do not all mean what they mean in ASCII."""
+_NO_ESCAPES = frozenset({None, "cp1252", "utf-8", "gb18030", "big5hkscs", "cp949", "cp932"})
+# ISO 2022 text announces itself by an escape sequence (RFC 1557, RFC 1468).
+_SEVEN_BIT = (
+    (b"\x1b$)C", "iso2022_kr"),
+    (b"\x1b$B", "iso2022_jp_2"),
+    (b"\x1b$@", "iso2022_jp_2"),
+    (b"\x1b(J", "iso2022_jp_2"),
+)
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
-_BREAKS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_BREAKS = re.compile("[\x0b\x0c\x85\u2028\u2029]")
 # Zero-width characters that only hide or pad. ZWJ and ZWNJ between letters stay: Arabic script and emoji need them.
 _INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b\u2060-\u2064\ufeff\ufff9-\ufffb]")
 _LOOSE_JOINERS = re.compile("(?<![^\\s\u200c\u200d])[\u200c\u200d]+|[\u200c\u200d]+(?![^\\s\u200c\u200d])")
+# One look for all that `clean` takes out or replaces: most texts have none of it.
+_ODD = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\xa0\xad\u034f\u061c\u1680\u180e\u2000-\u200d\u2028\u2029\u202f\u205f-\u2064\u3000"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb]"
+)
 _SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 
 
@@ -81,12 +92,14 @@ def codec_name(label: str) -> str | None:
 
 def decode(raw: bytes, label: str | None) -> tuple[str, bool]:
     """The text of `raw`, and whether `label` had to be overruled or bytes replaced."""
-    if raw.isascii() and (label is None or not any(mark in raw for mark in _STATEFUL)):
-        name = codec_name(label) if label else None
-        if name is None or not name.startswith(("utf-7", "utf_7", "utf-16", "utf_16", "utf-32", "utf_32", "cp037")):
-            return raw.decode("ascii"), False
     name = codec_name(label) if label else None
-    if name is None or name in _SINGLE_BYTE:
+    if b"\x1b" in raw and name in _NO_ESCAPES:
+        for mark, escaped in _SEVEN_BIT:
+            if mark in raw:
+                return raw.decode(escaped, "replace"), True
+    if raw.isascii() and name not in _NOT_LIKE_ASCII:
+        return raw.decode("ascii"), False
+    if name is None or name == "cp1252":
         # UTF-8 hardly ever comes about by accident, and "iso-8859-1" is what broken programs say by default.
         text = _utf8(raw)
         if text is not None:
@@ -118,28 +131,23 @@ def _strictly(raw: bytes, name: str) -> str | None:
 
 
 def _detected(raw: bytes, declared: str | None) -> str:
-    for mark, name in _SEVEN_BIT:
-        if mark in raw:
-            return raw.decode(name, "replace")
     broken = raw.decode(declared, "replace") if declared else None
     # A few broken characters in a long text: the label was right and the text was damaged on its way.
-    if broken is not None and broken.count("\ufffd") * 20 <= sum(1 for byte in raw[:_DETECT_BYTES] if byte >= 0x80):
+    if broken is not None and broken.count("\ufffd") * 20 <= sum(1 for byte in raw[:4_096] if byte >= 0x80):
         return broken
     text = _utf8(raw)
     if text is not None:
         return text
-    sample = raw[:_DETECT_BYTES]
-    best = from_bytes(sample, cp_isolation=_CANDIDATES, preemptive_behaviour=False, enable_fallback=False).best()
-    return raw.decode(best.encoding if best is not None else "cp1252", "replace")
+    return raw.decode(guess(raw), "replace")
 
 
 def clean(text: str) -> str:
     """`text` with line ends as \\n, without control characters, invisible padding and half characters, in NFC."""
-    if not text.isascii():
-        text = _INVISIBLE.sub("", text)
-        if "\u200c" in text or "\u200d" in text:
-            text = _LOOSE_JOINERS.sub("", text)
-        text = _SPACES.sub(" ", text)
-        if not unicodedata.is_normalized("NFC", text):
-            text = unicodedata.normalize("NFC", text)
-    return _CONTROLS.sub("", _BREAKS.sub("\n", text))
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.isascii():
+        return _CONTROLS.sub("", _BREAKS.sub("\n", text)) if _ODD.search(text) else text
+    if _ODD.search(text):
+        text = _SPACES.sub(" ", _LOOSE_JOINERS.sub("", _INVISIBLE.sub("", text)))
+        text = _CONTROLS.sub("", _BREAKS.sub("\n", text))
+    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)

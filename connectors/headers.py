@@ -148,8 +148,10 @@ _TOKEN = re.compile(
 )
 _BARE = re.compile(r"[^\s<>@,;:\"()\[\]]{1,256}@[^\s<>@,;:\"()\[\]]{1,256}")
 _QUOTED_PAIR = re.compile(r"\\(.)")
+# What most address fields hold: one plain name and address.
 _SIMPLE = re.compile(
-    r'(?:([A-Za-z0-9 .\'_-]{0,120}) ?<|"([A-Za-z0-9 .,\'()_-]{0,120})" ?<)([!#-\'*+\-./0-9=?A-Z^-~]{1,128}@[\w.-]{1,128})>\Z'
+    r"(?:([A-Za-z0-9 .'_-]{0,120}) ?<|\"([A-Za-z0-9 .,'()_-]{0,120})\" ?<)"
+    r"([!#-'*+\-./0-9=?A-Z^-~]{1,128}@[\w.-]{1,128})>\Z"
 )
 
 

@@ -17,11 +17,19 @@ MAX_HTML = 1_000_000
 MAX_TEXT = 400_000
 _MAX_DEPTH = 2_000
 
-_DROPPED = frozenset({"script", "style", "head", "title", "template", "object", "embed", "iframe", "select", "svg", "map",
-                      "audio", "video", "canvas", "textarea", "noframes", "datalist", "meta", "link", "-comment"})  # fmt: skip
-_BLOCKS = frozenset({"div", "tr", "table", "section", "article", "header", "footer", "main", "aside", "nav", "address", "form",
-                     "fieldset", "figure", "figcaption", "center", "dd", "dt", "li", "body", "html", "caption", "thead",
-                     "tbody", "tfoot", "legend", "details", "summary", "title", "blockquote", "pre"})  # fmt: skip
+_DROPPED = frozenset(
+    {
+        *("script", "style", "head", "title", "template", "object", "embed", "iframe", "select", "svg", "map", "meta"),
+        *("audio", "video", "canvas", "textarea", "noframes", "datalist", "link", "-comment"),
+    }
+)
+_BLOCKS = frozenset(
+    {
+        *("div", "tr", "table", "section", "article", "header", "footer", "main", "aside", "nav", "address", "form"),
+        *("fieldset", "figure", "figcaption", "center", "dd", "dt", "li", "body", "html", "caption", "thead", "tbody"),
+        *("tfoot", "legend", "details", "summary", "blockquote", "pre"),
+    }
+)
 _PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl"})
 _CELLS = frozenset({"td", "th"})
 _HIDDEN = re.compile(
@@ -30,16 +38,27 @@ _HIDDEN = re.compile(
     re.IGNORECASE,
 )
 # The elements in which mail programs put the message that is answered.
-_QUOTE_CLASSES = frozenset({"yahoo_quoted", "protonmail_quote", "zmail_extra", "tutanota_quote", "moz-forward-container",
-                            "qt", "email_quote", "gmail_attr", "moz-cite-prefix"})  # fmt: skip
-_QUOTE_IDS = frozenset({"divrplyfwdmsg", "appendonsend", "mail-editor-reference-message-container", "origbody",
-                        "replysplit", "isreplycontent", "x_divrplyfwdmsg", "olk_src_body_section", "reply-intro",
-                        "yahoo_quoted"})  # fmt: skip
+_QUOTE_CLASSES = frozenset(
+    {
+        *("yahoo_quoted", "protonmail_quote", "zmail_extra", "tutanota_quote", "moz-forward-container"),
+        *("moz-cite-prefix", "gmail_attr", "email_quote", "qt"),
+    }
+)
+_QUOTE_IDS = frozenset(
+    {
+        *("divrplyfwdmsg", "x_divrplyfwdmsg", "appendonsend", "mail-editor-reference-message-container", "origbody"),
+        *("replysplit", "isreplycontent", "olk_src_body_section", "reply-intro", "yahoo_quoted"),
+    }
+)
 # From these elements on, everything to the end of the mail is history.
 _HISTORY_FROM = frozenset({"divrplyfwdmsg", "appendonsend", "x_divrplyfwdmsg", "replysplit"})
 _TAG = re.compile(r"<!--(?:[^-]|-(?!->))*(?:-->|$)|<(/?)([a-zA-Z][a-zA-Z0-9:]*)[^<>]*>?|<[!?][^<>]*>?")
-_UNNESTED = frozenset({"br", "img", "hr", "input", "meta", "link", "p", "li", "td", "th", "tr", "tbody", "thead", "option",
-                       "dd", "dt", "col", "area", "base", "wbr", "source", "o:p"})  # fmt: skip
+_UNNESTED = frozenset(
+    {
+        *("br", "img", "hr", "input", "meta", "link", "p", "li", "td", "th", "tr", "tbody", "thead", "option", "dd"),
+        *("dt", "col", "area", "base", "wbr", "source", "o:p"),
+    }
+)
 _RUNS = re.compile(r"[ \t\r\n\f\u00a0]+")
 _BLANKS = re.compile(r"\n{3,}")
 
@@ -137,23 +156,32 @@ def _enter(node: LexborNode, page: _Page) -> tuple[str, bool] | None:
         return None
     if name in _DROPPED:
         return None
-    if name == "br":
-        if page.line:
-            page.end_line()
-        else:
-            page.lines.append(("> " * page.depth).rstrip())
-        return None
-    if name == "hr":
-        page.end_line()
-        page.lines.append("> " * page.depth + "________________________________")
-        return None
     attributes = node.attributes
-    if name == "img":
-        alternative = attributes.get("alt") or ""
-        page.write(alternative[:200] if len(alternative) > 2 else "")
+    if name in _VOID:
+        _write_void(name, attributes, page)
         return None
     if attributes and _is_hidden(attributes):
         return None
+    return name, _open(name, attributes, page)
+
+
+_VOID = frozenset({"br", "hr", "img"})
+
+
+def _write_void(name: str, attributes: dict[str, str | None], page: _Page) -> None:
+    mark = "> " * page.depth
+    if name == "img":
+        alternative = attributes.get("alt") or ""
+        page.write(alternative[:200] if len(alternative) > 2 else "")
+    elif name == "br" and page.line:
+        page.end_line()
+    else:
+        page.end_line()
+        page.lines.append(f"{mark}________________________________" if name == "hr" else mark.rstrip())
+
+
+def _open(name: str, attributes: dict[str, str | None], page: _Page) -> bool:
+    """Begins the element's lines. True where a quote begins that ends with the element."""
     quoted = _is_quote(name, attributes, page)
     if name in _PARAGRAPHS:
         page.end_paragraph()
@@ -163,11 +191,9 @@ def _enter(node: LexborNode, page: _Page) -> tuple[str, bool] | None:
         page.write(" ")
     if name == "li":
         page.write("- ")
-    if quoted:
-        page.depth += 1
-        if str(attributes.get("id") or "").lower() in _HISTORY_FROM:
-            return name, False  # the quote stays open to the end of the mail
-    return name, quoted
+    page.depth += quoted
+    # Of some programs' quotes only the beginning is marked: those stay open to the end of the mail.
+    return quoted and (attributes.get("id") or "").lower() not in _HISTORY_FROM
 
 
 def _leave(name: str, quoted: bool, page: _Page) -> None:

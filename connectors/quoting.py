@@ -1,12 +1,12 @@
 """Telling what the sender wrote this time from quoted history and signatures.
 
-One pass over the lines, no backtracking: the time is linear in the text, whatever it holds. The rule in doubt is to keep:
-a line of history too many costs little, a line of the family's own that is lost may be the one that mattered. So a cut
-needs the mark of a mail program, not just a word: a quote sign, a header block, a dated attribution.
+One pass over the lines, no backtracking: the time is linear in the text, whatever it holds. The rule in doubt is to
+keep: a line of history too many costs little, a line of the family's own that is lost may be the one that mattered. So
+a cut needs the mark of a mail program, not just a word: a quote sign, a header block, a dated attribution.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from connectors.quoting_words import (
     ATTRIBUTION_OPENERS,
@@ -27,7 +27,7 @@ _LINE_LOOKED_AT = 400
 _SIGNATURE_LINES = 12
 _SIGNATURE_CHARS = 700
 _FORWARD_OWN_LETTERS = 40
-"""Up to this many letters and digits, what stands above a forwarded message is a cover note ("FYI, please read") and the
+"""Up to this many characters, what stands above a forwarded message is a cover note ("FYI, please read") and the
 forwarded message is what the family sent."""
 
 _QUOTE = re.compile(r"\s{0,3}>(?:[\s>]|$|[^\s:;_.=(){}\-<0-9])|\s{0,3}>\d{1,2}[/.\s-]")
@@ -43,6 +43,7 @@ _WORD = re.compile(r"\w")
 _POSTSCRIPT = re.compile(
     r"\s*(?:p\.?\s?s\b|p\.?\s?d\b|pd\s?[:.]|附[:：]|又及|ملاحظة|추신|з\.?\s?ы|t\.?\s?b\.?\s?[:.])", re.IGNORECASE
 )
+_AROUND_SIGNATURE = " \t*_>-—[]()\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
 _DASH_SIGNATURE = re.compile(r"(?:--|—|– –) ?\Z")
 
 
@@ -112,7 +113,7 @@ def _is_quote(line: str) -> bool:
 
 
 def _is_history(quoted: list[int], lines: Sequence[str]) -> bool:
-    """Whether quote signs mean a quote here. A single one amid own text can be anything ("> 102 since this morning")."""
+    """Whether quote signs mean a quote. A single one amid own text can be anything ("> 102 since this morning")."""
     if len(quoted) != 1:
         return bool(quoted)
     only = quoted[0]
@@ -200,29 +201,41 @@ def _header_block(index: int, lines: Sequence[str], *, ruled: bool = False) -> b
 def _attribution(index: int, lines: Sequence[str], quotes: frozenset[int]) -> int:
     """How many lines an attribution ("On … wrote:") at `index` takes: 0 for none, negative where all that follows is
     history though it bears no quote signs."""
-    first = lines[index].strip()
-    if not first or len(first) > _LINE_LOOKED_AT:
-        return 0
-    joined = first
-    for length in (1, 2, 3):
-        if length > 1:
-            if index + length > len(lines) or index + length - 1 in quotes or not _may_open(first):
-                return 0
-            further = lines[index + length - 1].strip()
-            if not further or len(joined) + len(further) > _LINE_LOOKED_AT:
-                return 0
-            joined = f"{joined} {further}"
+    for length, joined in _joined(index, lines, quotes):
         kind = _attribution_kind(joined)
         if kind:
-            following = _next_full(index + length, lines)
-            if following is not None and following in quotes:
-                return length
-            if kind == "dated" and following is not None and not _QUOTATION_MARK.match(lines[following]):
-                return -length
-            if kind == "dated" and following is None:
-                return length
-            return 0
+            return _attribution_length(kind, length, _next_full(index + length, lines), lines, quotes)
     return 0
+
+
+def _joined(index: int, lines: Sequence[str], quotes: frozenset[int]) -> Iterator[tuple[int, str]]:
+    """The line at `index`, then joined with the next one and two: programs wrap long attributions."""
+    joined = lines[index].strip()
+    if not joined or len(joined) > _LINE_LOOKED_AT:
+        return
+    yield 1, joined
+    if not _may_open(joined):
+        return
+    for length in (2, 3):
+        last = index + length - 1
+        further = lines[last].strip() if last < len(lines) and last not in quotes else ""
+        if not further or len(joined) + len(further) > _LINE_LOOKED_AT:
+            return
+        joined = f"{joined} {further}"
+        yield length, joined
+
+
+def _attribution_length(
+    kind: str, length: int, following: int | None, lines: Sequence[str], quotes: frozenset[int]
+) -> int:
+    if following is not None and following in quotes:
+        return length
+    if kind != "dated":
+        return 0
+    if following is None:
+        return length
+    # Somebody who quotes by hand ("On 9/15 at 10:20 Mr. Lee wrote:") puts quotation marks around the words.
+    return 0 if _QUOTATION_MARK.match(lines[following]) else -length
 
 
 def _may_open(line: str) -> bool:
@@ -246,9 +259,8 @@ def _attribution_kind(line: str) -> str:
     if not CLOSING_VERB.search(end[-120:]):
         return "plain" if digit and len(line) <= 80 and (digit.start() < 4 or ATTRIBUTION_OPENERS.match(line)) else ""
     when = _YEAR.search(line) or _CLOCK.search(line) or line.startswith("--")
-    if when and ATTRIBUTION_OPENERS.match(line) and not PRONOUN_BEFORE_VERB.search(line):
-        return "dated"
-    return "plain"
+    named = ATTRIBUTION_OPENERS.match(line) and not PRONOUN_BEFORE_VERB.search(line)
+    return "dated" if when and named else "plain"
 
 
 def _next_full(index: int, lines: Sequence[str]) -> int | None:
@@ -282,7 +294,7 @@ def _is_signature(lines: Sequence[str]) -> bool:
 
 
 def _is_mobile_signature(line: str) -> bool:
-    stripped = line.strip(" \t*_>-—[]()\u200e\u200f\u202a-\u202e")
+    stripped = line.strip(_AROUND_SIGNATURE)
     return 6 <= len(stripped) <= 160 and MOBILE_SIGNATURE.match(stripped) is not None
 
 

@@ -1,8 +1,8 @@
 """May this message be answered by a robot? A chain of guards, each a named function with one reason to say no.
 
-A guard takes a `Case` and returns None (no objection) or the reason, a sentence for the record. The order of `GUARDS` is
-the policy: what a message says of itself first, then who sent it, then to whom, then what happened before. The list is
-what `alliance guards` prints; every guard's docstring is its description and cites its rule.
+A guard takes a `Case` and returns None (no objection) or the reason, a sentence for the record. The order of `GUARDS`
+is the policy: what a message says of itself first, then who sent it, then to whom, then what happened before. The list
+is what `alliance guards` prints; every guard's docstring is its description and cites its rule.
 """
 
 from collections.abc import Callable

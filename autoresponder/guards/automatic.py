@@ -159,8 +159,8 @@ def out_of_office_subject(case: Case) -> str | None:
 
 
 def automatic_in_words(case: Case) -> str | None:
-    """Text that says of itself that a program sent it, or begins like an absence note. Rule: RFC 3834 §3.1.3 (responders
-    explain themselves in the text)."""
+    """Text that says of itself that a program sent it, or begins like an absence note. Rule: RFC 3834 §3.1.3
+    (responders explain themselves in the text)."""
     if SAYS_AUTOMATIC.search(case.beginning):
         return "It says that it was sent automatically."
     beginning = case.beginning[:1_200]

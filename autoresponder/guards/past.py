@@ -13,7 +13,7 @@ _A_CONVERSATION = 2
 
 
 def before_connection(case: Case) -> str | None:
-    """Mail that was there before this service was connected. Rule: this product's own (old mail is read, never answered)."""
+    """Mail from before this service was connected. Rule: this product's own (old mail is read, never answered)."""
     connected = case.history.connected_at
     if case.message.received_at < connected:
         return "It arrived before the mailbox was connected."
@@ -35,9 +35,9 @@ def too_old(case: Case) -> str | None:
 
 
 def written_at(message: Message, now: datetime) -> datetime | None:
-    """The latest moment that the mail itself gives for its way here: its Date, or the stamp of the last server (RFC 5322
-    §3.6.7). A mail that was copied here from an old mailbox shows its age in both, a sender's wrong clock only in one.
-    Moments after `now` are not believed. None where nothing is left."""
+    """The latest moment that the mail itself gives for its way here: its Date, or the stamp of the last server (RFC
+    5322 §3.6.7). A mail that was copied here from an old mailbox shows its age in both, a sender's wrong clock only in
+    one. Moments after `now` are not believed. None where nothing is left."""
     stamps = (message.date, header_section.date(message.headers.get("received", "").rpartition(";")[2]))
     return max((stamp for stamp in stamps if stamp is not None and stamp <= now + _CLOCKS_DIFFER), default=None)
 
@@ -48,7 +48,7 @@ def answered_in_other_mailbox(case: Case) -> str | None:
 
 
 def teacher_answered(case: Case) -> str | None:
-    """A thread that the teacher has answered needs no robot. Rule: this product's own; RFC 3834 §1 (a person comes first)."""
+    """A thread that the teacher has answered needs no robot. Rule: this product's own (a person comes first)."""
     wrote = case.history.teacher_wrote_at
     if wrote is None:
         return None

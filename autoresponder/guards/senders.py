@@ -101,7 +101,7 @@ def no_reply_sender(case: Case) -> str | None:
 
 
 def staff(case: Case) -> str | None:
-    """The school's own staff: the note is for families. Rule: this product's own (school.domains in the configuration)."""
+    """The school's own staff: the note is for families. Rule: this product's own (school.domains)."""
     domain = case.message.sender.domain if case.message.sender is not None else ""
     if domain and any(domain == own or domain.endswith(f".{own}") for own in case.staff_domains):
         return "It comes from the school's own staff."
