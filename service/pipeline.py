@@ -40,6 +40,8 @@ log = structlog.get_logger()
 
 _ANSWERS_REMEMBERED = timedelta(days=120)
 _REFERENCES_FOLLOWED = 20
+_SKEW = timedelta(minutes=10)
+"""How far the clocks of mail server and service may be apart, and then some."""
 _NEEDS_A_LOOK = frozenset({Label.CHECK})
 
 
@@ -282,7 +284,7 @@ class Pipeline:
             mailbox=box,
             settings=self._settings,
             calendar=self._calendar,
-            history=_history(background, identity, record.thread, state),
+            history=_history(background, candidate, record.thread, state),
             now=now,
             home_language=self._roster.language_of(identity.sender) if identity.sender else None,
         )
@@ -327,10 +329,14 @@ def _follow_threads(background: Background, candidates: Sequence[_Candidate]) ->
             background.teacher_wrote[thread] = max(at, background.teacher_wrote.get(thread, at))
 
 
-def _history(background: Background, identity: Identity, thread: str, state: MailboxState) -> History:
+def _history(background: Background, candidate: _Candidate, thread: str, state: MailboxState) -> History:
+    """What is on record. The mail system knows better than two clocks which mail was there before: what it marks as
+    such is older than the connection, whatever its date; what it does not may be dated a little earlier."""
+    identity, raw = candidate.identity, candidate.raw
     sender = identity.sender or ""
+    connected_at = max(state.connected_at, raw.received_at + _SKEW) if raw.backfill else state.connected_at - _SKEW
     return History(
-        connected_at=state.connected_at,
+        connected_at=connected_at,
         answers_to_sender=tuple(background.answers.get(sender, ())),
         answered_in_other_mailbox=reply_key(sender, identity.rfc_message_id or identity.fingerprint) in background.keys,
         routed_already=route_key(identity.fingerprint) in background.keys,
