@@ -127,7 +127,8 @@ class SmtpSink:
             self._arrival.notify_all()
         if self.lmtp is not None:
             with smtplib.LMTP(*self.lmtp, local_hostname="localhost", timeout=30) as lmtp:
-                lmtp.sendmail(message.sender, list(message.recipients), content)
+                for recipient in message.recipients:  # LMTP answers once for each, smtplib reads one answer
+                    lmtp.sendmail(message.sender, [recipient], content)
 
     def _authenticate(
         self, server: Any, session: Session, envelope: Envelope, mechanism: str, given: Any

@@ -2,10 +2,9 @@
 
 import email
 import email.policy
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from pathlib import Path
 from smtplib import LMTP, SMTP
 
 from tests.servers import dovecot, smtp_sink
-from tests.servers.dovecot import PASSWORD, Dovecot
+from tests.servers.dovecot import Dovecot
 from tests.servers.smtp_sink import SmtpSink
 
 RIVERA, OKAFOR, OFFICE = "rivera@maple.example", "okafor@maple.example", "office@maple.example"
@@ -70,6 +69,18 @@ team = "Rockets"
 stage = "{stage}"
 password_env = "PASSWORD"
 """
+
+
+# Tests' modules are found from the root of the checkout by the processes too (the fork server starts on its own).
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["tests.service.one_run"])
+
+
+def _perform(config: Path, die_at: str, occurrence: int, later: timedelta, rounds: int) -> None:
+    from tests.service.one_run import Run, perform  # noqa: PLC0415 - loaded by the fork server, not by the test
+
+    perform(Run(config, die_at, occurrence, later, rounds))
 
 
 @dataclass
@@ -126,20 +137,13 @@ class Town:
         return str(mail["Message-ID"]).strip("<>")
 
     def run(self, *, die_at: str = "", occurrence: int = 1, later: timedelta = timedelta(), calls: int = 1) -> int:
-        """Runs the service over every mailbox once, in a process of its own that kills itself at a step where told so.
-        `later` moves its clock. Returns the exit status (-9 where killed)."""
-        command = [sys.executable, str(Path(__file__).parent / "one_run.py"), str(self.config), die_at, str(occurrence)]
-        done = subprocess.run(
-            [*command, str(later.total_seconds()), str(calls)],
-            env=os.environ | {"PASSWORD": PASSWORD, "PYTHONPATH": str(Path(__file__).parents[2])},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        if done.returncode not in (0, -signal.SIGKILL):
-            raise AssertionError(done.stderr)
-        return done.returncode
+        """Runs the service over every mailbox, `calls` times, in a process of its own that kills itself at a step where
+        told so. `later` moves its clock. Returns the exit status (-9 where killed)."""
+        process = _PROCESSES.Process(target=_perform, args=(self.config, die_at, occurrence, later, calls))
+        process.start()
+        process.join(120)
+        assert process.exitcode in (0, -signal.SIGKILL), "the service failed; it said why on standard error"
+        return process.exitcode
 
     def mails(self, user: str, folder: str = "INBOX") -> list[EmailMessage]:
         """Every mail in a folder, as another mail program reads it."""
