@@ -60,9 +60,9 @@ def _told(findings: "Iterable[Finding]") -> "list[Finding]":
         line = Text(f"{finding.level.value:5}", style=_COLOURS[finding.level.value]).append(
             finding.seen, style="default"
         )
-        console.print(Padding(line, (0, 0, 0, 2)))
+        console.print(Padding(line, (0, 0, 0, 2), expand=False))
         if finding.fix:
-            console.print(Padding(Text(f"→ {finding.fix}", style="cyan"), (0, 0, 0, 7)))
+            console.print(Padding(Text(f"→ {finding.fix}", style="cyan"), (0, 0, 0, 7), expand=False))
         told.append(finding)
     if told[-1].about == "privacy":
         console.print(Text("what the database keeps", style="bold"))
@@ -70,7 +70,7 @@ def _told(findings: "Iterable[Finding]") -> "list[Finding]":
             columns = (
                 f"{name.partition('.')[2]} ({holds})" for name, holds in KEPT.items() if name.startswith(f"{table}.")
             )
-            console.print(Padding(Text(f"{table}: " + "; ".join(columns), style="dim"), (0, 0, 0, 2)))
+            console.print(Padding(Text(f"{table}: " + "; ".join(columns), style="dim"), (0, 0, 0, 2), expand=False))
     counts = {level: sum(finding.level.value == level for finding in told) for level in _COLOURS}
     console.print(Text(f"{counts['ok']} ok, {counts['warn']} to look at, {counts['fail']} failing", style="bold"))
     return told
