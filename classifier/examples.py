@@ -1,0 +1,92 @@
+"""Labelled messages: one JSON object a line, as in `classifier/corpus`."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from classifier.errors import ExamplesError
+from classifier.verdict import Letter
+from connectors.labels import Tag
+
+CORPUS = Path(__file__).parent / "corpus"
+"""The corpus that comes with the package."""
+VALIDATION_SHARE = 0.2
+_WEEKDAY = re.compile(r"^[A-Za-z]{2,9},? +(?=\d)")
+
+
+def parse_received(value: object) -> datetime | None:
+    """A local time such as "Tue 2026-01-27 09:19" or ISO 8601; None where empty or missing. Raises ValueError."""
+    if value is None:
+        return None
+    text = _WEEKDAY.sub("", str(value).strip())
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f'"{value}" is no time such as "Tue 2026-01-27 09:19" or 2026-01-27T09:19') from None
+
+
+def _text(value: object) -> object:
+    return "" if value is None else value
+
+
+class Example(BaseModel):
+    """One labelled message."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=False)
+
+    id: Annotated[str, BeforeValidator(_text)] = ""
+    lang: Annotated[str, BeforeValidator(_text)] = ""
+    received: Annotated[datetime | None, BeforeValidator(parse_received)] = None
+    subject: Annotated[str, BeforeValidator(_text)] = ""
+    body: Annotated[str, BeforeValidator(_text)]
+    label: Tag
+    topic: Annotated[str, BeforeValidator(_text)] = ""
+    pair: str | None = None
+
+    @property
+    def letter(self) -> Letter:
+        """What the classifier may see of it."""
+        return Letter(self.subject, self.body, self.received)
+
+    @property
+    def held_back(self) -> bool:
+        """True where it belongs to the validation split: a fifth of the corpus, by a hash of the pair or the id. So the
+        two messages of a pair are never on different sides, and a new message moves no old one."""
+        return share(self.pair or self.id, "v1") < VALIDATION_SHARE
+
+
+def share(key: str, purpose: str) -> float:
+    """A number from 0 to 1 that depends on `key` and `purpose` alone: for dealing messages into parts."""
+    return int(sha256(f"{purpose}{key}".encode()).hexdigest(), 16) % 1000 / 1000
+
+
+def read_examples(path: Path) -> Iterator[Example]:
+    """The labelled messages of a .jsonl file, or of all of them in a folder, by name. Raises `ExamplesError`."""
+    files: Sequence[Path] = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+    if not files:
+        raise ExamplesError(f"{path}: holds no .jsonl file")
+    for file in files:
+        try:
+            lines = file.read_bytes().split(b"\n")
+        except OSError as error:
+            raise ExamplesError(f"{file}: cannot be read: {error.strerror}") from error
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                yield _example(line, f"{file}:{number}")
+
+
+def _example(line: bytes, where: str) -> Example:
+    try:
+        return Example.model_validate_json(line)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        wrong = first["msg"].removeprefix("Value error, ")
+        raise ExamplesError(f"{where}: {f'{key}: ' if key else ''}{wrong}") from error

@@ -1,0 +1,94 @@
+"""The classifier as the rest of the program sees it: letters in, verdicts out."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from classifier.decision import Question, Thresholds, is_unsure, tag_of
+from classifier.errors import ModelError
+from classifier.evidence import Evidence
+from classifier.language import Languages
+from classifier.lean_spacy import spacy
+from classifier.questions import EVIDENCE, FACTORY, RECEIVED
+from classifier.text import text_of
+from classifier.times import EXPLAINED
+from classifier.verdict import Letter, Reason, Verdict
+from connectors.labels import Tag
+
+
+class Classifier:
+    """Reads letters with one model. Safe to use from several threads; they take turns, a batch at a time."""
+
+    def __init__(self, nlp: Any, languages: Languages) -> None:
+        """`nlp` is a pipeline with a component of `classifier.questions`; `classifier.load` opens one from disk."""
+        self._nlp = nlp
+        self._languages = languages
+        self._turn = Lock()
+
+    @classmethod
+    def open(cls, folder: Path, languages: Callable[[], Languages] = Languages) -> "Classifier":
+        """The classifier with the model in `folder`. Raises `ModelError`."""
+        try:
+            nlp = spacy.load(folder, exclude=["vocab"])
+            nlp.get_pipe(FACTORY)
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelError(f"{folder}: the model does not load ({error}); `alliance train` makes it anew") from error
+        return cls(nlp, languages())
+
+    @property
+    def version(self) -> str:
+        """Name and version of the model, with the beginning of its digest: two models never share one."""
+        meta = self._nlp.meta
+        return f"{meta['name']}-{meta['version']}+{meta.get('digest', 'unsaved')}"
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """From which probability on a question is answered with yes."""
+        found: Thresholds = self._nlp.get_pipe(FACTORY).answers.thresholds
+        return found
+
+    def read(self, letters: Iterable[Letter], *, batch_size: int = 256) -> Iterator[Verdict]:
+        """One verdict per letter, in order. Reads `batch_size` letters ahead. Whatever a letter holds, it gets one."""
+        waiting = iter(letters)
+        while batch := list(islice(waiting, batch_size)):
+            with self._turn:
+                verdicts = self._read(batch)
+            yield from verdicts
+
+    def _read(self, letters: list[Letter]) -> list[Verdict]:
+        # The zone lets go of the words of these letters afterwards; a service that runs for a year must not keep them.
+        with self._nlp.memory_zone():
+            documents = []
+            for letter in letters:
+                document = self._nlp.make_doc(text_of(letter))
+                document.user_data[RECEIVED] = letter.received
+                documents.append(document)
+            return [
+                self._verdict(document.cats, document.text, document.user_data[EVIDENCE])
+                for document in self._nlp.pipe(documents, batch_size=len(documents))
+            ]
+
+    def _verdict(self, probabilities: dict[str, float], text: str, evidence: Evidence) -> Verdict:
+        urgent, conflict = probabilities[Question.URGENT], probabilities[Question.CONFLICT]
+        language = self._languages.of(text)
+        tag = tag_of(urgent, conflict, self.thresholds)
+        unsure = is_unsure(urgent, conflict, language, self.thresholds)
+        return Verdict(urgent, conflict, tag, unsure, language, (_reason(tag, evidence),))
+
+
+_SAYS = {
+    Tag.URGENT: "reads as urgent",
+    Tag.CONFLICT: "reads as a dispute or complaint",
+    Tag.ROUTINE: "nothing urgent or disputed found",
+}
+
+
+def _reason(tag: Tag, evidence: Evidence) -> Reason:
+    cue = _SAYS[tag]
+    if evidence.phrase:
+        cue += f"; {'nearest' if tag is Tag.ROUTINE else 'weightiest'} words: “{evidence.phrase}”"
+    if tag is Tag.URGENT:
+        cue += "".join(f"; {meaning}" for name, meaning in EXPLAINED.items() if name in evidence.cues)
+    return Reason(cue, evidence.sentence)

@@ -1,0 +1,203 @@
+"""The times a message names, held against the time it came: "Thursday" is urgent on Thursday, not on Monday.
+
+A first version that reads single words and short phrases in the ten languages; what it finds are features for the
+model, never a verdict. The school day is taken to be Monday to Friday, `OPENS` to `CLOSES`.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from classifier.time_words import DAYS_AHEAD, MONTHS, MORNING_BEFORE, WEEKDAYS
+
+OPENS, CLOSES = time(8, 0), time(15, 30)
+FARTHEST = 300
+"""Days: a date without a year is read as the one nearest to the received day, at most this far away."""
+
+
+_HANGUL = re.compile(r"[가-힣]{2,}")
+
+
+def _index() -> dict[str, list[tuple[tuple[str, ...], str, int]]]:
+    """Phrases by their first token, longest first, so that "pasado mañana" is read before "mañana"."""
+    found: dict[str, list[tuple[tuple[str, ...], str, int]]] = {}
+    groups = [("ahead", days, phrases) for days, phrases in DAYS_AHEAD.items()]
+    groups += [("weekday", day, phrases) for day, phrases in enumerate(WEEKDAYS)]
+    groups += [("month", month, phrases) for month, phrases in enumerate(MONTHS, start=1)]
+    for kind, value, phrases in groups:
+        for phrase in phrases:
+            tokens = tuple(phrase.split())
+            found.setdefault(tokens[0], []).append((tokens, kind, value))
+    for entries in found.values():
+        entries.sort(key=lambda entry: -len(entry[0]))
+    return found
+
+
+_INDEX = _index()
+_ORDINAL = re.compile(
+    r"(?:the|el|dia|día) (\d{1,2})(?:st|nd|rd|th)?\b(?! ?(?:[:%]|am|pm|min))|\b(\d{1,2})(?:st|nd|rd|th)\b"
+)
+_NUMERIC = re.compile(
+    r"(?<![\d/.])(\d{1,2})/(\d{1,2})(?:/(?:20)?\d{2})?(?![\d/])|(\d{1,2}) ?[月월] ?(\d{1,2}) ?[日号일]?"
+)
+_CLOCK = re.compile(
+    r"(?<![\d:])(\d{1,2})(?:[:h.](\d{2}))? ?(am|pm|a\.m|p\.m)(?![a-z])|(?<![\d:.])(\d{1,2})[:h](\d{2})(?!\d)"
+    r"|(\d{1,2}) ?[点點시时](?: ?(\d{1,2}) ?[分분])?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a message names: days as distances in days from the received day, clock times as hours of the day."""
+
+    days: frozenset[int]
+    clocks: frozenset[float]
+
+
+def named(tokens: Sequence[str], text: str, received: date | None) -> Named:
+    """The days and clock times in `text` (lower case; `tokens` are its words). Weekdays and dates need `received`."""
+    days: set[int] = set()
+    for kind, value, position in _matches(tokens):
+        if kind == "ahead":
+            if value == 1 and position and tokens[position - 1] in MORNING_BEFORE and tokens[position][:2] == "ma":
+                continue
+            days.add(value)
+        elif received is not None and kind == "weekday":
+            days.add((value - received.weekday()) % 7)
+        elif received is not None:
+            day = _number(tokens, position + 1) or _number(tokens, position - 1) or _number(tokens, position - 2)
+            days.update(_distance(received, value, day))
+    if received is not None:
+        days.update(_dates(text, received))
+    return Named(frozenset(days), frozenset(_clocks(text)))
+
+
+def _matches(tokens: Sequence[str]) -> Iterator[tuple[str, int, int]]:
+    """(kind, value, position) of every known word or phrase, none inside another."""
+    skip = 0
+    for position, token in enumerate(tokens):
+        if position < skip:
+            continue
+        for phrase, kind, value in _INDEX.get(token, ()) or _korean(token):
+            if len(phrase) == 1 or tuple(tokens[position : position + len(phrase)]) == phrase:
+                skip = position + len(phrase)
+                yield kind, value, position
+                break
+
+
+def _korean(token: str) -> list[tuple[tuple[str, ...], str, int]]:
+    if not _HANGUL.match(token):
+        return []
+    found = _INDEX.get(token[:3]) or _INDEX.get(token[:2]) or []
+    return [(entry[0], entry[1], entry[2]) for entry in found if len(entry[0]) == 1]
+
+
+def _number(tokens: Sequence[str], position: int) -> int:
+    """The day of a month at `position`: "16" or "16th", 0 where there is none."""
+    if not 0 <= position < len(tokens):
+        return 0
+    digits = tokens[position].rstrip("stndrh")
+    return int(digits) if digits.isdecimal() and len(digits) <= 2 and 1 <= int(digits) <= 31 else 0
+
+
+def _dates(text: str, received: date) -> Iterator[int]:
+    for match in _NUMERIC.finditer(text):
+        month, day = int(match[1] or match[3]), int(match[2] or match[4])
+        yield from _distance(received, month, day)
+    for match in _ORDINAL.finditer(text):
+        day = int(match[1] or match[2])
+        candidates = [
+            distance
+            for month in (received.month, received.month % 12 + 1)
+            for distance in _distance(received, month, day)
+        ]
+        if candidates:
+            yield min((d for d in candidates if d >= -14), default=min(candidates))
+
+
+def _distance(received: date, month: int, day: int) -> tuple[int, ...]:
+    found = []
+    for year in (received.year - 1, received.year, received.year + 1):
+        try:
+            found.append((date(year, month, day) - received).days)
+        except ValueError:
+            continue
+    nearest = min(found, key=abs, default=FARTHEST + 1)
+    return (nearest,) if abs(nearest) <= FARTHEST else ()
+
+
+def _clocks(text: str) -> Iterator[float]:
+    for match in _CLOCK.finditer(text):
+        hour, minute, half, plain_hour, plain_minute, cjk_hour, cjk_minute = match.groups()
+        value = int(hour or plain_hour or cjk_hour) + int(minute or plain_minute or cjk_minute or 0) / 60
+        if half:
+            value = value % 12 + (12 if half[0] == "p" else 0)
+        elif value < 7:
+            value += 12  # who writes "at 2:30" to a school means the afternoon
+        if value < 24:
+            yield value
+
+
+def _is_school_day(day: date) -> bool:
+    return day.weekday() < 5
+
+
+def arrival(received: datetime) -> str:
+    """When it came, seen from the school day: before, early, midday, late, after, night or off (no school day)."""
+    if not _is_school_day(received.date()):
+        return "off"
+    hour = received.hour + received.minute / 60
+    for name, until in (("night", 5), ("before", 8), ("early", 11), ("midday", 13.5), ("late", 15.5), ("after", 21)):
+        if hour < until:
+            return name
+    return "night"
+
+
+def acting_day(received: datetime) -> int:
+    """Days from the received day to the school day on which an urgent matter would have to be acted on: the same day
+    until school closes, the next school day after that (docs/labelling.md, "urgent")."""
+    day = received.date()
+    if _is_school_day(day) and received.time() < CLOSES:
+        return 0
+    ahead = 1
+    while not _is_school_day(day + timedelta(days=ahead)):
+        ahead += 1
+    return ahead
+
+
+def time_cues(words: Sequence[str], text: str, received: datetime | None) -> list[str]:
+    """Features, each a word: which days and clock times `text` names, against when it came. `words` and `text` are in
+    lower case. `EXPLAINED` says in English what the plain ones mean."""
+    found = named(words, text, received.date() if received else None)
+    if received is None:
+        return [f"names={days}" for days in sorted(found.days) if -1 <= days <= 1]
+    came, due = arrival(received), acting_day(received)
+    near = {day for day in found.days if 0 <= day <= due}
+    cues = []
+    if near:
+        cues.append("due=counts")
+    if 0 in near:
+        cues.append("due=today")
+    if any(day > due for day in found.days):
+        cues.append("due=both" if near else "due=later")
+    if any(day < 0 for day in found.days):
+        cues.append("due=past")
+    if not found.days:
+        cues.append("due=none")
+    if found.clocks:
+        cues.append("clock")
+        hour = received.hour + received.minute / 60
+        if near:
+            cues.append("clock+counts")
+        if due == 0 and any(hour <= clock <= hour + 7 for clock in found.clocks):
+            cues.append("clock=ahead")
+    return [*cues, f"came={came}", *(f"{cue}|{came}" for cue in cues)]
+
+
+EXPLAINED = {
+    "due=today": "names the day it came",
+    "due=counts": "names a day before the next school day is under way",
+    "clock=ahead": "names a time later the same school day",
+}
+"""What the cues that speak for haste mean, in the staff's words, the plainest first."""
