@@ -48,8 +48,6 @@ def failing_as(error_class: type[MailboxError], doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise error_class(f"{doing} failed: {_explained(error)}") from error
-    except ValueError as error:  # a NUL in a path
-        raise error_class(f"{doing} failed: {error}") from error
 
 
 def _explained(error: OSError) -> str:
@@ -59,7 +57,7 @@ def _explained(error: OSError) -> str:
     if error.errno in _FORBIDDEN:
         return f"the service may not use {where}. Run it as the user who owns the mailbox, or give that user the right."
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return f"{where} does not exist. Check [mailboxes.maildir] path; the folder needs new, cur and tmp."
+        return f"{where} does not exist. Check path and outgoing in [mailboxes.maildir]; a Maildir has new, cur, tmp."
     if error.errno == errno.ELOOP:
         return f"{where} is a symbolic link, which is not followed. Name the real folder in the configuration."
     return f"{where}: {error.strerror or error}"
@@ -80,7 +78,7 @@ class Folder:
         if made and self.path.name.startswith("."):
             # Maildir++: tells delivery programs that this is a folder inside a mailbox.
             descriptor = os.open(self.path / "maildirfolder", os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
-            _give(descriptor, model)
+            give(descriptor, model)
             os.close(descriptor)
             sync_directory(self.path)
 
@@ -161,7 +159,7 @@ class Folder:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                _give(descriptor, model)
+                give(descriptor, model)
                 file.write(raw)
                 file.flush()
                 os.fsync(descriptor)
@@ -199,6 +197,15 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def give(descriptor: int, model: os.stat_result) -> None:
+    """Gives a new file or directory the rights and, where we are root, the owner of the folder that it is in: the mail
+    server must be able to read what we write."""
+    bits = stat.S_IMODE(model.st_mode) & (0o777 if stat.S_ISDIR(os.fstat(descriptor).st_mode) else 0o666)
+    if os.geteuid() == 0:
+        os.fchown(descriptor, model.st_uid, model.st_gid)
+    os.fchmod(descriptor, bits)
+
+
 def _directory_stamp(path: Path) -> int:
     for directory in (path.parent, path):
         status = os.lstat(directory)
@@ -213,23 +220,16 @@ def _made_directory(path: Path, model: os.stat_result) -> bool:
     try:
         path.mkdir(0o700)
     except FileExistsError:
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
         return False
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        _give(descriptor, model)
+        give(descriptor, model)
     finally:
         os.close(descriptor)
     sync_directory(path.parent)
     return True
-
-
-def _give(descriptor: int, model: os.stat_result) -> None:
-    """Gives a new file or directory the rights and, where we are root, the owner of the folder that it is in: the mail
-    server must be able to read what we write."""
-    bits = stat.S_IMODE(model.st_mode) & (0o777 if stat.S_ISDIR(os.fstat(descriptor).st_mode) else 0o666)
-    if os.geteuid() == 0:
-        os.fchown(descriptor, model.st_uid, model.st_gid)
-    os.fchmod(descriptor, bits)
 
 
 def _time(nanoseconds: int) -> datetime:

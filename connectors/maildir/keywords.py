@@ -12,7 +12,7 @@ from pathlib import Path
 from string import ascii_lowercase
 
 from connectors.labels import KEYWORDS, Label
-from connectors.maildir.folder import sync_directory
+from connectors.maildir.folder import give, sync_directory
 
 _BY_KEYWORD = {keyword.lower(): label for label, keyword in KEYWORDS.items()}
 
@@ -98,7 +98,7 @@ class Keywords:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(lines.encode("utf-8", "surrogateescape"))
                 file.flush()
-                _like(descriptor, before or self._path.parent.stat())
+                give(descriptor, before or self._path.parent.stat())
                 if before is not None and int(os.fstat(descriptor).st_mtime) <= int(before.st_mtime):
                     os.utime(descriptor, (before.st_mtime + 1, int(before.st_mtime) + 1))
                 os.fsync(descriptor)
@@ -114,12 +114,6 @@ class Keywords:
             return self._path.stat()
         except FileNotFoundError:
             return None
-
-
-def _like(descriptor: int, model: os.stat_result) -> None:
-    if os.geteuid() == 0:
-        os.fchown(descriptor, model.st_uid, model.st_gid)
-    os.fchmod(descriptor, model.st_mode & 0o666)
 
 
 def _parsed(text: str) -> Iterable[tuple[str, str]]:

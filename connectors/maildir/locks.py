@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from connectors.maildir.folder import give
+
 _STALE_SECONDS = 120.0
 """Dovecot's own patience with a lock whose holder it cannot ask."""
 _YOUNG_SECONDS = 2.0
@@ -79,6 +81,7 @@ def sending_lock(path: Path, patience_seconds: float = 90.0) -> Iterator[None]:
     however it ends. Raises TimeoutError, OSError."""
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
+        give(descriptor, path.parent.stat())
         deadline = time.monotonic() + patience_seconds
         while True:
             try:

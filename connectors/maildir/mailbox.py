@@ -62,7 +62,7 @@ class MaildirMailbox:
                 with failing_as(ConnectFailed, f"opening the {what} {folder.path}"):
                     count = sum(regular for _, regular in folder.entries())
                     _demand_rights(folder)
-                facts.append(f"{what} {folder.path}: {count} messages, readable and writable.")
+                facts.append(f"{what} {folder.path} can be read and written; messages in it: {count}.")
         with failing_as(ConnectFailed, "reading which letters stand for labels"):
             self._keywords.refresh()
         if self._keywords.missing(frozenset(Label)):
@@ -72,7 +72,8 @@ class MaildirMailbox:
         return facts
 
     def changes(self, cursor: str | None, known: Known = nothing_known, *, limit: int = 200) -> Changes:
-        """See `Mailbox.changes`. Messages are new where neither `known` nor this instance has met them."""
+        """See `Mailbox.changes`. Messages are new where neither `known` nor this instance has met them. A deletion is
+        told by the instance that met the message; one that happens while the service is down is not."""
         with failing_as(ChangesFailed, f"reading {self._inbox.path}"):
             return self._reading.changes(cursor, known, limit)
 

@@ -50,7 +50,7 @@ class Sending:
                 found = self._draft_with(identifier) if identifier else None
                 if found is not None:
                     return message_id(found.name)
-                name = f"{_unique()}A{_digest(mime)}.{_host()}"
+                name = f"{_unique()}.{_host()}"
                 self._drafts.deliver(mime, Place("cur", f"{name}:2,DS"))
                 return message_id(name)
 
@@ -159,9 +159,12 @@ class Sending:
         self._sent_ids = {id_: found for id_, found in self._sent_ids.items() if id_ in places}
         oldest = time.time_ns() - _ASKED_FOR_NS
         for id_, place in places.items():
-            if id_ not in self._sent_ids:
-                self._sent_ids[id_] = _identifier_in(self._sent, place, oldest)
-            if self._sent_ids[id_] == identifier:
+            found = self._sent_ids.get(id_)
+            if found is None:
+                found = _identifier_in(self._sent, place, oldest)
+                if found is not None:
+                    self._sent_ids[id_] = found
+            if found == identifier:
                 return place
         return None
 
@@ -184,13 +187,14 @@ def outgoing_name(identifier: str) -> str:
     return f"A{_digest(identifier.encode('utf-8', 'surrogateescape'))}.alliance"
 
 
-def _identifier_in(folder: Folder, place: Place, oldest_ns: int = 0) -> str:
+def _identifier_in(folder: Folder, place: Place, oldest_ns: int = 0) -> str | None:
+    """The Message-ID of a message; empty where it has none or is older than asked for, None where it has gone."""
     try:
         if folder.modified_ns(place) < oldest_ns:
             return ""
         return message_id_of(folder.read(place, _HEADER_BYTES).raw)
     except FileNotFoundError:
-        return ""
+        return None
 
 
 def _digest(content: bytes) -> str:

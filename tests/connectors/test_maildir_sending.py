@@ -1,6 +1,8 @@
 """Sending from a Maildir: crashes at each step, into a folder and over SMTP."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from config.settings import MailboxSettings, MaildirFolder, Office, School, Sett
 from connectors.contract.mails import FAMILY, reply, reply_id
 from connectors.contract.reader import message_id_of
 from connectors.contract.sending import SendingContract
-from connectors.errors import SendFailed, SendRejected, SendUncertain
+from connectors.errors import DraftFailed, SendFailed, SendRejected, SendUncertain
 from connectors.mailbox import DraftState
 from connectors.maildir import MaildirMailbox
 from connectors.maildir.folder import Folder
@@ -100,6 +102,42 @@ def test_a_draft_discarded_after_a_crash_leaves_nothing_staged(world: MaildirWor
     world.open().discard_draft(draft)
     assert (world.drafts(), world.departed()) == ([], [])
     assert list((world.outgoing / "tmp").iterdir()) == []
+
+
+def test_many_instances_that_send_the_same_mail_at_once_send_it_once(world: MaildirWorld) -> None:
+    draft = world.open().save_draft(reply(1, ADDRESS))
+    barrier = threading.Barrier(4)
+
+    def send(_: int) -> None:
+        mailbox = world.open()
+        barrier.wait(30)
+        mailbox.send_draft(draft)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(send, range(4)))
+    assert [message_id_of(raw) for raw in world.departed()] == [reply_id(1)]
+    assert [message_id_of(raw) for raw in world.sent()] == [reply_id(1)]
+
+
+def test_many_instances_that_save_the_same_mail_at_once_save_it_once(world: MaildirWorld) -> None:
+    barrier = threading.Barrier(4)
+
+    def save(_: int) -> str:
+        mailbox = world.open()
+        barrier.wait(30)
+        return mailbox.save_draft(reply(1, ADDRESS))
+
+    with ThreadPoolExecutor(4) as threads:
+        assert len(set(threads.map(save, range(4)))) == 1
+    assert len(world.drafts()) == 1
+
+
+def test_a_drafts_folder_that_is_a_link_out_of_the_mailbox_is_refused(world: MaildirWorld, tmp_path: Path) -> None:
+    make_maildir(tmp_path / "elsewhere")
+    (world.root / ".Drafts").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DraftFailed, match="symbolic link"):
+        world.open().save_draft(reply(1, ADDRESS))
+    assert files_in(tmp_path / "elsewhere") == []
 
 
 def test_a_draft_that_the_teacher_deletes_is_gone(world: MaildirWorld) -> None:
