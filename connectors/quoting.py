@@ -15,6 +15,7 @@ from connectors.quoting_words import (
     FORWARD,
     FROM_WORDS,
     MOBILE_SIGNATURE,
+    NAMED_DEVICE,
     ORIGINAL,
     OTHER_HEADER_WORDS,
     PRONOUN_BEFORE_VERB,
@@ -245,22 +246,21 @@ def _may_open(line: str) -> bool:
 def _attribution_kind(line: str) -> str:
     """ "dated" for an attribution as mail programs write it, "plain" for a line that only ends like one, else ""."""
     end = line.rstrip(" -—*_>")
-    if not end or end[-1] not in ":：":
-        return ""
     address = _ADDRESS.search(line)
-    digit = _DIGIT.search(line)
-    if (
-        address
-        and digit
-        and (address.end() >= len(end) - 30)
-        and (ATTRIBUTION_OPENERS.match(line) or digit.start() < 4)
-    ):
-        return "dated"
-    if not CLOSING_VERB.search(end[-120:]):
-        return "plain" if digit and len(line) <= 80 and (digit.start() < 4 or ATTRIBUTION_OPENERS.match(line)) else ""
-    when = _YEAR.search(line) or _CLOCK.search(line) or line.startswith("--")
-    named = ATTRIBUTION_OPENERS.match(line) and not PRONOUN_BEFORE_VERB.search(line)
-    return "dated" if when and named else "plain"
+    moment = _YEAR.search(line) or _CLOCK.search(line)
+    opened = ATTRIBUTION_OPENERS.match(line) is not None
+    ruled = line.startswith("--")
+    colon = end[-1:] in {":", "："}
+    if colon:
+        if address and address.end() >= len(end) - 30 and (moment or (opened and _DIGIT.search(line))):
+            return "dated"
+    elif not (ruled and line.endswith("--")) and not (address and moment and opened):
+        return ""
+    if not CLOSING_VERB.search(f"{end[-120:]}:"):
+        digit = _DIGIT.search(line)
+        return "plain" if colon and digit and len(line) <= 80 and (digit.start() < 4 or opened) else ""
+    named = opened and not PRONOUN_BEFORE_VERB.search(line)
+    return "dated" if named and (moment or ruled) else "plain"
 
 
 def _next_full(index: int, lines: Sequence[str]) -> int | None:
@@ -295,7 +295,9 @@ def _is_signature(lines: Sequence[str]) -> bool:
 
 def _is_mobile_signature(line: str) -> bool:
     stripped = line.strip(_AROUND_SIGNATURE)
-    return 6 <= len(stripped) <= 160 and MOBILE_SIGNATURE.match(stripped) is not None
+    if not 6 <= len(stripped) <= 160:
+        return False
+    return MOBILE_SIGNATURE.match(stripped) is not None or NAMED_DEVICE.match(stripped) is not None
 
 
 def _without_disclaimer(lines: list[str]) -> list[str]:

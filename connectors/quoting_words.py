@@ -16,14 +16,15 @@ FROM_WORDS = frozenset({
 SENT_WORDS = frozenset({
     "sent", "date", "sent on", "date sent", "enviado", "enviado el", "enviado em", "enviada em", "enviado a",
     "enviada", "fecha",
-    "fecha de envío", "data", "envoyé", "envoyé le", "date d'envoi", "gesendet", "datum", "inviato", "verzonden",
+    "fecha de envío", "message du", "data", "envoyé", "envoyé le", "date d'envoi",
+    "gesendet", "datum", "inviato", "verzonden",
     "发送时间", "发送日期", "日期", "时间", "寄件日期", "傳送日期", "傳送時間", "發送時間", "時間", "送信日時",
     "đã gửi", "ngày", "ngày gửi", "vào lúc", "thời gian", "تاريخ الإرسال", "التاريخ", "تاريخ", "تم الإرسال",
     "أرسلت", "أُرسلت", "مرسل", "отправлено", "дата", "보낸 날짜", "보낸날짜", "날짜", "보낸 시간", "일시",
     "ipinadala", "ipinadala noong", "petsa", "voye", "dat",
 })  # fmt: skip
 TO_SUBJECT_WORDS = frozenset({
-    "to", "subject", "para", "asunto", "assunto", "destinatario", "destinatários", "à", "objet", "sujet",
+    "to", "subject", "para", "asunto", "assunto", "destinatario", "destinatários", "à", "a", "objet", "sujet",
     "destinataire",
     "an", "betreff", "aan", "onderwerp", "oggetto", "收件人", "收件者", "主题", "主旨", "主題", "标题", "標題", "件名",
     "đến", "tới", "gửi đến", "người nhận", "chủ đề", "tiêu đề", "إلى", "الى", "المستلم", "الموضوع", "кому", "тема",
@@ -151,9 +152,15 @@ MOBILE_SIGNATURE = re.compile(
     rf"에서 보냄|에서 전송|보냄|전송|الخاص بي|الخاص|بي|của tôi|mwen|m|ko|我|"
     rf"smartphone|phone|device|mobile|tablet|wireless)){{0,10}}"
     rf"(?:\s?(?:에서 보냄|에서 보냈습니다|에서 전송|에서 작성|发送|傳送|发出|"
-    rf"寄出))?{_EXCUSE}?[.!。]?(?:\s{{0,2}}<https?://[^\s>]{{1,200}}>)?"
+    rf"寄出))?{_EXCUSE}?[.!。]?(?:\s{{0,2}}<https?://[^\s>]{{1,200}}>?)?"
     rf")\Z",
     re.IGNORECASE,
+)
+
+# A device that no list knows: capitals and figures only, so that no sentence is taken for one.
+NAMED_DEVICE = re.compile(
+    r"(?:Sent from (?:my )?|Sent via (?:my )?|Enviado desde mi |Enviado do meu |Envoyé de mon )"
+    r"(?:[A-Z0-9][\w+-]{0,20})(?: [A-Z0-9][\w+-]{0,20}){0,4}(?:\s{0,2}<https?://[^\s>]{1,200}>?)?\.?\Z"
 )
 
 DISCLAIMER = re.compile(
