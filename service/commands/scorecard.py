@@ -51,21 +51,27 @@ def _plain(week: "Week") -> dict[str, object]:
 
 
 def _table(weeks: "list[Week]", hours: int) -> "Table":
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     table = Table(
+        box=SIMPLE_HEAD,
+        pad_edge=False,
         title="Family mail by teacher and week",
-        caption=f"Norm: conversations answered by the teacher within {hours} school hours, of those whose time is up "
-        "or that were answered; in brackets those still running.",
+        caption=f"norm: conversations that the teacher answered within {hours} school hours, of all whose time is up "
+        "or that were answered; in brackets those whose time still runs",
     )
     for name in ("team", "teacher", "week of"):
-        table.add_column(name)
-    for name in (*_NUMBERS, "norm kept"):
-        table.add_column(name, justify="right")
+        table.add_column(name, no_wrap=name == "week of")
+    for name in (*_NUMBERS, "norm"):
+        table.add_column(name, justify="right", no_wrap=True)
+    last = ("", "")
     for week in weeks:
         judged = week.norm_kept + week.norm_missed
         norm = f"{week.norm_kept}/{judged}" if judged else "–"
         norm += f" ({week.norm_open})" if week.norm_open else ""
-        numbers = [str(getattr(week, name)) for name in _NUMBERS]
-        table.add_row(week.team, week.teacher, week.monday.isoformat(), *numbers, norm)
+        numbers = [str(getattr(week, name) or "·") for name in _NUMBERS]
+        who = (week.team, week.teacher)
+        table.add_row(*(who if who != last else ("", "")), week.monday.isoformat(), *numbers, norm)
+        last = who
     return table
