@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from scorecard.counts import Week
 
 _NUMBERS = ("urgent", "conflict", "routine", "unsure", "answered", "routed", "corrected")
+_NARROW = {"answered": "an-\nswered", "corrected": "cor-\nrected"}
 
 
 def register(app: typer.Typer) -> None:
@@ -52,26 +53,30 @@ def _plain(week: "Week") -> dict[str, object]:
 
 def _table(weeks: "list[Week]", hours: int) -> "Table":
     from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(
         box=SIMPLE_HEAD,
         pad_edge=False,
+        collapse_padding=True,
         title="Family mail by teacher and week",
         caption=f"norm: conversations that the teacher answered within {hours} school hours, of all whose time is up "
         "or that were answered; in brackets those whose time still runs",
     )
-    for name in ("team", "teacher", "week of"):
-        table.add_column(name, no_wrap=name == "week of")
-    for name in (*_NUMBERS, "norm"):
+    table.add_column("week of", no_wrap=True)
+    for name in (*(_NARROW.get(name, name) for name in _NUMBERS), "norm"):
         table.add_column(name, justify="right", no_wrap=True)
-    last = ("", "")
+    last = ""
     for week in weeks:
         judged = week.norm_kept + week.norm_missed
         norm = f"{week.norm_kept}/{judged}" if judged else "–"
         norm += f" ({week.norm_open})" if week.norm_open else ""
         numbers = [str(getattr(week, name) or "·") for name in _NUMBERS]
-        who = (week.team, week.teacher)
-        table.add_row(*(who if who != last else ("", "")), week.monday.isoformat(), *numbers, norm)
+        who = f"{week.teacher}, {week.team}" if week.team else week.teacher
+        if who != last:
+            table.add_section()
+            table.add_row(escape(who), style="bold")
+        table.add_row(f"  {week.monday.isoformat()}", *numbers, norm)
         last = who
     return table
