@@ -64,9 +64,9 @@ def _table(weeks: "list[Week]", hours: int) -> "Table":
         caption=f"norm: conversations that the teacher answered within {hours} school hours, of all whose time is up "
         "or that were answered; in brackets those whose time still runs",
     )
-    table.add_column("week of", no_wrap=True)
+    table.add_column("week of", overflow="fold")
     for name in (*(_NARROW.get(name, name) for name in _NUMBERS), "norm"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", min_width=max(map(len, name.split("\n"))))
     last = ""
     for week in weeks:
         judged = week.norm_kept + week.norm_missed
