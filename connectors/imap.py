@@ -72,12 +72,23 @@ class ImapMailbox:
     def changes(self, cursor: str | None, known: Known = nothing_known, *, limit: int = 200) -> Changes:
         """See `Mailbox.changes`."""
         self._drafts.file_sent()
-        return self._session.retried(lambda: self._page(cursor, known, limit))
+        try:
+            return self._session.retried(lambda: self._page(cursor, known, limit))
+        except ConnectFailed:
+            if not self._session.was_open:
+                raise
+        # Twice the line broke under the same page: a message may be at fault, over which the server falls.
+        return self._page(cursor, known, limit, carefully=True)
 
     def fetch(self, message_id: str) -> RawMessage:
         """See `Mailbox.fetch`."""
         place = _place(message_id)
-        return self._session.retried(lambda: self._whole(place))
+        try:
+            return self._session.retried(lambda: self._whole(place))
+        except ConnectFailed as error:
+            if not self._session.was_open:
+                raise
+            raise FetchFailed(f"the server hangs up over the message {message_id}: {error}") from error
 
     def tag(self, message_id: str, labels: frozenset[Label]) -> None:
         """See `Mailbox.tag`."""
@@ -121,8 +132,8 @@ class ImapMailbox:
         """See `Mailbox.close`."""
         self._session.close()
 
-    def _page(self, cursor: str | None, known: Known, limit: int) -> Changes:
-        reader = PageReader(self._session, known, limit, self._clock())
+    def _page(self, cursor: str | None, known: Known, limit: int, *, carefully: bool = False) -> Changes:
+        reader = PageReader(self._session, known, limit, self._clock(), carefully=carefully)
         page = reader.read(cursor)
         self._inbox_seen = reader.inbox_seen
         return page
@@ -130,7 +141,8 @@ class ImapMailbox:
     def _whole(self, place: Place) -> RawMessage:
         connection = self._session.connection()
         state = connection.select(place.folder)
-        listed = connection.list_uids(place.uid, place.uid) if state.uidvalidity == place.uidvalidity else []
+        same = state.uidvalidity == place.uidvalidity
+        listed = connection.overview(str(place.uid), uid=True, count=1) if same else []
         if not listed:
             raise MessageGone(f"{connection.where}: the message {place.message_id()} was deleted or moved")
         raw = connection.bodies([place.uid], min(listed[0].size or _LARGEST, _LARGEST)).get(place.uid)

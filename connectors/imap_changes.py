@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from connectors.errors import ConnectFailed
-from connectors.imap_connection import FolderState, Listed
+from connectors.imap_connection import FolderState, Listed, uid_sets
 from connectors.imap_cursor import Backlog, Cursor, FolderCursor, anew, parse_cursor
 from connectors.imap_folders import INBOX
 from connectors.imap_ids import Place
@@ -22,7 +22,9 @@ from connectors.mailbox import Changes, Direction, Known, Progress, RawMessage
 PAGE_BYTES = 256 * 1024
 """How much of one message a page of changes holds: the text comes first, attachments after it."""
 _PAGE_TOTAL = 16 * 1024 * 1024
-"""How much all messages of a page hold together."""
+"""When the messages of a page hold so much together, the page is full."""
+_AT_ONCE = 100
+"""How many messages one command asks for: 25 MiB where every single one is large."""
 OLD_SENT_DAYS = 14
 """How far back Sent is read when a mailbox is connected: threads older than that get no automatic answer any more."""
 RESYNC_DAYS = 30
@@ -30,12 +32,15 @@ RESYNC_DAYS = 30
 CLOCKS_APART = timedelta(minutes=5)
 """How far the server's clock and ours may differ."""
 
+_Loaded = tuple[Listed, bytes | None]
+
 
 class PageReader:
     """Reads one page. Made for one call of `Mailbox.changes`."""
 
-    def __init__(self, session: Session, known: Known, limit: int, now: datetime) -> None:
-        """`now` is this machine's time, aware."""
+    def __init__(self, session: Session, known: Known, limit: int, now: datetime, *, carefully: bool) -> None:
+        """`now` is this machine's time, aware. `carefully` looks for a message over which the server falls."""
+        self._carefully = carefully
         self._session = session
         self._known = known
         self._room = max(1, limit)
@@ -129,7 +134,9 @@ class PageReader:
     def _old_mail(self, inbox: FolderCursor) -> FolderCursor:
         if inbox.backlog is None or not self._room:
             return inbox
-        return self._old(inbox, self._session.inbox())
+        connection = self._session.connection()
+        fresh = self.inbox_seen if connection.numbered == INBOX else None
+        return self._old(inbox, fresh or self._session.inbox())
 
     def _marked(self, inbox: FolderCursor, state: FolderState) -> Marked:
         connection, folders = self._session.connection(), self._session.folders()
@@ -138,18 +145,18 @@ class PageReader:
     def _new_mail(self, cursor: FolderCursor, state: FolderState) -> FolderCursor:
         """Messages that came since the cursor, oldest first."""
         first = cursor.uidnext
-        connection = self._session.connection()
         while self._room and first < state.uidnext:
-            last = min(first + self._room - 1, state.uidnext - 1)
-            listed = connection.list_uids(first, last)
-            if not listed and last + 1 < state.uidnext:
+            last = min(first + self._at_once - 1, state.uidnext - 1)
+            loaded = self._load(cursor, f"{first}:{last}", uid=True, count=last - first + 1)
+            loaded = [(message, raw) for message, raw in loaded if first <= message.uid <= last]
+            if not loaded and last + 1 < state.uidnext:
                 # A gap, left by mail that came and went: jump over it.
-                uids = connection.search("UID", f"{last + 1}:{state.uidnext - 1}")
-                listed = connection.list_uid_set(uids[: self._room])
-                last = state.uidnext - 1 if len(uids) <= self._room else uids[self._room - 1]
-            taken = self._take(cursor, listed, old=False)
-            first = last + 1 if len(taken) == len(listed) else listed[len(taken)].uid
-        return cursor.model_copy(update={"uidnext": max(first, cursor.uidnext)})
+                uids = self._session.connection().search("UID", f"{last + 1}:{state.uidnext - 1}")
+                loaded = self._load_set(cursor, uids[: self._at_once])
+                last = state.uidnext - 1 if len(uids) <= self._at_once else uids[self._at_once - 1]
+            self._add(cursor, loaded, old=False)
+            first = last + 1
+        return cursor.model_copy(update={"uidnext": first})
 
     def _old(self, cursor: FolderCursor, state: FolderState) -> FolderCursor:
         """Messages that were there before, newest first."""
@@ -163,48 +170,59 @@ class PageReader:
         return cursor.model_copy(update={"backlog": left})
 
     def _old_by_number(self, cursor: FolderCursor, backlog: Backlog, exists: int) -> Backlog | None:
-        top = min(backlog.position, exists)
-        listed: list[Listed] = []
-        while top and not listed:
-            low = max(1, top - self._room + 1)
-            found = self._session.connection().list_numbers(low, top)
-            listed = [message for message in reversed(found) if message.uid < backlog.below]
-            top = low - 1
-        taken = self._take(cursor, listed, old=True)
-        if len(taken) < len(listed):
-            top = listed[len(taken)].number
-        done = min(backlog.done + len(taken), backlog.total)
-        below = taken[-1].uid if taken else backlog.below
-        return backlog.model_copy(update={"below": below, "position": top, "done": done}) if top else None
+        top, below, done = min(backlog.position, exists), backlog.below, backlog.done
+        while top and self._room:
+            if self._session.connection().numbered != cursor.name:
+                top = min(top, self._session.connection().select(cursor.name).exists)
+            low = max(1, top - self._at_once + 1)
+            loaded = self._load(cursor, f"{low}:{top}", uid=False, count=top - low + 1)
+            loaded = [(message, raw) for message, raw in reversed(loaded) if message.uid < below]
+            self._add(cursor, loaded, old=True)
+            top, below, done = low - 1, loaded[-1][0].uid if loaded else below, done + len(loaded)
+        update = {"below": below, "position": top, "done": min(done, backlog.total)}
+        return backlog.model_copy(update=update) if top else None
 
     def _old_by_date(self, cursor: FolderCursor, backlog: Backlog, since: date) -> Backlog | None:
-        if backlog.below <= 1:
-            return None
-        connection = self._session.connection()
-        uids = connection.search("UID", f"1:{backlog.below - 1}", "SINCE", since)
-        listed = connection.list_uid_set(uids[-self._room :])[::-1]
-        taken = self._take(cursor, listed, old=True)
-        done = backlog.done + len(taken)
-        if len(taken) == len(listed) and len(uids) <= len(listed):
-            return None
-        below = taken[-1].uid if taken else backlog.below
-        return backlog.model_copy(update={"below": below, "done": done, "total": done + len(uids) - len(taken)})
+        uids: list[int] = []
+        if backlog.below > 1:
+            uids = self._session.connection().search("UID", f"1:{backlog.below - 1}", "SINCE", since)
+        below, done = backlog.below, backlog.done
+        while uids and self._room:
+            chosen = uids[-self._at_once :]
+            loaded = self._load_set(cursor, chosen)
+            self._add(cursor, loaded[::-1], old=True)
+            uids, below, done = uids[: -len(chosen)], chosen[0], done + len(chosen)
+        update = {"below": below, "done": done, "total": done + len(uids)}
+        return backlog.model_copy(update=update) if uids else None
 
-    def _take(self, cursor: FolderCursor, listed: Sequence[Listed], *, old: bool) -> Sequence[Listed]:
-        """Reads the first of `listed`, as many as fit into the page, and returns those."""
-        taken: list[Listed] = []
-        for message in listed:
-            self._bytes += min(message.size or PAGE_BYTES, PAGE_BYTES)
-            if self._bytes > _PAGE_TOTAL and (taken or self._messages):
-                self._room = len(taken)  # the page is full
-                break
-            taken.append(message)
-        bodies = read_bodies(self._session, cursor, [message.uid for message in taken])
-        for message in taken:
-            if message.uid in bodies:
-                self._messages.append(self._raw(cursor, message, bodies[message.uid], old=old))
-        self._room -= len(taken)
-        return taken
+    @property
+    def _at_once(self) -> int:
+        return min(self._room, _AT_ONCE)
+
+    def _load_set(self, cursor: FolderCursor, uids: Sequence[int]) -> list[_Loaded]:
+        loaded = [self._load(cursor, part, uid=True, count=len(uids)) for part in uid_sets(uids)]
+        return [(message, raw) for some in loaded for message, raw in some if message.uid in uids]
+
+    def _load(self, cursor: FolderCursor, numbers: str, *, uid: bool, count: int) -> list[_Loaded]:
+        """Messages of the open folder, ascending: in one command where the server can, else one after another."""
+        connection = self._session.connection()
+        if not self._carefully:
+            loaded = connection.read(numbers, uid=uid, count=count, most=PAGE_BYTES)
+            if loaded is not None:
+                return list(loaded)
+        # Without sizes: measuring a message is reading it.
+        listed = connection.overview(numbers, uid=uid, count=count, sizes=False)
+        bodies = read_bodies(self._session, cursor, [message.uid for message in listed])
+        cut = sorted(uid for uid, raw in bodies.items() if raw is not None and len(raw) == PAGE_BYTES)
+        measured = [self._session.connection().overview(part, uid=True, count=len(cut)) for part in uid_sets(cut)]
+        by_uid = {message.uid: message for message in (*listed, *(m for some in measured for m in some))}
+        return [(by_uid[message.uid], bodies[message.uid]) for message in listed if message.uid in bodies]
+
+    def _add(self, cursor: FolderCursor, loaded: Sequence[_Loaded], *, old: bool) -> None:
+        for message, raw in loaded:
+            self._messages.append(self._raw(cursor, message, raw, old=old))
+            self._bytes += len(raw or b"")
+        self._room = 0 if self._bytes > _PAGE_TOTAL else self._room - len(loaded)
 
     def _raw(self, cursor: FolderCursor, message: Listed, raw: bytes | None, *, old: bool) -> RawMessage:
         renumbered = cursor.backlog is not None and cursor.backlog.renumbered

@@ -82,7 +82,9 @@ class Connection:
         """Connects and signs in. Raises ConnectFailed, InsecureConnection, AuthenticationFailed."""
         self.where = where(server)
         self.broken = False
-        self.selected: str | None = None
+        self.numbered: str | None = None
+        """The open folder while its sequence numbers are surely still those of `select`: a server tells of deletions,
+        which renumber, in answer to most commands, but never to FETCH without UID (RFC 3501 §7.4.1)."""
         self._seconds = server.timeout_seconds
         self._client: Client = sign_in(server, username, password)
         try:
@@ -110,9 +112,8 @@ class Connection:
     def select(self, folder: str) -> FolderState:
         """Opens a folder and returns its state now. Raises ChangesFailed where it cannot be opened."""
         with self._doing(ChangesFailed, f"opening the folder {folder}"):
-            self.selected = None
             told: dict[bytes, Any] = self._client.open_folder(folder)
-            self.selected = folder
+            self.numbered = folder
             exists = _count(told[b"EXISTS"])
             uidnext = _count(told.get(b"UIDNEXT", 0)) or self._uidnext(exists)
             flags = frozenset(flag.decode("ascii", "replace").lower() for flag in told.get(b"PERMANENTFLAGS", ()))
@@ -124,38 +125,47 @@ class Connection:
     def status(self, folder: str) -> FolderState:
         """A folder's state without opening it."""
         with self._doing(ChangesFailed, f"looking at the folder {folder}"):
+            self.numbered = None
             self._client.allow()
             told = self._client.folder_status(folder, ("UIDNEXT", "UIDVALIDITY", "MESSAGES"))
             return FolderState(
                 folder, _count(told[b"UIDVALIDITY"]), _count(told[b"UIDNEXT"]), _count(told[b"MESSAGES"])
             )
 
-    def list_uids(self, first: int, last: int) -> list[Listed]:
-        """The messages from `first` to `last` by UID, in that order."""
-        listed = self._list(f"{first}:{last}", uid=True, most=last - first + 1)
-        return [message for message in listed if first <= message.uid <= last]
+    def read(self, numbers: str, *, uid: bool, count: int, most: int) -> list[tuple[Listed, bytes]] | None:
+        """Messages with their first `most` bytes, in ascending order, in one command; None where the server could not
+        give all of it. `numbers` is a set of at most `count` UIDs or, directly after `select`, sequence numbers."""
+        with self._doing(FetchFailed, "reading messages"):
+            # A partial fetch (RFC 3501 §6.4.5), so that one huge message costs no more than any other.
+            items = f"(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[]<0.{most}>)"
+            size = _answer_size(count) + count * most
+            complete, pieces = self._fetch(numbers, items, uid=uid, size=size)
+            messages = [(_listed(text), content) for text, content in _messages(pieces)]
+            loaded = {m.uid: (m, content) for m, content in messages if m is not None and content is not None}
+            # Flags that changed meanwhile are told without being asked for, in messages of their own.
+            lacking = any(m is not None and m.uid not in loaded for m, _ in messages)
+            return [loaded[found] for found in sorted(loaded)] if complete and not lacking else None
 
-    def list_uid_set(self, uids: Sequence[int]) -> list[Listed]:
-        """Those of `uids` that exist, ascending."""
-        wanted = set(uids)
-        sets = uid_sets(sorted(wanted))
-        return [m for part in sets for m in self._list(part, uid=True, most=len(wanted)) if m.uid in wanted]
-
-    def list_numbers(self, first: int, last: int) -> list[Listed]:
-        """The messages from `first` to `last` by sequence number, ascending. For use directly after `select`."""
-        return self._list(f"{first}:{last}", uid=False, most=last - first + 1)
+    def overview(self, numbers: str, *, uid: bool, count: int, sizes: bool = True) -> list[Listed]:
+        """Messages in ascending order, without their content; of size 0 where `sizes` is False, or where the server
+        cannot measure all."""
+        listed = self._list(numbers, uid=uid, most=count) if sizes else None
+        if listed is None:
+            listed = self._list(numbers, uid=uid, most=count, items="(UID FLAGS INTERNALDATE)")
+        return listed or []
 
     def flags_by_number(self, first: int, last: int, changed_since: int | None = None) -> list[Listed]:
         """UIDs and flags by sequence number; with `changed_since`, of messages changed since that modification sequence
         (RFC 7162 §3.1.4.1). For use directly after `select`."""
         modifier = "" if changed_since is None else f" (CHANGEDSINCE {changed_since})"
-        return self._list(f"{first}:{last}", uid=False, most=last - first + 1, items=f"(UID FLAGS){modifier}")
+        items = f"(UID FLAGS){modifier}"
+        return self._list(f"{first}:{last}", uid=False, most=last - first + 1, items=items) or []
 
     def changed_and_vanished(self, low: int, high: int, since: int) -> tuple[list[Listed], list[tuple[int, int]]]:
         """Of the UIDs from `low` to `high`: which messages changed since a modification sequence, and ranges of UIDs
         that are gone since then, newest first (RFC 7162 §3.2.6). Those may name UIDs that never were."""
         modifier = f"(UID FLAGS) (CHANGEDSINCE {since} VANISHED)"
-        listed = self._list(f"{low}:{high}", uid=True, most=high - low + 1, items=modifier)
+        listed = self._list(f"{low}:{high}", uid=True, most=high - low + 1, items=modifier) or []
         with self._doing(ChangesFailed, "asking what was deleted"):
             gone = []
             for line in self._client.told("VANISHED"):
@@ -175,7 +185,7 @@ class Connection:
         missing = [uid for uid in uids if uid not in found]
         if complete or len(missing) == 1:
             # What is still listed and was not given is broken on the server; the rest was deleted meanwhile.
-            found.update((message.uid, None) for message in self.list_uid_set(missing))
+            found.update((message.uid, None) for message in self.existing(missing))
         elif len(missing) < len(uids):
             found.update(self.bodies(missing, most))
         else:
@@ -183,9 +193,17 @@ class Connection:
             found.update(self.bodies(missing[:half], most) | self.bodies(missing[half:], most))
         return found
 
+    def existing(self, uids: Sequence[int]) -> list[Listed]:
+        """Those of `uids` that the open folder has, ascending, with their flags."""
+        wanted = set(uids)
+        parts = uid_sets(sorted(wanted))
+        found = [self._list(part, uid=True, most=len(wanted), items="(UID FLAGS)") or [] for part in parts]
+        return [message for some in found for message in some if message.uid in wanted]
+
     def search(self, *criteria: str | int | date) -> list[int]:
         """UIDs of the open folder's messages that match, ascending."""
         with self._doing(ChangesFailed, "searching"):
+            self.numbered = None
             self._client.allow()
             return sorted(_count(uid) for uid in self._client.search(list(criteria)))
 
@@ -201,14 +219,13 @@ class Connection:
             found = {}
             for part in uid_sets(sorted(set(uids))):
                 items = f"(UID BODY.PEEK[HEADER.FIELDS ({name})])"
-                _, pieces = self._client.fetch_pieces(part, items, uid=True, size=_answer_size(8 * len(uids)))
-                found.update(_parsed_bodies(pieces))
+                _, pieces = self._fetch(part, items, uid=True, size=_answer_size(8 * len(uids)))
+                found.update(_contents(pieces))
             return found
 
     def flags(self, uid: int) -> frozenset[str] | None:
         """A message's flags, in lower case; None where it does not exist."""
-        listed = self._list(f"{uid}:{uid}", uid=True, most=1, items="(UID FLAGS)")
-        return next((message.flags for message in listed if message.uid == uid), None)
+        return next((message.flags for message in self.existing([uid])), None)
 
     def add_flags(self, uid: int, flags: Iterable[str]) -> None:
         """Sets flags. A message that does not exist is no error to IMAP."""
@@ -313,6 +330,11 @@ class Connection:
                 return False
             self._client.receive()
 
+    def _fetch(self, numbers: str, items: str, *, uid: bool, size: int) -> tuple[bool, list[Any]]:
+        if uid:
+            self.numbered = None
+        return self._client.fetch_pieces(numbers, items, uid=uid, size=size)
+
     def _enable(self) -> None:
         wanted = [name for name in ("QRESYNC", "CONDSTORE") if name in self.capabilities]
         if wanted and "ENABLE" in self.capabilities:  # RFC 5161; QRESYNC implies CONDSTORE (RFC 7162 §3.2.3)
@@ -323,27 +345,22 @@ class Connection:
 
     def _uidnext(self, exists: int) -> int:
         # A server may leave UIDNEXT out of SELECT (RFC 3501 §6.3.1).
-        return max((message.uid for message in self._list("*", uid=False, most=1)), default=0) + 1 if exists else 1
+        newest = self._list("*", uid=False, most=1, items="(UID FLAGS)") if exists else None
+        return max((message.uid for message in newest or ()), default=0) + 1
 
     def _list(
         self, numbers: str, *, uid: bool, most: int, items: str = "(UID FLAGS INTERNALDATE RFC822.SIZE)"
-    ) -> list[Listed]:
+    ) -> list[Listed] | None:
         with self._doing(ChangesFailed, "listing messages"):
-            _, pieces = self._client.fetch_pieces(numbers, items, uid=uid, size=_answer_size(most))
-            found: dict[int, Listed] = {}
-            for piece in pieces:
-                message = _listed(piece if isinstance(piece, bytes) else piece[0])
-                if message is not None:
-                    found[message.uid] = message
-            return sorted(found.values(), key=lambda message: message.uid)
+            complete, pieces = self._fetch(numbers, items, uid=uid, size=_answer_size(most))
+            found = {m.uid: m for text, _ in _messages(pieces) if (m := _listed(text)) is not None}
+            return sorted(found.values(), key=lambda message: message.uid) if complete else None
 
     def _bodies(self, numbers: str, count: int, most: int) -> tuple[bool, dict[int, bytes]]:
         with self._doing(FetchFailed, "reading messages"):
-            # A partial fetch (RFC 3501 §6.4.5), so that one huge message costs no more than any other.
-            items = f"(UID BODY.PEEK[]<0.{most}>)"
-            size = _answer_size(count) + count * most
-            complete, pieces = self._client.fetch_pieces(numbers, items, uid=True, size=size)
-            return complete, _parsed_bodies(pieces)
+            items, size = f"(UID BODY.PEEK[]<0.{most}>)", _answer_size(count) + count * most
+            complete, pieces = self._fetch(numbers, items, uid=True, size=size)
+            return complete, _contents(pieces)
 
     @contextmanager
     def _doing(self, kind: type[MailboxError], doing: str) -> Iterator[None]:
@@ -420,24 +437,26 @@ def _received(line: bytes) -> datetime:
         return _UNKNOWN_TIME
 
 
-def _parsed_bodies(pieces: Iterable[bytes | tuple[bytes, ...]]) -> dict[int, bytes]:
-    """Message content by UID out of FETCH answers as imaplib splits them: a line up to its literal with that literal,
-    then the rest of the line."""
-    found: dict[int, bytes] = {}
+def _messages(pieces: Iterable[bytes | tuple[bytes, ...]]) -> Iterator[tuple[bytes, bytes | None]]:
+    """FETCH answers as imaplib splits them (a line up to its literal with that literal, then the rest of the line),
+    message by message: the lines, and the content where there is one."""
     text, content = b"", None
     for piece in (*pieces, b"0 ("):
         line, literal = (piece[0], piece[1]) if isinstance(piece, tuple) else (piece, None)
         if _START.match(line):
-            uid = _UID.search(text)
-            if uid is not None and content is not None:
-                found[int(uid[1])] = content
+            if text:
+                yield text, content
             text, content = b"", None
         text += line
         if literal is not None:
             content = literal
         elif content is None and (short := _BODY.search(line)):
             content = re.sub(rb"\\(.)", rb"\1", short[1] or b"")
-    return found
+
+
+def _contents(pieces: Iterable[bytes | tuple[bytes, ...]]) -> dict[int, bytes]:
+    found = ((_UID.search(text), content) for text, content in _messages(pieces))
+    return {int(uid[1]): content for uid, content in found if uid is not None and content is not None}
 
 
 def _copied(told: bytes | None) -> tuple[int, int] | None:

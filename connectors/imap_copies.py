@@ -19,7 +19,7 @@ _FIELD = "MESSAGE-ID"
 
 def write_copies(connection: Connection, folders: Folders, uid: int, labels: frozenset[Label]) -> None:
     """Makes the copies of a message of the open INBOX say `labels`. Raises MessageGone, TagFailed."""
-    listed = connection.list_uids(uid, uid)
+    listed = connection.overview(str(uid), uid=True, count=1)
     if not listed:
         raise MessageGone(f"{connection.where}: the message {uid} was deleted or moved")
     message_id = _id_in(connection.headers([uid], _FIELD).get(uid, b""))

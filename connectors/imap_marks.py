@@ -96,7 +96,7 @@ class Comparison:
         """A star that was there at the last look and is gone now means routine, where it stood for one of our tags."""
         starred = self.connection.search("FLAGGED")[-_COMPARED:]
         had = _numbers(self.cursor.marks)
-        lost = self.connection.list_uid_set(sorted(had.difference(starred)))
+        lost = self.connection.existing(sorted(had.difference(starred)))
         on_record = self._on_record([m.uid for m in lost])
         told = [
             LabelState(self._id(m.uid), frozenset({Label.ROUTINE}))
@@ -113,7 +113,7 @@ class Comparison:
             return [], self.cursor.marks
         tags = copy_tags(self.connection, self.folders)
         had = {uid for part in sets.split("|") for uid in _numbers(part)}
-        present = {m.uid for m in self.connection.list_uid_set(sorted(had))} | set(tags)
+        present = {m.uid for m in self.connection.existing(sorted(had))} | set(tags)
         on_record = self._on_record(sorted(present))
         told = []
         for uid, recorded in on_record.items():

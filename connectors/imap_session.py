@@ -60,6 +60,11 @@ class Session:
             self.close()
         return work()
 
+    @property
+    def was_open(self) -> bool:
+        """Whether the last failure, if there was one, broke a connection; False where none could be made."""
+        return self._connection is not None
+
     def reopen(self) -> Connection:
         """A new connection instead of one that broke."""
         self.close()

@@ -21,7 +21,7 @@ LESS: dict[str, tuple[str, ...]] = {
 @pytest.fixture(scope="module", params=LESS.values(), ids=LESS.keys())
 def server(request: pytest.FixtureRequest) -> Iterator[tuple[dovecot.Dovecot, Iterator[int]]]:
     """One Dovecot per kind of server; each test gets a user of its own."""
-    with dovecot.running(users=USERS, hide=request.param) as server:
+    with dovecot.running(users=USERS, hide=request.param, storage=dovecot.MDBOX) as server:
         yield server, count()
 
 

@@ -46,7 +46,7 @@ ssl_client_ca_file = {authority}
 disable_plaintext_auth = no
 auth_failure_delay = 0
 auth_mechanisms = plain login
-mail_location = maildir:~/Maildir
+mail_location = {storage}
 mail_fsync = never
 mail_max_userip_connections = 1000
 first_valid_uid = 0
@@ -86,6 +86,7 @@ protocol imap {{
 }}
 {extra}
 """
+MAILDIR, MDBOX = "maildir:~/Maildir", "mdbox:~/mdbox"
 SPECIAL_FOLDERS: Mapping[str, str] = {"Sent": r"\Sent", "Drafts": r"\Drafts", "Trash": r"\Trash", "Junk": r"\Junk"}
 
 
@@ -99,6 +100,8 @@ class Dovecot:
     """Capabilities that are not advertised, e.g. CONDSTORE, QRESYNC, IDLE, MOVE, UIDPLUS."""
     folders: Mapping[str, str] = field(default_factory=lambda: dict(SPECIAL_FOLDERS))
     """Folders that exist from the start, and what RFC 6154 use is announced for them ("" for none)."""
+    storage: str = MAILDIR
+    """How mail is kept. MAILDIR is slow to fill on some disks, and the only one that `store_files` can write."""
     separator: str = "/"
     prefix: str = ""
     extra: str = ""
@@ -187,8 +190,10 @@ class Dovecot:
         for part in ("new", "cur", "tmp"):
             (place / part).mkdir(parents=True, exist_ok=True)
         for number, message in enumerate(messages):
-            name = f"{1_700_000_000 + number}.M{number}P1.backlog,S={len(message)}:2,S"
-            (place / "cur" / name).write_bytes(message)
+            received = 1_700_000_000 + number  # in November 2023
+            path = place / "cur" / f"{received}.M{number}P1.backlog:2,S"
+            path.write_bytes(message)
+            os.utime(path, (received, received))
         self.own(self.home(user))
 
     def client(self, user: str | None = None) -> IMAPClient:
@@ -247,6 +252,7 @@ class Dovecot:
                 certificate=self.certificates.certificate,
                 key=self.certificates.key,
                 authority=self.certificates.authority,
+                storage=self.storage,
                 separator=self.separator,
                 prefix=self.prefix,
                 folders="\n".join(_folder(name, use) for name, use in self.folders.items()),
