@@ -33,11 +33,11 @@ class Letter(BaseModel):
     sender: str | None = Field(default=None, alias="from")
     to: list[str] | str | None = None
     """For mail that arrives: the other teachers it is addressed to; an empty list hides all recipients (Bcc). For mail
-    that the teacher sent: the family's address."""
+    that the teacher sent: the family's address; whoever wrote the letter that it answers where left out."""
     cc: list[str] = []
     id: str = ""
     answers: str = ""
-    """The `id` of the letter that this one answers."""
+    """The `id` of the letter that this one answers, or its time where it has none."""
     tag: Tag | None = None
     """What the author meant."""
     lang: str = "en"
@@ -101,7 +101,7 @@ def wrap(
     if not sent:
         _add_trace(mime, author, holder, provider, at, letter.dmarc)
     mime["From"] = author
-    _address(mime, letter, mailbox, sent=sent, owners=owners)
+    _address(mime, letter, mailbox, sent=sent, answered=thread[0] if thread else None, owners=owners)
     mime["Subject"] = letter.subject or _answer_subject(thread)
     mime["Date"] = format_datetime(at - timedelta(seconds=_delay(letter)))
     mime["Message-ID"] = f"<{_message_id(letter, mailbox, author.domain)}>"
@@ -145,9 +145,17 @@ def _add_trace(mime: EmailMessage, author: Address, holder: str, provider: _Prov
         )
 
 
-def _address(mime: EmailMessage, letter: Letter, mailbox: str, *, sent: bool, owners: Mapping[str, str]) -> None:
+def _address(
+    mime: EmailMessage,
+    letter: Letter,
+    mailbox: str,
+    *,
+    sent: bool,
+    answered: Letter | None,
+    owners: Mapping[str, str],
+) -> None:
     if sent:
-        mime["To"] = letter.to
+        mime["To"] = letter.to or (answered and answered.sender)
     elif letter.to == []:
         mime["To"] = "undisclosed-recipients:;"
     else:

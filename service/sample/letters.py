@@ -66,7 +66,7 @@ def _texts(file: Traversable) -> MailFile:
 
 
 def _from_people(mailbox: str, texts: MailFile, owners: Mapping[str, str]) -> Iterator[SampleMail]:
-    by_id = {letter.id: letter for letter in (*texts.mail, *texts.sent) if letter.id}
+    by_id = {letter.id or letter.at.isoformat(): letter for letter in (*texts.mail, *texts.sent)}
     for letter in (*texts.mail, *texts.sent):
         thread = _thread(letter, by_id)
         sent = letter in texts.sent

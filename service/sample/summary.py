@@ -1,5 +1,7 @@
 """The end of `alliance demo`: what was done, how well it was understood, mails as they look, and where to go on."""
 
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from email import message_from_bytes, policy
@@ -21,7 +23,7 @@ from service.sample.school import SampleSchool
 from service.sample.screen import COLOURS, tally_table
 
 _MISSES_SHOWN = 12
-_LINES_SHOWN = 24
+_LINES_SHOWN = 30
 _STAGES = {
     "stage observe": "The mailbox is in stage observe: nothing is written there.",
     "stage tag": "The mailbox is in stage tag: families are not answered yet.",
@@ -62,12 +64,9 @@ def show_understanding(console: Console, found: Understanding) -> None:
     """How many family messages were tagged as their authors meant; the misses by name."""
     meant, hit = sum(found.meant.values()), sum(found.hit.values())
     _heading(console, "Understood as meant")
-    line = Text(f"{hit} of {meant} family messages got the tag that their author meant: ")
-    for place, tag in enumerate(Tag):
-        line.append(", " if place else "")
-        line.append(f"{tag.value} {found.hit.get(tag, 0)} of {found.meant.get(tag, 0)}", COLOURS[tag])
-    line.append(".")
-    console.print(Padding(line, (0, 1), expand=False))
+    sentence = f"{hit} of {meant} family messages got the tag that their author meant. None was in the training."
+    console.print(Padding(Text(sentence), (0, 1), expand=False))
+    console.print(Padding(_confusion(found), (1, 1, 0, 1), expand=False))
     if not found.misses:
         return
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
@@ -87,6 +86,24 @@ def show_understanding(console: Console, found: Understanding) -> None:
     console.print(Padding(Text(f"and {hidden} more. {note}" if hidden > 0 else note, "dim"), (0, 1), expand=False))
 
 
+def _confusion(found: Understanding) -> Table:
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("meant", no_wrap=True)
+    table.add_column("")
+    said: tuple[Tag | None, ...] = (*Tag, None)
+    for tag in said:
+        table.add_column(f"tagged {tag.value}" if tag else "not family", justify="right")
+    for meant in Tag:
+        missed = Counter(miss.tag for miss in found.misses if miss.mail.meant is meant)
+        counts = [found.hit.get(tag, 0) if tag is meant else missed[tag] for tag in said]
+        cells = [
+            Text(str(count) if count else "·", COLOURS[meant] if tag is meant and count else "dim")
+            for tag, count in zip(said, counts, strict=True)
+        ]
+        table.add_row(Text(meant.value, COLOURS[meant]), str(found.meant.get(meant, 0)), *cells)
+    return table
+
+
 def show_examples(
     console: Console, school: SampleSchool, mails: Sequence[SampleMail], records: Sequence[Handled]
 ) -> None:
@@ -100,14 +117,15 @@ def _examples(
     school: SampleSchool, mails: Sequence[SampleMail], records: Sequence[Handled]
 ) -> Iterator[tuple[str, EmailMessage]]:
     answered, routed = _by_answered(school.families), _by_enclosed(school.office)
-    known = {mail.message_id for mail in mails}
+    meant = {mail.message_id: mail.meant for mail in mails}
     for title, language, tag in (
         ("A family that writes Spanish, answered", "es", Tag.ROUTINE),
         ("A family that disputes something, answered", "en", Tag.CONFLICT),
         ("A family that cannot wait, answered", "en", Tag.URGENT),
     ):
         for record in records:
-            fits = record.language == language and record.tag is tag and record.message_id in known & answered.keys()
+            understood = record.tag is tag and meant.get(record.message_id) is tag
+            fits = understood and record.language == language and record.message_id in answered
             if fits and (tag is not Tag.URGENT or record.message_id in routed):
                 yield title, answered[record.message_id]
                 if tag is Tag.URGENT:
@@ -145,7 +163,7 @@ def _panel(title: str, mime: EmailMessage, width: int) -> RenderableType:
     lines = str(body.get_content()).strip().splitlines() if body is not None else []
     text = Text("\n".join(lines[:_LINES_SHOWN]))
     if len(lines) > _LINES_SHOWN:
-        text.append(f"\n… {len(lines) - _LINES_SHOWN} more lines", "dim")
+        text.append("\n… and so on", "dim")
     enclosed = [str(part.get_filename() or part.get_content_type()) for part in mime.iter_attachments()]
     if enclosed:
         text.append(f"\n\nEnclosed: {', '.join(enclosed)}", "dim")
@@ -166,17 +184,16 @@ def show_paths(console: Console, school: SampleSchool) -> None:
     table.add_row(f"{school.config}", "the configuration, which is yours to change")
     console.print(Padding(table, (0, 1), expand=False))
     _heading(console, "What to try next")
-    for line in (
-        f"alliance scorecard -c {school.config}",
-        f"alliance outbox --all -c {school.config}",
-        f"alliance guard {school.mailbox('okafor')}/*/*",
-        f"alliance demo --dir {school.folder}     again: nothing is done twice",
-        "alliance init                        your own school",
-    ):
-        command, gap, remark = line.partition("     ")
-        console.print(
-            Padding(Text.assemble((command, "cyan"), gap, (remark, "dim")), (0, 1), expand=False), soft_wrap=True
-        )
+    program = "alliance" if shutil.which("alliance") else sys.argv[0]
+    commands = (
+        (f"{program} scorecard -c {school.config}", "the numbers by teacher and week"),
+        (f"{program} guard {school.mailbox('okafor')}/new", "what is not answered, and why"),
+        (f"{program} demo --dir {school.folder}", "again: nothing is done twice"),
+        (f"{program} init", "your own school"),
+    )
+    for command, remark in commands:
+        # Whole on one line, however long: it is there to be copied.
+        console.print(Text.assemble(" ", (command, "cyan"), (f"   {remark}", "dim")), soft_wrap=True)
 
 
 def _heading(console: Console, text: str) -> None:

@@ -44,6 +44,20 @@ def test_every_teacher_has_old_mail_and_mail_to_come() -> None:
         assert min(arrivals) < CONNECTED < max(arrivals)
 
 
+def test_no_two_letters_of_one_teacher_arrive_at_the_same_time() -> None:
+    times = Counter((mail.mailbox, mail.arrives) for mail in MAILS)
+    assert max(times.values()) == 1
+
+
+def test_everything_a_teacher_sent_answers_a_family_that_wrote_to_them() -> None:
+    for mail in MAILS:
+        if mail.sent:
+            mime = message_from_bytes(mail.raw, policy=policy.default)
+            answered = next(other for other in MAILS if f"<{other.message_id}>" == mime["In-Reply-To"])
+            assert mime["To"].addresses[0].addr_spec == answered.sender
+            assert answered.arrives < mail.arrives
+
+
 def test_robots_and_lists_of_every_shape_are_among_it() -> None:
     mimes = [message_from_bytes(mail.raw, policy=policy.default) for mail in MAILS if mail.meant is None]
     reports = {mime.get_param("report-type") for mime in mimes if mime.get_content_type() == "multipart/report"}
