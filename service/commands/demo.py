@@ -22,7 +22,7 @@ def demo(
     """Runs the real service over nine days of a made-up school's mail, and shows what it did."""
     from rich.console import Console
 
-    from classifier.reader import ModelError
+    from classifier.errors import ModelError
     from config import ConfigError
     from service.sample.demo import show
     from service.sample.school import NotASampleSchool
