@@ -15,6 +15,8 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import idna
+
 from config.settings import SmtpServer
 from connectors.errors import (
     AuthenticationFailed,
@@ -58,7 +60,8 @@ def outgoing(mime: bytes, address: str) -> Outgoing:
     if not content.endswith(b"\r\n"):
         content += b"\r\n"
     head, blank, body = content.partition(b"\r\n\r\n")
-    headers = email.parser.BytesHeaderParser(policy=email.policy.default).parsebytes(head + b"\r\n\r\n")
+    text = head.decode("utf-8", "replace")  # RFC 6532
+    headers = email.parser.HeaderParser(policy=email.policy.default).parsestr(text + "\r\n\r\n")
     recipients: dict[str, None] = {}
     try:
         for name in ("To", "Cc", "Bcc"):
@@ -303,12 +306,15 @@ def _farewell(smtp: smtplib.SMTP) -> None:
 
 
 def _in_ascii_domain(address: str) -> str:
-    # RFC 5890: a domain in its ASCII form needs no SMTPUTF8 on the way.
+    # A domain in its ASCII form needs no SMTPUTF8 on the way. By IDNA 2008 (RFC 5891): Python's own codec, of 2003,
+    # would send mail for größe.example to grösse.example, which is somebody else's.
     local, _, domain = address.rpartition("@")
-    try:
-        return f"{local}@{domain.encode('idna').decode('ascii')}"
-    except UnicodeError:
+    if domain.isascii():
         return address
+    try:
+        return f"{local}@{idna.encode(domain, uts46=True).decode('ascii')}"
+    except UnicodeError as error:
+        raise SendRejected(f"the recipient {address} has no valid domain") from error
 
 
 def _needs_utf8_header(message: Outgoing) -> bool:

@@ -118,7 +118,9 @@ class SmtpSink:
     def take(self, envelope: Envelope) -> None:
         """Keeps a message, and passes it on."""
         content = envelope.original_content or b""
-        message = Arrived(envelope.mail_from or "", tuple(envelope.rcpt_tos), content, tuple(envelope.mail_options))
+        message = Arrived(
+            (envelope.mail_from or "").strip("<>"), tuple(envelope.rcpt_tos), content, tuple(envelope.mail_options)
+        )
         with self._arrival:
             if self.folder is not None:
                 name = self.folder / f"{len(list(self.folder.iterdir())):06}.eml"
@@ -168,11 +170,12 @@ class _Handler:
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        self.sink.said.append(f"MAIL FROM:<{address or ''}>")
-        answer = self.sink.answer("mail", address or "<>")
+        sender = "" if address == "<>" else address
+        self.sink.said.append(f"MAIL FROM:<{sender}>")
+        answer = self.sink.answer("mail", sender or "<>")
         if answer is not None:
             return await _answered(server, answer)
-        envelope.mail_from = address or ""
+        envelope.mail_from = address  # for aiosmtpd nothing would mean that no MAIL came
         envelope.mail_options.extend(options)
         return "250 OK"
 
