@@ -14,6 +14,7 @@ from service.cli import app
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(chain(ROOT.glob("*.md"), ROOT.glob("docs/**/*.md"), ROOT.glob("benchmarks/*.md")))
+_PACKAGES = sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
 _LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)#\s]+)(?:#[^)]*)?\)")
 _BLOCK = re.compile(r"^(?: {4}.*\n|```.*?^```\n)", flags=re.MULTILINE | re.DOTALL)
 
@@ -38,6 +39,17 @@ def test_every_page_can_be_reached_from_the_index() -> None:
         links = {(page.parent / target).resolve() for target in _LINK.findall(page.read_text("utf-8"))}
         ahead |= {link for link in links if link.suffix == ".md" and link.exists()} - reached
     assert sorted(set(ROOT.glob("docs/**/*.md")) - reached) == []
+
+
+def test_the_page_of_standards_has_a_row_for_each_rfc_that_the_code_cites_and_no_other() -> None:
+    page = (ROOT / "docs" / "reference" / "standards.md").read_text("utf-8")
+    cited = {
+        number
+        for package in _PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        for number in re.findall(r"\bRFC (\d{3,5})\b", path.read_text("utf-8"))
+    }
+    assert set(re.findall(r"^\| (\d+) \|", page, flags=re.MULTILINE)) == cited
 
 
 def test_the_page_of_commands_is_what_the_commands_say() -> None:
@@ -73,6 +85,5 @@ def test_every_command_that_a_page_quotes_exists() -> None:
 @pytest.mark.parametrize("page", ["docs/design.md", "CONTRIBUTING.md"])
 def test_the_folder_table_names_the_folders_that_there_are(page: str) -> None:
     named = set(re.findall(r"^\| `([a-z]+)/` \|", (ROOT / page).read_text("utf-8"), flags=re.MULTILINE))
-    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
-    assert packages <= named
+    assert set(_PACKAGES) <= named
     assert {name for name in named if not (ROOT / name).is_dir()} == set()
