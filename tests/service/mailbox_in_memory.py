@@ -1,7 +1,7 @@
-"""A small honest mail system in memory: mailboxes with a history, people around them, a post office, and faults on order.
+"""A small honest mail system in memory: mailboxes with a history, a post office, and faults on order.
 
-It keeps the contract of `connectors.mailbox.Mailbox` (test_mailbox_in_memory.py runs the contract's own suite on it). What
-happened is read off the system itself, never off our database: `departed` is what really left.
+It keeps the contract of `connectors.mailbox.Mailbox` (test_mailbox_in_memory.py runs the contract's own suite on it).
+What happened is read off the system itself, never off our database: `departed` is what really left.
 """
 
 import json

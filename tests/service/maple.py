@@ -1,0 +1,245 @@
+"""Maple Street School on a mail system in memory: the real core, real guards, real words; the subject says the tag."""
+
+import email
+import email.policy
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from email.utils import format_datetime
+from itertools import count
+
+from sqlmodel import Session, col, select
+
+from classifier.verdict import Letter, Verdict
+from config import SchoolCalendar
+from config.settings import MailboxSettings, Office, School, Settings, Stage
+from config.settings import Service as ServiceSettings
+from connectors.labels import Label, Tag
+from connectors.mailbox import Mailbox
+from scorecard.roster import Roster
+from service.assembly import Assembly
+from service.delivery import Delivered, Deliverer, OnStep
+from service.pipeline import Pipeline, Swept
+from store.database import Database
+from store.pages import Pages
+from store.tables import Delivery, DeliveryKind, DeliveryState, MessageRecord
+from tests.service.mailbox_in_memory import MailSystem, MemoryMailbox
+
+RIVERA, OKAFOR, OFFICE = "rivera@maple.example", "okafor@maple.example", "office@maple.example"
+ANA, BO = "ana@family.example", "bo@family.example"
+TUESDAY = datetime(2026, 3, 3, 16, 0, tzinfo=UTC)
+"""Ten in the morning in Chicago, on a school day."""
+
+
+class SubjectSays:
+    """Stands in for the classifier: the subject's first word is the tag, routine where it is none; "unsure" in the
+    subject means that. Chokes on what says so."""
+
+    version = "the subject says"
+
+    def read(self, letters: Iterable[Letter]) -> Iterator[Verdict]:
+        for letter in letters:
+            if "choke" in letter.subject:
+                raise RuntimeError(f"a model that quotes what it chokes on: {letter.body}")
+            first = letter.subject.partition(" ")[0]
+            tag = Tag(first) if first in set(Tag) else Tag.ROUTINE
+            urgent, conflict = float(tag is Tag.URGENT), float(tag is Tag.CONFLICT)
+            yield Verdict(urgent, conflict, tag, unsure="unsure" in letter.subject, language="en")
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: datetime = TUESDAY) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **amount: float) -> None:
+        """Time passes."""
+        self.now += timedelta(**amount)
+
+
+class Maple:
+    """The school: its mail system, its clock, its database, and the core working on them as one worker of many."""
+
+    def __init__(
+        self,
+        *,
+        stage: Stage = Stage.REPLY,
+        atomic_send: bool = False,
+        database: Database | None = None,
+        settings: Mapping[str, object] | None = None,
+        teachers: Sequence[str] = (RIVERA, OKAFOR),
+    ) -> None:
+        self.clock = Clock()
+        self.system = MailSystem(self.clock, atomic_send)
+        self.database = database or Database.in_memory()
+        self.settings = Settings(
+            school=School(name="Maple Street School", timezone="America/Chicago"),
+            office=Office(address=OFFICE, phone="555 0100"),
+            service=ServiceSettings(**(settings or {})),
+            mailboxes=tuple(
+                MailboxSettings(address=address, teacher=f"Ms. {address.partition('@')[0].title()}", stage=stage)
+                for address in teachers
+            ),
+        )
+        self._letters = count(1)
+
+    def box(self, address: str = RIVERA, *, stage: Stage | None = None) -> MailboxSettings:
+        """A mailbox's settings."""
+        box = self.settings.mailbox(address)
+        return box if stage is None else box.model_copy(update={"stage": stage})
+
+    def assembly(self, *, database: Database | None = None) -> Assembly:
+        """The parts of the service, with mailboxes that open on the mail system."""
+        system = self.system
+
+        class InMemory(Assembly):
+            __slots__ = ()
+
+            def open(self, box: MailboxSettings, environ: Mapping[str, str] | None = None) -> Mailbox:
+                return system.open(box.address)
+
+        database = database or self.database
+        calendar = SchoolCalendar.of(self.settings.school, self.settings.office)
+        pages, model, roster = Pages(database), SubjectSays(), Roster()
+        return InMemory(
+            settings=self.settings,
+            calendar=calendar,
+            database=database,
+            pages=pages,
+            classifier=model,  # type: ignore[arg-type]
+            roster=roster,
+            clock=self.clock,
+            pipeline=Pipeline(self.settings, calendar, pages, model, roster, self.clock),
+        )
+
+    def mailbox(self, address: str = RIVERA) -> MemoryMailbox:
+        """A fresh connection to a mailbox."""
+        return self.system.open(address)
+
+    def sweep(self, address: str = RIVERA, *, stage: Stage | None = None) -> list[Swept]:
+        """Reads what is new in a mailbox."""
+        return list(self.assembly().pipeline.sweep(self.box(address, stage=stage), self.mailbox(address)))
+
+    def deliver(self, address: str = RIVERA, *, stage: Stage | None = None, on_step: OnStep | None = None) -> Delivered:
+        """Carries out what is due in a mailbox."""
+        deliverer: Deliverer = self.assembly().deliverer(on_step=on_step)
+        return deliverer.deliver(self.box(address, stage=stage), self.mailbox(address))
+
+    def round(self, *, on_step: OnStep | None = None) -> None:
+        """One round over every mailbox."""
+        for box in self.settings.mailboxes:
+            self.sweep(box.address)
+            self.deliver(box.address, on_step=on_step)
+
+    def rounds(self, number: int = 6, **apart: float) -> None:
+        """Several rounds, some time apart: half an hour unless told otherwise."""
+        for _ in range(number):
+            self.round()
+            self.clock.forward(**(apart or {"minutes": 30}))
+
+    def write(
+        self,
+        subject: str = "routine question",
+        sender: str = ANA,
+        *,
+        to: Sequence[str] = (RIVERA,),
+        body: str = "Thank you for your help.",
+        at: datetime | None = None,
+        **headers: str | None,
+    ) -> str:
+        """A family writes to teachers. Returns the Message-ID without brackets; None for a header leaves it out."""
+        mail = letter(next(self._letters), subject, sender, to, body, self.clock(), headers)
+        self.system.deliver(mail.as_bytes(policy=email.policy.SMTP), *to, at=at)
+        return str(mail["Message-ID"] or "").strip("<>")
+
+    def teacher_answers(self, message_id: str, address: str = RIVERA) -> None:
+        """The teacher answers in their own mail program."""
+        mail = letter(next(self._letters), "Re: question", address, [ANA], "I call you.", self.clock(), {})
+        mail["In-Reply-To"] = mail["References"] = f"<{message_id}>"
+        self.system.put(self.system.account(address), "sent", mail.as_bytes(policy=email.policy.SMTP))
+
+    def relabel(self, message_id: str, *labels: Label, address: str = RIVERA) -> None:
+        """The teacher makes these the message's labels."""
+        account = self.system.account(address)
+        self.system.label(account, self.system.id_of(account, message_id), frozenset(labels))
+
+    def delete(self, message_id: str, address: str = RIVERA) -> None:
+        """The teacher deletes a message."""
+        account = self.system.account(address)
+        self.system.remove(account, self.system.id_of(account, message_id))
+
+    def labels(self, message_id: str, address: str = RIVERA) -> set[Label]:
+        """The labels that a message shows in the teacher's mail program."""
+        account = self.system.account(address)
+        return set(account.inbox[self.system.id_of(account, message_id)].labels)
+
+    def answers(self, family: str = ANA) -> list[EmailMessage]:
+        """The automatic answers that really left for a family."""
+        return [mail for mail in self._departed() if mail["To"] == family and mail["Auto-Submitted"] == "auto-replied"]
+
+    def routed(self) -> list[str]:
+        """Subjects of the originals that really left for the office, once for each time."""
+        attached = (part for mail in self.to_office() for part in mail.iter_attachments())
+        return [part.get_payload(0)["Subject"] for part in attached]  # type: ignore[index]
+
+    def to_office(self) -> list[EmailMessage]:
+        """Everything that really left for the office."""
+        return [mail for mail in self._departed() if mail["To"] == OFFICE]
+
+    def drafts(self, address: str = RIVERA) -> list[bytes]:
+        """What lies in Drafts."""
+        return [stored.raw for stored in self.system.account(address).drafts.values()]
+
+    def deliveries(self, kind: DeliveryKind | None = None) -> list[Delivery]:
+        """The outbox, oldest first."""
+        query = select(Delivery).order_by(col(Delivery.id))
+        with Session(self.database.engine) as session:
+            found = list(session.exec(query if kind is None else query.where(col(Delivery.kind) == kind)))
+            session.expunge_all()
+        return found
+
+    def states(self, kind: DeliveryKind) -> list[DeliveryState]:
+        """Where the deliveries of a kind stand, oldest first."""
+        return [delivery.state for delivery in self.deliveries(kind)]
+
+    def records(self) -> list[MessageRecord]:
+        """The messages on record, in order."""
+        with Session(self.database.engine) as session:
+            found = list(session.exec(select(MessageRecord).order_by(col(MessageRecord.id))))
+            session.expunge_all()
+        return found
+
+    def _departed(self) -> list[EmailMessage]:
+        return [
+            email.message_from_bytes(raw, _class=EmailMessage, policy=email.policy.default)
+            for _, raw in self.system.departed
+        ]
+
+
+def letter(
+    number: int,
+    subject: str,
+    sender: str,
+    to: Sequence[str],
+    body: str,
+    at: datetime,
+    headers: Mapping[str, str | None],
+) -> EmailMessage:
+    """A letter as a mail program writes it."""
+    mail = EmailMessage()
+    fields: dict[str, str | None] = {
+        "From": sender,
+        "To": ", ".join(to),
+        "Subject": subject,
+        "Date": format_datetime(at),
+        "Message-ID": f"<letter-{number}@{sender.partition('@')[2]}>",
+    }
+    for name, value in (fields | {name.replace("_", "-"): value for name, value in headers.items()}).items():
+        if value is not None:
+            mail[name] = value
+    mail.set_content(body)
+    return mail
