@@ -19,12 +19,12 @@ from connectors.imap_session import Session
 from connectors.labels import Label
 from connectors.mailbox import Changes, Direction, Known, Progress, RawMessage
 
-PAGE_BYTES = 256 * 1024
+PAGE_BYTES = 64 * 1024
 """How much of one message a page of changes holds: the text comes first, attachments after it."""
 _PAGE_TOTAL = 16 * 1024 * 1024
 """When the messages of a page hold so much together, the page is full."""
 _AT_ONCE = 100
-"""How many messages one command asks for: 25 MiB where every single one is large."""
+"""How many messages one command asks for: 6 MiB where every single one is large."""
 OLD_SENT_DAYS = 14
 """How far back Sent is read when a mailbox is connected: threads older than that get no automatic answer any more."""
 RESYNC_DAYS = 30

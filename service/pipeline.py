@@ -205,7 +205,7 @@ class Pipeline:
                 trouble = "the mail server could not hand this message over"
             else:
                 message = _parse(box, raw)
-                if message.truncated and not message.newest.strip():
+                if _lacks_text(message, raw):
                     message = _parse(box, mailbox.fetch(raw.id))
         except (FetchFailed, MessageGone) as error:
             trouble = f"the whole message could not be read: {error}"
@@ -298,6 +298,12 @@ class Pipeline:
 
 def _parse(box: MailboxSettings, raw: RawMessage) -> Message:
     return parse_message(raw.raw, mailbox=box.address, id=raw.id, received_at=raw.received_at, size=raw.size)
+
+
+def _lacks_text(message: Message, raw: RawMessage) -> bool:
+    """Whether the beginning of a long message is not enough: it holds no text, or, in new mail, it was cut within the
+    text (no attachment had begun), where a last sentence may change everything."""
+    return message.truncated and (not message.newest.strip() or not (raw.backfill or message.attachments))
 
 
 def _same_message(background: Background, candidate: _Candidate, page: Sequence[_Candidate]) -> Seen | None:

@@ -15,7 +15,7 @@ from connectors.maildir.memory import Memory, Told
 from connectors.maildir.names import delivery_time, flags_of, message_id
 from connectors.maildir.position import UNSETTLED, Arrival, Position, settled
 
-PAGE_BYTES = 256 * 1024
+PAGE_BYTES = 64 * 1024
 """How much of one message a page of changes holds: the text comes first, attachments after it."""
 SENT_PREFIX = "Sent/"
 """Stands before the ids of messages in Sent; no file name can hold a slash."""
