@@ -41,6 +41,9 @@ class Drafts:
         place = draft_place(draft_id)
         if place is None:
             raise MessageGone("there is no such draft")
+        if place in self._unfiled:
+            self.file_sent()
+            return
         mime = self._session.retried(lambda: self._unsent(place))
         if mime is None:
             return

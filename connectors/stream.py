@@ -25,6 +25,8 @@ class BoundedStream:
         """Reads from `sock`, whose time-out it sets as it goes; one line may take `seconds`."""
         self.sock = sock
         self.seconds = seconds
+        # Commands go out in more than one piece; the last must not wait until the server has acknowledged the first.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = bytearray()
         self._left = 0
 

@@ -96,6 +96,8 @@ class Dovecot:
 
     folder: Path
     users: Sequence[str] = ("rivera@maple.example",)
+    password: str = PASSWORD
+    """Of every user."""
     hide: Sequence[str] = ()
     """Capabilities that are not advertised, e.g. CONDSTORE, QRESYNC, IDLE, MOVE, UIDPLUS."""
     folders: Mapping[str, str] = field(default_factory=lambda: dict(SPECIAL_FOLDERS))
@@ -199,7 +201,7 @@ class Dovecot:
     def client(self, user: str | None = None) -> IMAPClient:
         """Another mail program, signed in as `user`."""
         client = IMAPClient("127.0.0.1", self.ports[0], ssl=False, timeout=60)
-        client.login(user or self.users[0], PASSWORD)
+        client.plain_login(user or self.users[0], self.password)
         return client
 
     def doveadm(self, *arguments: str) -> str:
@@ -233,7 +235,7 @@ class Dovecot:
         users = []
         for user in self.users:
             self.home(user).mkdir(parents=True, exist_ok=True)
-            users.append(f"{user}:{PASSWORD}:{owner.pw_uid}:{owner.pw_gid}::{self.home(user)}::\n")
+            users.append(f"{user}:{self.password}:{owner.pw_uid}:{owner.pw_gid}::{self.home(user)}::\n")
         (self.folder / "users").write_text("".join(users))
         self.own(self.folder / "mail")
         root = os.getuid() == 0

@@ -64,6 +64,8 @@ class ImapProxy:
                 client, _ = listener.accept()
                 server = socket.create_connection(self.server)
                 self._sockets += [client, server]
+                for sock in (client, server):
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 for work in (self._upwards, self._downwards):
                     threading.Thread(target=work, args=(client, server), daemon=True).start()
 

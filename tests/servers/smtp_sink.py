@@ -5,7 +5,7 @@ import smtplib
 import ssl
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +47,8 @@ class SmtpSink:
     """Where every message is also kept as a numbered file, for tests that outlive this process."""
     lmtp: tuple[str, int] | None = None
     """Where every message is passed on to."""
+    then: Callable[[Arrived], None] | None = None
+    """What else the server does with a message, before it answers."""
     arrived: list[Arrived] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     """Every command that clients sent, without passwords."""
@@ -127,6 +129,8 @@ class SmtpSink:
                 name.write_bytes(content)
             self.arrived.append(message)
             self._arrival.notify_all()
+        if self.then is not None:
+            self.then(message)
         if self.lmtp is not None:
             with smtplib.LMTP(*self.lmtp, local_hostname="localhost", timeout=30) as lmtp:
                 for recipient in message.recipients:  # LMTP answers once for each, smtplib reads one answer
