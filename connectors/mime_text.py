@@ -174,6 +174,7 @@ class Reading:
         kind = part.content_type[:120]
         if kind == "text/calendar" and (method := part.parameter("method")):
             kind = f"{kind}; method={method.lower()}"
+        kind = decode_words(kind)
         name = decode_words(part.filename)[:255].replace("/", "_").replace("\\", "_")
         self.attachments.append(Attachment(filename=name, content_type=kind, size=part.size))
 

@@ -14,7 +14,7 @@ MAX_PART_BYTES = 4 * 1024 * 1024
 MAX_FALLBACK_BYTES = 1024 * 1024
 """How much of a broken message the slower parser is given."""
 _MAX_CHILDREN = 2_000
-_MAX_NESTING = 256
+_MAX_NESTING = 100
 
 _PARAMETER = r"(?i);\s{0,20}%s\*?(?:0\*?)?\s{0,20}=\s{0,20}(?:\"([^\"\n]{0,200})\"|([^\s;\"]{1,200}))"
 _PARAMETERS = {name: re.compile(_PARAMETER % name) for name in ("charset", "format", "delsp", "method", "smime-type")}
@@ -67,8 +67,11 @@ class Part:
             return source
         if isinstance(source, StdlibMessage):
             payload = source.get_payload(decode=True)
+            if isinstance(payload, bytes):
+                return payload
             # A multipart whose boundary never comes is one string in the standard library's eyes.
-            return payload if isinstance(payload, bytes) else str(source.get_payload()).encode("utf-8", "replace")
+            whole = source.get_payload()
+            return whole.encode("utf-8", "replace") if isinstance(whole, str) else b""
         try:
             content = source.content
         except DecodeError as error:
@@ -90,7 +93,8 @@ def fast_tree(mail: bytes) -> Part:
 
 
 def lenient_tree(mail: bytes) -> Part:
-    """The tree of the first megabyte of `mail` as the standard library sees it: it forgives more and takes longer."""
+    """The tree of the first megabyte of `mail` as the standard library sees it: it forgives more and takes longer.
+    Raises `NestedTooDeepError`, and whatever hostile bytes make the standard library raise."""
     return _from_stdlib(message_from_bytes(mail[:MAX_FALLBACK_BYTES], policy=policy.compat32), 0)
 
 
@@ -101,21 +105,24 @@ def plain_tree(mail: bytes, body_at: int) -> Part:
 
 
 def _from_lazy(node: PyLazyMimePart, depth: int) -> Part:
-    below = node.children if depth < _MAX_NESTING else ()
+    if depth > _MAX_NESTING:
+        raise NestedTooDeepError
     return Part(
         content_type=node.content_type.strip().lower(),
         content_type_field=_first(node.headers, "content-type"),
         disposition=(node.disposition or "").strip().lower(),
         filename=node.filename or "",
         size=node.encoded_size or 0,
-        children=[_from_lazy(child, depth + 1) for child in below[:_MAX_CHILDREN]],
+        children=[_from_lazy(child, depth + 1) for child in node.children[:_MAX_CHILDREN]],
         _source=node,
     )
 
 
 def _from_stdlib(node: StdlibMessage, depth: int) -> Part:
+    if depth > _MAX_NESTING:
+        raise NestedTooDeepError
     payload = node.get_payload()
-    below = payload[:_MAX_CHILDREN] if isinstance(payload, list) and depth < _MAX_NESTING else []
+    below = payload[:_MAX_CHILDREN] if isinstance(payload, list) else []
     return Part(
         content_type=node.get_content_type(),
         content_type_field=str(node.get("Content-Type", "")),

@@ -159,7 +159,7 @@ def out_of_office_subject(case: Case) -> str | None:
 
 
 def automatic_in_words(case: Case) -> str | None:
-    """Text that says of itself that a program sent it, or begins like an absence note. Rule: RFC 3834 §3.1.3
+    """Text that says of itself that a program sent it, or begins like an absence note. Rule: RFC 3834 §3.2
     (responders explain themselves in the text)."""
     if SAYS_AUTOMATIC.search(case.beginning):
         return "It says that it was sent automatically."

@@ -30,7 +30,7 @@ def empty(case: Case) -> str | None:
 
 def calendar_mail(case: Case) -> str | None:
     """Invitations and answers to them, which calendars handle. Rule: RFC 6047 §2.4 (text/calendar with a method),
-    [MS-OXCMAIL] §2.1.3.2.4 (Content-Class)."""
+    Exchange's content class calendarmessage."""
     if "calendarmessage" in case.first("content-class").lower():
         return "It is a calendar's message."
     if case.first("content-type").lower().startswith("text/calendar"):
