@@ -1,8 +1,10 @@
 """From a page of changes to a page of the record: parse, classify, plan. Reads the mailbox, writes only the store."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -70,6 +72,28 @@ class Families(Protocol):
         ...
 
 
+class Source(Protocol):
+    """Where a whole message is had from, by the mail system's id."""
+
+    def fetch(self, message_id: str) -> RawMessage:
+        """As `connectors.mailbox.Mailbox.fetch`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _AfterReading:
+    """A mailbox that is asked for a message only when the reading of the next page, if any, has let go of it."""
+
+    mailbox: Mailbox
+    reading: Future[Changes] | None
+
+    def fetch(self, message_id: str) -> RawMessage:
+        """As `connectors.mailbox.Mailbox.fetch`."""
+        if self.reading is not None:
+            wait([self.reading])
+        return self.mailbox.fetch(message_id)
+
+
 @dataclass(frozen=True, slots=True)
 class Swept:
     """What one page held, in numbers and decisions, for whoever watches. Holds no text of any message."""
@@ -117,21 +141,32 @@ class Pipeline:
     def sweep(self, box: MailboxSettings, mailbox: Mailbox) -> Iterator[Swept]:
         """Reads one page of changes after another and commits each, until there is nothing new.
 
-        Raises MailboxError where the mailbox cannot be read: what was committed stays, the rest comes next time.
+        While one page is judged the next is already on its way; whoever gets a `Swept` with deliveries has the mailbox
+        to themselves until they ask for the next. Raises MailboxError where the mailbox cannot be read: what was
+        committed stays, the rest comes next time.
         """
-        more = True
-        while more:
-            state = self._pages.connect(box.address, self._clock())
-            changes = mailbox.changes(
-                state.cursor, lambda ids: self._pages.known(box.address, ids), limit=self._settings.service.batch
-            )
-            try:
-                swept = self.record(box, mailbox, state, changes)
-            except CursorMoved:
-                log.info("another worker read this mailbox meanwhile", mailbox=box.address)
-                return
-            more = changes.more
-            yield swept
+        state = self._pages.connect(box.address, self._clock())
+
+        def changes_after(cursor: str | None) -> Changes:
+            known = partial(self._pages.known, box.address)
+            return mailbox.changes(cursor, known, limit=self._settings.service.batch)
+
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"ahead of {box.address}") as ahead:
+            changes = changes_after(state.cursor)
+            while True:
+                following = ahead.submit(changes_after, changes.cursor) if changes.more else None
+                try:
+                    swept = self.record(box, _AfterReading(mailbox, following), state, changes)
+                except CursorMoved:
+                    log.info("another worker read this mailbox meanwhile", mailbox=box.address)
+                    return
+                if following is not None and any(entry.deliveries for entry in swept.entries):
+                    wait([following])
+                yield swept
+                if following is None:
+                    return
+                state = self._pages.connect(box.address, self._clock())
+                changes = following.result()
 
     def reread(self, box: MailboxSettings, mailbox: Mailbox, aside: Sequence[MessageRecord]) -> Swept:
         """Reads messages again that were set aside. Raises MailboxError, CursorMoved."""
@@ -142,7 +177,7 @@ class Pipeline:
         self._pages.commit(replace(page, cursor_after=state.cursor, replaced=replaced))
         return Swept(mailbox=box.address, entries=page.entries)
 
-    def record(self, box: MailboxSettings, mailbox: Mailbox, state: MailboxState, changes: Changes) -> Swept:
+    def record(self, box: MailboxSettings, mailbox: Source, state: MailboxState, changes: Changes) -> Swept:
         """Parses, classifies and plans one page and commits it over `state`. Raises CursorMoved, MailboxError."""
         if changes.cursor == state.cursor and not (changes.messages or changes.labels or changes.removed):
             return Swept(mailbox=box.address, progress=changes.progress, more=changes.more)
@@ -158,7 +193,7 @@ class Pipeline:
         )
 
     def _page(
-        self, box: MailboxSettings, mailbox: Mailbox, state: MailboxState, changes: Changes, *, again: bool = False
+        self, box: MailboxSettings, mailbox: Source, state: MailboxState, changes: Changes, *, again: bool = False
     ) -> Page:
         now = self._clock()
         candidates = sorted(
@@ -197,7 +232,7 @@ class Pipeline:
             at=now,
         )
 
-    def _open(self, box: MailboxSettings, mailbox: Mailbox, raw: RawMessage) -> _Candidate:
+    def _open(self, box: MailboxSettings, mailbox: Source, raw: RawMessage) -> _Candidate:
         """Parses a message; fetches the whole of it where its beginning holds no text."""
         message, trouble = None, None
         try:
