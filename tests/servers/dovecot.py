@@ -243,6 +243,9 @@ class Dovecot:
         service_user, login_user = ("dovecot", "dovenull") if root else (mine.pw_name, mine.pw_name)
         # A login process that may not change its root folder must not be asked to (the tests' user is not root).
         unchrooted = "" if root else "  chroot =\n"
+        # Without the penalty, wrong passwords are answered at once.
+        services = f"service anvil {{\n{unchrooted}  unix_listener anvil-auth-penalty {{\n    mode = 0\n  }}\n}}\n"
+        services += "" if root else "service stats {\n  chroot =\n}\n"
         configuration = self.folder / "dovecot.conf"
         hidden = {name.upper() for name in self.hide}
         configuration.write_text(
@@ -262,7 +265,7 @@ class Dovecot:
                 imap_port=self.ports[0],
                 imaps_port=self.ports[1],
                 lmtp_port=self.ports[2],
-                more_services="" if root else "service anvil {\n  chroot =\n}\nservice stats {\n  chroot =\n}\n",
+                more_services=services,
                 capabilities=" ".join(name for name in CAPABILITIES.split() if name not in hidden),
                 extra=self.extra,
             )
