@@ -9,7 +9,7 @@ import smtplib
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from imapclient import IMAPClient
 
 from config.settings import ImapServer, Security
 from tests.servers.certificates import Certificates, make_certificates
-from tests.servers.required import dies_with_us, free_ports, required
+from tests.servers.required import Guard, free_ports, required
 
 PASSWORD = "correct horse battery"
 CAPABILITIES = (  # what 2.3.19 announces by itself
@@ -113,6 +113,7 @@ class Dovecot:
     """IMAP, IMAPS, LMTP; chosen by the first `start` and kept."""
     _process: subprocess.Popen[bytes] | None = None
     _logging: subprocess.Popen[bytes] | None = None
+    _guard: Guard | None = None
 
     def start(self) -> None:
         """Starts it and returns when it listens. The mail of an earlier start is still there."""
@@ -124,12 +125,13 @@ class Dovecot:
             self.ports = free_ports(3)
         configuration = self._write_configuration()
         self._process = subprocess.Popen(
-            [*dies_with_us(), str(program), "-F", "-c", str(configuration)],
+            [str(program), "-F", "-c", str(configuration)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        self._guard = Guard(self._process.pid, self.folder)
         log = []
         assert self._process.stderr is not None
         for line in self._process.stderr:  # Dovecot says this once its sockets listen
@@ -150,8 +152,12 @@ class Dovecot:
         self._end(signal.SIGKILL)
 
     def _end(self, how: signal.Signals) -> None:
+        if self._guard is not None:
+            self._guard.dismiss()
+            self._guard = None
         if self._process is not None:
-            os.killpg(self._process.pid, how)
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, how)
             self._process.wait(60)
             self._process = None
         if self._logging is not None:

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -31,8 +33,18 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def dies_with_us() -> list[str]:
-    """A prefix for a command line, so that the kernel stops the server when the test is killed with SIGKILL. Linux
-    only; elsewhere the fixture alone stops it."""
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
+class Guard:
+    """Ends a group of processes when this one is gone, even if it was killed: a shell that waits for the other end of a
+    pipe to close. (The kernel's own way, PR_SET_PDEATHSIG, is lost on servers that change their user.)"""
+
+    def __init__(self, group: int, folder: Path) -> None:
+        """Kills the process group and removes the folder when this process has died."""
+        script = 'cat >/dev/null; kill -KILL "-$1"; rm -rf "$2"'
+        self._shell = subprocess.Popen(
+            ["sh", "-c", script, "sh", str(group), str(folder)], stdin=subprocess.PIPE, start_new_session=True
+        )
+
+    def dismiss(self) -> None:
+        """The processes were ended in good order."""
+        os.killpg(self._shell.pid, signal.SIGKILL)
+        self._shell.communicate()
