@@ -15,6 +15,7 @@ from config.settings import MailboxSettings, Settings
 from connectors.mailbox import Mailbox
 from connectors.registry import open_mailbox
 from scorecard.roster import Roster
+from service.composing import Composer
 from service.delivery import Deliverer, OnStep
 from service.pipeline import Pipeline
 from store.database import Database
@@ -75,8 +76,8 @@ class Assembly:
 
     def deliverer(self, *, on_step: OnStep | None = None) -> Deliverer:
         """A deliverer for this thread."""
-        parts = (self.settings, self.calendar, self.outbox(), self.pages, self.classifier, self.roster, self.clock)
-        build = partial(Deliverer, *parts)
+        composer = Composer(self.settings, self.calendar, self.classifier, self.roster, self.clock)
+        build = partial(Deliverer, self.settings, self.outbox(), self.pages, composer, self.clock)
         return build() if on_step is None else build(on_step=on_step)
 
     def open(self, box: MailboxSettings, environ: Mapping[str, str] | None = None) -> Mailbox:

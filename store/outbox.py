@@ -8,10 +8,14 @@ from typing import Any
 from sqlalchemy import Connection, and_, case, func, or_, select, update
 from sqlmodel import Session, col
 
+from autoresponder.plan import ReplyFacts
+from connectors.labels import Tag
 from store.database import Database
-from store.pages import Query, route_key, words
+from store.pages import COUNTS_AS_ANSWER, Query, route_key, words
 from store.tables import Delivery, DeliveryKind, DeliveryState, DeliveryStep, MessageRecord
 
+_FURTHEST_AHEAD = timedelta(minutes=20)
+"""Longer than anything is put off."""
 _URGENT_FIRST = case(
     (col(Delivery.kind) == DeliveryKind.ROUTE, 0), (col(Delivery.kind) == DeliveryKind.TAG, 1), else_=2
 )
@@ -90,10 +94,19 @@ class Outbox:
     def drafted(self, due: Due, draft_id: str) -> None:
         """The mail is saved as a draft. Raises LeaseLost."""
         self._set(due, step=DeliveryStep.DRAFTED, draft_id=draft_id)
+        due.delivery.step, due.delivery.draft_id = DeliveryStep.DRAFTED, draft_id
 
     def sending(self, due: Due) -> None:
         """The mail is about to be handed over: from here on it may be out. Raises LeaseLost."""
-        self._set(due, step=DeliveryStep.SENDING)
+        handovers = due.delivery.handovers + 1
+        self._set(due, step=DeliveryStep.SENDING, handovers=handovers)
+        due.delivery.step, due.delivery.handovers = DeliveryStep.SENDING, handovers
+
+    @staticmethod
+    def not_out(due: Due) -> None:
+        """The mail server certainly did not take the mail. Put on record by the `postpone` or `finish` that follows."""
+        due.delivery.step = DeliveryStep.DRAFTED
+        due.delivery.handovers -= 1
 
     def look_again(self, due: Due, at: datetime, error: str) -> None:
         """It is not known what became of the mail; to be asked at `at`, by whoever is there. Raises LeaseLost."""
@@ -106,6 +119,7 @@ class Outbox:
             state=DeliveryState.WAITING,
             step=step,
             draft_id="" if step is DeliveryStep.PLANNED else due.delivery.draft_id,
+            handovers=due.delivery.handovers,
             next_attempt_at=at,
             lease_until=None,
             attempts=due.delivery.attempts if counts else due.delivery.attempts - 1,
@@ -115,6 +129,21 @@ class Outbox:
     def finish(self, due: Due, state: DeliveryState, now: datetime, error: str | None = None) -> None:
         """The delivery came to its end. Raises LeaseLost."""
         self._set(due, state=state, lease_until=None, finished_at=now, last_error=error)
+
+    def park(self, mailbox: str, at: datetime, error: str) -> None:
+        """No mail of this mailbox is sent before `at`; what is in hand is not touched."""
+        delivery = Delivery
+        with self._database.write() as connection:
+            connection.execute(
+                update(delivery)
+                .where(
+                    col(delivery.mailbox) == mailbox,
+                    col(delivery.kind) != DeliveryKind.TAG,
+                    col(delivery.state) == DeliveryState.WAITING,
+                    col(delivery.next_attempt_at) < at,
+                )
+                .values(next_attempt_at=at, last_error=error)
+            )
 
     def finish_tags(self, done: Sequence[Due], now: datetime) -> None:
         """Labels were written: tagging is idempotent and needs no claim."""
@@ -162,6 +191,21 @@ class Outbox:
             found: DeliveryState | None = connection.execute(query).scalar()
         return found
 
+    def answered_since(self, due: Due) -> bool:
+        """Whether a later answer makes this one (waiting, or set aside for a time) one too many."""
+        delivery = Delivery
+        query = select(col(delivery.facts)).where(
+            col(delivery.mailbox) == due.delivery.mailbox,
+            col(delivery.recipient) == due.delivery.recipient,
+            col(delivery.kind) == DeliveryKind.REPLY,
+            col(delivery.id) > due.id,
+            col(delivery.state).in_(COUNTS_AS_ANSWER),
+        )
+        urgent = ReplyFacts.model_validate_json(due.delivery.facts).tag is Tag.URGENT
+        with self._database.read() as connection:
+            later = [ReplyFacts.model_validate_json(facts).tag for facts in connection.execute(query).scalars()]
+        return any(tag is Tag.URGENT or not urgent for tag in later)
+
     def listing(self, states: Sequence[DeliveryState]) -> list[Due]:
         """All deliveries in these states, oldest first."""
         query = _with_message().where(col(Delivery.state).in_(states)).order_by(col(Delivery.id))
@@ -179,7 +223,15 @@ class Outbox:
         with self._database.write() as connection:
             done = connection.execute(
                 waiting_again.values(
-                    state=DeliveryState.WAITING, attempts=0, next_attempt_at=now, finished_at=None, lease_until=None
+                    state=DeliveryState.WAITING,
+                    # What was set aside is not out, or (a route) may go out again: from the beginning.
+                    step=DeliveryStep.PLANNED,
+                    draft_id="",
+                    attempts=0,
+                    handovers=0,
+                    next_attempt_at=now,
+                    finished_at=None,
+                    lease_until=None,
                 )
             )
             return int(done.rowcount)
@@ -202,8 +254,13 @@ class Outbox:
 
 def _is_due(now: datetime) -> Any:
     delivery = Delivery
+    next_attempt = col(delivery.next_attempt_at)
     return or_(
-        and_(col(delivery.state) == DeliveryState.WAITING, col(delivery.next_attempt_at) <= now),
+        # Further ahead means that the clock was set back since, and an urgent message cannot wait for it.
+        and_(
+            col(delivery.state) == DeliveryState.WAITING,
+            or_(next_attempt <= now, next_attempt > now + _FURTHEST_AHEAD),
+        ),
         and_(col(delivery.state) == DeliveryState.WORKING, col(delivery.lease_until) <= now),
     )
 

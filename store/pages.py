@@ -30,7 +30,8 @@ Query: TypeAlias = Select[*tuple[Any, ...]]
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 
 _CHUNK = 500
-_COUNTS_AS_ANSWER = (DeliveryState.WAITING, DeliveryState.WORKING, DeliveryState.DONE, DeliveryState.UNCERTAIN)
+COUNTS_AS_ANSWER = (DeliveryState.WAITING, DeliveryState.WORKING, DeliveryState.DONE, DeliveryState.UNCERTAIN)
+"""States of a reply that the family has, may have, or is about to have."""
 _UNFINISHED = (DeliveryState.WAITING, DeliveryState.WORKING)
 
 
@@ -157,13 +158,18 @@ class Pages:
         self._database = database
 
     def connect(self, mailbox: str, now: datetime) -> MailboxState:
-        """The mailbox's state; begins its record, connected `now`, where there is none."""
+        """The mailbox's state; begins its record, connected `now`, where there is none.
+
+        A connection dated in the future was written by a clock that was ahead, and would make all mail old: it counts
+        from `now` on.
+        """
         with self._database.read() as connection:
             row = _state(connection, mailbox)
-        if row is None:
+        if row is None or row.connected_at > now:
             with self._database.write() as connection:
-                if _state(connection, mailbox) is None:
-                    connection.execute(insert(MailboxState).values(address=mailbox, cursor=None, connected_at=now))
+                begin = _dialect(connection).insert(MailboxState)
+                begin = begin.values(address=mailbox, cursor=None, connected_at=now)
+                connection.execute(begin.on_conflict_do_update(index_elements=["address"], set_={"connected_at": now}))
                 row = _state(connection, mailbox)
         if row is None:  # pragma: no cover - the row was written in the same transaction
             raise LookupError(mailbox)
@@ -172,10 +178,12 @@ class Pages:
     def fingerprint_key(self) -> bytes:
         """The installation's secret, made at the first call."""
         with self._database.write() as connection:
-            key = connection.execute(select(col(Installation.key))).scalar()
+            query = select(col(Installation.key))
+            key = connection.execute(query).scalar()
             if key is None:
-                key = token_bytes(32)
-                connection.execute(insert(Installation).values(id=1, key=key))
+                make = _dialect(connection).insert(Installation).values(id=1, key=token_bytes(32))
+                connection.execute(make.on_conflict_do_nothing())  # another worker may make it at the same time
+                key = connection.execute(query).scalar_one()
             return bytes(key)
 
     def known(self, mailbox: str, ids: Sequence[str]) -> Mapping[str, frozenset[Label]]:
@@ -218,6 +226,12 @@ class Pages:
             query = _teacher_wrote_query(mailbox).where(col(MessageRecord.thread) == thread)
             row = connection.execute(query).first()
         return None if row is None else row.at
+
+    def was_corrected(self, message: MessageRecord) -> bool:
+        """Whether the teacher corrected the tag of a message."""
+        query = select(col(Correction.id)).where(col(Correction.message_id) == message.id).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(query).first() is not None
 
     def set_aside(self) -> list[MessageRecord]:
         """Messages that could not be read, oldest first."""
@@ -292,8 +306,7 @@ class Pages:
             for delivery in entry.deliveries
         ]
         if deliveries:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            connection.execute(dialect.insert(Delivery).on_conflict_do_nothing(), deliveries)
+            connection.execute(_dialect(connection).insert(Delivery).on_conflict_do_nothing(), deliveries)
 
     @staticmethod
     def _namesakes(
@@ -332,13 +345,18 @@ class Pages:
         query = select(col(Delivery.recipient), col(Delivery.facts), col(Delivery.created_at)).where(
             col(Delivery.mailbox) == mailbox,
             col(Delivery.kind) == DeliveryKind.REPLY,
-            col(Delivery.state).in_(_COUNTS_AS_ANSWER),
+            col(Delivery.state).in_(COUNTS_AS_ANSWER),
             col(Delivery.created_at) >= since,
         )
         for row in _rows(connection, query, Delivery.recipient, senders):
             tag = ReplyFacts.model_validate_json(row.facts).tag
             answer = Answer(sender=row.recipient, tag=tag, at=row.created_at)
             background.answers.setdefault(row.recipient, []).append(answer)
+
+
+def _dialect(connection: Connection) -> Any:
+    """Whose `insert` knows what to do about a row that is there already."""
+    return postgresql if connection.dialect.name == "postgresql" else sqlite
 
 
 def _state(connection: Connection, mailbox: str) -> AnyRow | None:

@@ -195,6 +195,8 @@ class Delivery(SQLModel, table=True):
     """Message-ID that the mail is, or will be, sent under."""
     draft_id: str = Field(default="", sa_type=Text)
     attempts: int = 0
+    handovers: int = 0
+    """How often it was handed to the mail server without word of what became of it."""
     next_attempt_at: datetime = Field(sa_type=UtcDateTime)
     lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     lease_holder: str | None = None

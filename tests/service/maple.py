@@ -2,18 +2,21 @@
 
 import email
 import email.policy
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
 from itertools import count
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from classifier.verdict import Letter, Verdict
 from config import SchoolCalendar
 from config.settings import MailboxSettings, Office, School, Settings, Stage
 from config.settings import Service as ServiceSettings
+from connectors.errors import MailboxError
 from connectors.labels import Label, Tag
 from connectors.mailbox import Mailbox
 from scorecard.roster import Roster
@@ -29,6 +32,20 @@ RIVERA, OKAFOR, OFFICE = "rivera@maple.example", "okafor@maple.example", "office
 ANA, BO = "ana@family.example", "bo@family.example"
 TUESDAY = datetime(2026, 3, 3, 16, 0, tzinfo=UTC)
 """Ten in the morning in Chicago, on a school day."""
+
+
+_SPARE: list[Database] = []
+"""Databases that no test uses any more: an engine that has compiled its statements is five times as fast."""
+
+
+def _empty_database() -> Database:
+    if not _SPARE:
+        return Database.in_memory()
+    database = _SPARE.pop()
+    with database.write() as connection:
+        for table in reversed(SQLModel.metadata.sorted_tables):
+            connection.execute(table.delete())
+    return database
 
 
 class SubjectSays:
@@ -75,7 +92,9 @@ class Maple:
     ) -> None:
         self.clock = Clock()
         self.system = MailSystem(self.clock, atomic_send)
-        self.database = database or Database.in_memory()
+        self.database = database or _empty_database()
+        if database is None:
+            weakref.finalize(self, _SPARE.append, self.database)
         self.settings = Settings(
             school=School(name="Maple Street School", timezone="America/Chicago"),
             office=Office(address=OFFICE, phone="555 0100"),
@@ -130,10 +149,11 @@ class Maple:
         return deliverer.deliver(self.box(address, stage=stage), self.mailbox(address))
 
     def round(self, *, on_step: OnStep | None = None) -> None:
-        """One round over every mailbox."""
+        """One round over every mailbox; a mailbox that fails waits for the next, as in the runner."""
         for box in self.settings.mailboxes:
-            self.sweep(box.address)
-            self.deliver(box.address, on_step=on_step)
+            with suppress(MailboxError):
+                self.sweep(box.address)
+                self.deliver(box.address, on_step=on_step)
 
     def rounds(self, number: int = 6, **apart: float) -> None:
         """Several rounds, some time apart: half an hour unless told otherwise."""

@@ -89,6 +89,7 @@ def upgrade() -> None:
         sa.Column("rfc_message_id", sa.Text(), nullable=True),
         sa.Column("draft_id", sa.Text(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("handovers", sa.Integer(), nullable=False),
         sa.Column("next_attempt_at", sa.DateTime(), nullable=False),
         sa.Column("lease_until", sa.DateTime(), nullable=True),
         sa.Column("lease_holder", sa.String(), nullable=True),

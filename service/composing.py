@@ -1,0 +1,137 @@
+"""Words a planned mail at the moment it is sent, from the facts on record and the original in the mailbox."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from autoresponder.outgoing import as_bytes
+from autoresponder.plan import ReplyFacts, RouteFacts
+from autoresponder.replies import compose_reply
+from autoresponder.routes import compose_route
+from classifier.verdict import Letter, Verdict
+from config import SchoolCalendar
+from config.settings import MailboxSettings, Settings
+from connectors.errors import FetchFailed, MessageGone
+from connectors.mailbox import Mailbox, RawMessage
+from connectors.message import Message
+from connectors.mime import parse_message
+from service.logs import place
+from service.pipeline import Families, Reader
+from store.outbox import Due
+
+log = structlog.get_logger()
+
+_HEAVY = 5_000_000
+_ATTEMPTS_WITH_HEAVY = 2
+"""An original over this many bytes that the server refuses so often goes to the office as its summary alone."""
+_ATTEMPTS_TO_FETCH = 3
+"""So often the original is asked for before the office gets the summary alone."""
+
+
+class Composer:
+    """Composes replies and routes for the deliverer."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        calendar: SchoolCalendar,
+        classifier: Reader,
+        roster: Families,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """`clock` tells the time, aware."""
+        self._settings = settings
+        self._calendar = calendar
+        self._classifier = classifier
+        self._roster = roster
+        self._clock = clock
+
+    def reply(self, box: MailboxSettings, mailbox: Mailbox, due: Due, *, office_has_it: bool) -> bytes:
+        """The note to the family. Raises MailboxError where the original cannot be read."""
+        reply = compose_reply(
+            _parse(mailbox.fetch(due.message.provider_id), box),
+            self._as_of_now(ReplyFacts.model_validate_json(due.delivery.facts)),
+            mailbox=box,
+            settings=self._settings,
+            office_has_it=office_has_it,
+            now=self._clock(),
+            message_id=due.delivery.rfc_message_id or "",
+        )
+        return as_bytes(reply)
+
+    def route(self, box: MailboxSettings, mailbox: Mailbox, due: Due) -> bytes:
+        """The mail to the office, whatever is wrong with the original: with less of it rather than not at all.
+
+        Raises MailboxError while it is worth asking for the original again.
+        """
+        raw = self._original(mailbox, due)
+        if raw is None:
+            return self._summary(box, due, None, None, None)
+        original = _parse(raw, box)
+        blank = _parse(RawMessage(raw.id, raw.direction, b"", raw.size, raw.received_at), box)
+        heavy = not raw.raw or (raw.size > _HEAVY and due.delivery.attempts > _ATTEMPTS_WITH_HEAVY)
+        content = None if heavy else raw.raw
+        verdict = self._verdict(original)
+        try:
+            return self._summary(box, due, content, original, verdict)
+        except Exception as error:  # noqa: BLE001 - what the composer chokes on must reach the office all the same
+            log.error("a summary could not be worded; the office gets less of it", delivery=due.id, error=place(error))
+        try:
+            return self._summary(box, due, content, blank, None)
+        except Exception as error:  # noqa: BLE001 - the same
+            log.error("an original could not be attached", delivery=due.id, error=place(error))
+        return self._summary(box, due, None, blank, None)
+
+    def _original(self, mailbox: Mailbox, due: Due) -> RawMessage | None:
+        """The original; None where it is gone, empty where the server has it and cannot hand it over."""
+        message, tried_enough = due.message, due.delivery.attempts >= _ATTEMPTS_TO_FETCH
+        try:
+            return mailbox.fetch(message.provider_id)
+        except MessageGone:
+            # It may have got another id a moment ago: it is gone when the mailbox's changes say so.
+            if message.removed_at is None and not tried_enough:
+                raise
+            log.warning("an urgent message is gone from the mailbox; the office is told so", delivery=due.id)
+            return None
+        except FetchFailed as error:
+            if not tried_enough:
+                raise
+            log.warning("an urgent message goes to the office without its text", delivery=due.id, error=str(error))
+            return RawMessage(message.provider_id, message.direction, b"", 0, message.received_at)
+
+    def _verdict(self, original: Message) -> Verdict | None:
+        received = original.received_at.astimezone(self._settings.school.zone)
+        try:
+            return next(iter(self._classifier.read([Letter(original.subject, original.newest, received)])))
+        except Exception as error:  # noqa: BLE001 - the reasons are a help; the message is what the office needs
+            log.error("the reasons could not be found again", error=place(error))
+            return None
+
+    def _summary(
+        self, box: MailboxSettings, due: Due, raw: bytes | None, original: Message | None, verdict: Verdict | None
+    ) -> bytes:
+        sender = due.message.sender
+        return compose_route(
+            raw,
+            original,
+            RouteFacts.model_validate_json(due.delivery.facts),
+            verdict,
+            sender=sender,
+            students=self._roster.students_of(sender) if sender else (),
+            mailbox=box,
+            settings=self._settings,
+            message_id=due.delivery.rfc_message_id or "",
+            now=self._clock(),
+        )
+
+    def _as_of_now(self, facts: ReplyFacts) -> ReplyFacts:
+        """Whether the office's phone is answered is said as of the sending, not of the planning."""
+        now = self._clock()
+        closed = not self._calendar.office_is_open(now)
+        opens_at = self._calendar.office_opens_at(now) if closed else None
+        return facts.model_copy(update={"same_day_closed": closed, "office_opens_at": opens_at})
+
+
+def _parse(raw: RawMessage, box: MailboxSettings) -> Message:
+    return parse_message(raw.raw, mailbox=box.address, id=raw.id, received_at=raw.received_at, size=raw.size)
