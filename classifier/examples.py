@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
@@ -36,30 +36,38 @@ def _text(value: object) -> object:
     return "" if value is None else value
 
 
-class Example(BaseModel):
-    """One labelled message."""
+class Line(BaseModel):
+    """One message as a line of JSON holds it; other keys are left alone."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=False)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: Annotated[str, BeforeValidator(_text)] = ""
     lang: Annotated[str, BeforeValidator(_text)] = ""
     received: Annotated[datetime | None, BeforeValidator(parse_received)] = None
     subject: Annotated[str, BeforeValidator(_text)] = ""
     body: Annotated[str, BeforeValidator(_text)]
-    label: Tag
-    topic: Annotated[str, BeforeValidator(_text)] = ""
-    pair: str | None = None
 
     @property
     def letter(self) -> Letter:
         """What the classifier may see of it."""
         return Letter(self.subject, self.body, self.received)
 
+
+class Example(Line):
+    """One labelled message."""
+
+    label: Tag
+    topic: Annotated[str, BeforeValidator(_text)] = ""
+    pair: str | None = None
+
     @property
     def held_back(self) -> bool:
         """True where it belongs to the validation split: a fifth of the corpus, by a hash of the pair or the id. So the
         two messages of a pair are never on different sides, and a new message moves no old one."""
         return share(self.pair or self.id, "v1") < VALIDATION_SHARE
+
+
+LineKind = TypeVar("LineKind", bound=Line)
 
 
 def share(key: str, purpose: str) -> float:
@@ -79,12 +87,14 @@ def read_examples(path: Path) -> Iterator[Example]:
             raise ExamplesError(f"{file}: cannot be read: {error.strerror}") from error
         for number, line in enumerate(lines, start=1):
             if line.strip():
-                yield _example(line, f"{file}:{number}")
+                yield parse_line(line, f"{file}:{number}", Example)
 
 
-def _example(line: bytes, where: str) -> Example:
+def parse_line(line: bytes, where: str, kind: type[LineKind]) -> LineKind:
+    """The message in one line of JSON, an `Example` where it must be labelled, a `Line` where not. Raises
+    `ExamplesError`, naming `where`."""
     try:
-        return Example.model_validate_json(line)
+        return kind.model_validate_json(line)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))

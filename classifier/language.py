@@ -8,7 +8,7 @@ from py3langid.langid import LanguageIdentifier
 
 from classifier.decision import SUPPORTED, UNDETERMINED
 
-READ = 400
+READ = 200
 """Characters that are looked at; more make it slower and no surer."""
 _SHORT = 25
 """Letters below which a Latin text tells little: only a learned language is believed then."""
@@ -67,13 +67,12 @@ class Languages:
         return best if best in SUPPORTED or sure / total >= _SURE_OTHER else script
 
     def _latin(self, read: str, letters: int) -> str:
-        ranked = self._identifier.rank(read)
-        best, sure = ranked[0]
+        best, sure = self._identifier.classify(read)
         if best in SUPPORTED and (letters >= _SHORT or sure >= _SURE_SHORT):
             return str(best)
         if best not in SUPPORTED and letters >= _SHORT and sure >= _SURE_OTHER:
             return str(best)
-        learned, probability = next((code, p) for code, p in ranked if code in SUPPORTED)
+        learned, probability = next((code, p) for code, p in self._identifier.rank(read) if code in SUPPORTED)
         return str(learned) if probability >= _SURE_SHORT / 2 else UNDETERMINED
 
 

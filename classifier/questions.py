@@ -26,12 +26,14 @@ from classifier.ngrams import Grams
 from classifier.regression import probability, scores
 from classifier.words import split
 
-Doc = spacy.tokens.Doc
+Doc, LOWER = spacy.tokens.Doc, spacy.attrs.LOWER
 
 FACTORY = "alliance_questions"
 TOKENIZER = "alliance.words.v1"
 RECEIVED = "received"
 """Key of `doc.user_data` under which the received time goes in."""
+TEXT = "text"
+"""Key of `doc.user_data` under which the tokenizer leaves the text: `doc.text` puts it together anew at every call."""
 EVIDENCE = "evidence"
 """Key of `doc.user_data` under which the `Evidence` comes out."""
 
@@ -82,7 +84,9 @@ class Questions:
             yield from batch
 
     def _answer(self, documents: Sequence[Any]) -> None:
-        readings = [read_text(doc.text, doc.user_data.get(RECEIVED)) for doc in documents]
+        texts = [doc.user_data[TEXT] for doc in documents]
+        received = [doc.user_data.get(RECEIVED) for doc in documents]
+        readings = [read_text(text, came) for text, came in zip(texts, received, strict=True)]
         found = grams_of(readings)
         rows = rows_of(readings, found, self.rarity)
         urgent, conflict = (self._probabilities(rows, index).tolist() for index in range(len(Question)))
@@ -92,7 +96,7 @@ class Questions:
             doc.cats = {Question.URGENT.value: urgent[index], Question.CONFLICT.value: conflict[index]}
             begin = found.starts[index]
             here = weight[begin : begin + len(reading.lower)]
-            doc.user_data[EVIDENCE] = find_evidence(asked[index], doc.text, reading, here)
+            doc.user_data[EVIDENCE] = find_evidence(asked[index], texts[index], reading, here)
 
     def _probabilities(self, rows: Rows, index: int) -> Floats:
         score = scores(rows, self.weights[index], self.answers.bias[index])
@@ -140,10 +144,13 @@ class _Tokenizer(spacy.util.DummyTokenizer):  # type: ignore[misc] # spaCy has n
 
     def __init__(self, vocab: Any) -> None:
         self.vocab = vocab
+        # What spaCy works out about every new word (its shape, whether it is like a URL …) is half the time of a
+        # tokenizer whose words are forgotten after each batch. Here only the lower case is ever asked for.
+        vocab.lex_attr_getters = {LOWER: str.lower}
 
     def __call__(self, text: str) -> Any:
         words, spaces = split(text)
-        return Doc(self.vocab, words=words, spaces=spaces)
+        return Doc(self.vocab, words=words, spaces=spaces, user_data={TEXT: text})
 
 
 def _make_tokenizer() -> Callable[[Any], _Tokenizer]:

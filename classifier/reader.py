@@ -1,17 +1,17 @@
 """The classifier as the rest of the program sees it: letters in, verdicts out."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from classifier.decision import Question, Thresholds, is_unsure, tag_of
+from classifier.decision import SUPPORTED, Question, Thresholds, is_unsure, tag_of
 from classifier.errors import ModelError
 from classifier.evidence import Evidence
 from classifier.language import Languages
 from classifier.lean_spacy import spacy
-from classifier.questions import EVIDENCE, FACTORY, RECEIVED
+from classifier.questions import EVIDENCE, FACTORY, RECEIVED, TEXT
 from classifier.text import text_of
 from classifier.times import EXPLAINED
 from classifier.verdict import Letter, Reason, Verdict
@@ -65,17 +65,15 @@ class Classifier:
                 document = self._nlp.make_doc(text_of(letter))
                 document.user_data[RECEIVED] = letter.received
                 documents.append(document)
-            return [
-                self._verdict(document.cats, document.text, document.user_data[EVIDENCE])
-                for document in self._nlp.pipe(documents, batch_size=len(documents))
-            ]
+            answered = self._nlp.pipe(documents, batch_size=len(documents))
+            return [self._verdict(document.cats, document.user_data) for document in answered]
 
-    def _verdict(self, probabilities: dict[str, float], text: str, evidence: Evidence) -> Verdict:
+    def _verdict(self, probabilities: Mapping[str, float], found: Mapping[str, Any]) -> Verdict:
         urgent, conflict = probabilities[Question.URGENT], probabilities[Question.CONFLICT]
-        language = self._languages.of(text)
+        language = self._languages.of(found[TEXT])
         tag = tag_of(urgent, conflict, self.thresholds)
         unsure = is_unsure(urgent, conflict, language, self.thresholds)
-        return Verdict(urgent, conflict, tag, unsure, language, (_reason(tag, evidence),))
+        return Verdict(urgent, conflict, tag, unsure, language, (_reason(tag, language, found[EVIDENCE]),))
 
 
 _SAYS = {
@@ -85,10 +83,13 @@ _SAYS = {
 }
 
 
-def _reason(tag: Tag, evidence: Evidence) -> Reason:
+def _reason(tag: Tag, language: str, evidence: Evidence) -> Reason:
+    if not evidence.phrase:
+        return Reason("no words to judge by", evidence.sentence)
     cue = _SAYS[tag]
-    if evidence.phrase:
-        cue += f"; {'nearest' if tag is Tag.ROUTINE else 'weightiest'} words: “{evidence.phrase}”"
+    cue += f"; {'nearest' if tag is Tag.ROUTINE else 'weightiest'} words: “{evidence.phrase}”"
     if tag is Tag.URGENT:
         cue += "".join(f"; {meaning}" for name, meaning in EXPLAINED.items() if name in evidence.cues)
+    if language not in SUPPORTED:
+        cue += f"; in a language that the model has not learned ({language})"
     return Reason(cue, evidence.sentence)

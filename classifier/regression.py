@@ -17,7 +17,7 @@ _Loss = Callable[[Floats], tuple[float, Floats]]
 _MEMORY = 8
 _ROUNDS = 200
 _GRADIENT = 1e-3
-"""Stops when the gradient has shrunk to this part of its first length."""
+"""Stops when the gradient has shrunk to this part of its first length; the probabilities no longer change then."""
 
 
 def fit(rows: Rows, answers: Floats, chosen: Integers, columns: int, strength: float) -> tuple[Floats, float]:
@@ -34,7 +34,7 @@ def fit(rows: Rows, answers: Floats, chosen: Integers, columns: int, strength: f
         margin = signs * (by_row.of(point) + point[-1])
         slope = -signs * _sigmoid(-margin)
         gradient = np.append(by_column.of(slope) + point[:-1] / strength, slope.sum())
-        return float(np.logaddexp(0, -margin).sum() + point[:-1] @ point[:-1] / (2 * strength)), gradient
+        return float(np.logaddexp(0, -margin).sum() + _dot(point[:-1], point[:-1]) / (2 * strength)), gradient
 
     point = _minimum(loss, np.zeros(len(used) + 1))
     weights = np.zeros(columns)
@@ -72,19 +72,23 @@ def probability(score: Floats) -> Floats:
 
 def platt(score: Floats, answers: Floats) -> tuple[float, float]:
     """Slope and offset that make scores of messages not learned from into probabilities (Platt 1999, with his smoothed
-    targets), by Newton's method."""
+    targets)."""
     yes, no = float(answers.sum()), float(len(answers) - answers.sum())
     target = np.where(answers > 0, (yes + 1) / (yes + 2), 1 / (no + 2))
-    design = np.stack([score, np.ones_like(score)], axis=1)
-    point = np.array([1.0, 0.0])
-    for _ in range(50):
-        found = _sigmoid(design @ point)
-        curve = design.T @ (design * (found * (1 - found))[:, None]) + 1e-9 * np.eye(2)
-        step = np.linalg.solve(curve, design.T @ (found - target))
-        point = point - step
-        if np.abs(step).max() < 1e-10:
-            break
-    return float(point[0]), float(point[1])
+
+    def loss(point: Floats) -> tuple[float, Floats]:
+        line = point[0] * score + point[1]
+        slope = _sigmoid(line) - target
+        return float((np.logaddexp(0, line) - target * line).sum()), np.array([_dot(slope, score), slope.sum()])
+
+    slope, offset = _minimum(loss, np.array([1.0, 0.0]), 1e-8)
+    return float(slope), float(offset)
+
+
+def _dot(one: Floats, other: Floats) -> float:
+    """The scalar product, summed by numpy itself: BLAS would split it among threads, and the result and the time taken
+    would depend on how many there are."""
+    return float(np.sum(one * other))
 
 
 def _sigmoid(score: Floats) -> Floats:
@@ -92,23 +96,25 @@ def _sigmoid(score: Floats) -> Floats:
     return np.where(score >= 0, 1 / (1 + small), small / (1 + small))
 
 
-def _minimum(loss: _Loss, point: Floats) -> Floats:
+def _minimum(loss: _Loss, point: Floats, shrunk: float = _GRADIENT) -> Floats:
     value, gradient = loss(point)
-    goal = _GRADIENT * float(np.linalg.norm(gradient))
+    goal = shrunk * _dot(gradient, gradient) ** 0.5
     history: deque[tuple[Floats, Floats]] = deque(maxlen=_MEMORY)
     for _ in range(_ROUNDS):
-        if float(np.linalg.norm(gradient)) <= goal:
+        if _dot(gradient, gradient) ** 0.5 <= goal:
             break
         direction = _direction(gradient, history)
-        slope, step = float(gradient @ direction), 1.0 if history else 1.0 / float(np.linalg.norm(gradient))
+        slope, step = _dot(gradient, direction), 1.0 if history else _dot(gradient, gradient) ** -0.5
         while True:
             ahead = point + step * direction
             new_value, new_gradient = loss(ahead)
-            if new_value <= value + 1e-4 * step * slope or step < 1e-12:
+            if new_value <= value + 1e-4 * step * slope:
                 break
             step /= 2
+            if step < 1e-9:
+                return point  # as near as floating point comes
         moved, turned = ahead - point, new_gradient - gradient
-        if float(moved @ turned) > 1e-12:
+        if _dot(moved, turned) > 1e-12:
             history.append((moved, turned))
         point, value, gradient = ahead, new_value, new_gradient
     return point
@@ -117,12 +123,12 @@ def _minimum(loss: _Loss, point: Floats) -> Floats:
 def _direction(gradient: Floats, history: deque[tuple[Floats, Floats]]) -> Floats:
     rest, kept = gradient.copy(), []
     for moved, turned in reversed(history):
-        part = float(moved @ rest) / float(moved @ turned)
+        part = _dot(moved, rest) / _dot(moved, turned)
         rest -= part * turned
         kept.append(part)
     if history:
         moved, turned = history[-1]
-        rest *= float(moved @ turned) / float(turned @ turned)
+        rest *= _dot(moved, turned) / _dot(turned, turned)
     for (moved, turned), part in zip(history, reversed(kept), strict=True):
-        rest += (part - float(turned @ rest) / float(moved @ turned)) * moved
+        rest += (part - _dot(turned, rest) / _dot(moved, turned)) * moved
     return -rest

@@ -5,7 +5,7 @@ model, never a verdict. The school day is taken to be Monday to Friday, `OPENS` 
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -35,9 +35,11 @@ def _index() -> dict[str, list[tuple[tuple[str, ...], str, int]]]:
 
 
 _INDEX = _index()
-_ORDINAL = re.compile(
-    r"(?:the|el|dia|día) (\d{1,2})(?:st|nd|rd|th)?\b(?! ?(?:[:%]|am|pm|min))|\b(\d{1,2})(?:st|nd|rd|th)\b"
-)
+_ORDINAL = re.compile(r"(\d{1,2})(?:st|nd|rd|th)")
+_BEFORE_DAY = frozenset({"the", "el", "dia", "día"})
+"""What makes a bare number a day of the month: "the 16", "el 16"."""
+_AFTER_NUMBER = frozenset({":", "%", ".", "am", "pm", "a", "p", "min", "minutes", "minutos"})
+"""What makes it something else."""
 _NUMERIC = re.compile(
     r"(?<![\d/.])(\d{1,2})/(\d{1,2})(?:/(?:20)?\d{2})?(?![\d/])|(\d{1,2}) ?[月월] ?(\d{1,2}) ?[日号일]?"
 )
@@ -58,6 +60,7 @@ class Named:
 def named(tokens: Sequence[str], text: str, received: date | None) -> Named:
     """The days and clock times in `text` (lower case; `tokens` are its words). Weekdays and dates need `received`."""
     days: set[int] = set()
+    dated: set[int] = set()
     for kind, value, position in _matches(tokens):
         if kind == "ahead":
             if value == 1 and position and tokens[position - 1] in MORNING_BEFORE and tokens[position][:2] == "ma":
@@ -66,10 +69,12 @@ def named(tokens: Sequence[str], text: str, received: date | None) -> Named:
         elif received is not None and kind == "weekday":
             days.add((value - received.weekday()) % 7)
         elif received is not None:
-            day = _number(tokens, position + 1) or _number(tokens, position - 1) or _number(tokens, position - 2)
-            days.update(_distance(received, value, day))
+            beside = next((p for p in (position + 1, position - 1, position - 2) if _number(tokens, p)), -1)
+            dated.add(beside)
+            days.update(_distance(received, value, _number(tokens, beside)))
     if received is not None:
-        days.update(_dates(text, received))
+        days.update(_numeric_dates(text, received))
+        days.update(_days_of_month(tokens, received, dated))
     return Named(frozenset(days), frozenset(_clocks(text)))
 
 
@@ -101,19 +106,25 @@ def _number(tokens: Sequence[str], position: int) -> int:
     return int(digits) if digits.isdecimal() and len(digits) <= 2 and 1 <= int(digits) <= 31 else 0
 
 
-def _dates(text: str, received: date) -> Iterator[int]:
+def _numeric_dates(text: str, received: date) -> Iterator[int]:
+    """ "2/12" as families in the US write it, and "2月12日"."""
     for match in _NUMERIC.finditer(text):
-        month, day = int(match[1] or match[3]), int(match[2] or match[4])
-        yield from _distance(received, month, day)
-    for match in _ORDINAL.finditer(text):
-        day = int(match[1] or match[2])
-        candidates = [
-            distance
-            for month in (received.month, received.month % 12 + 1)
-            for distance in _distance(received, month, day)
-        ]
-        if candidates:
-            yield min((d for d in candidates if d >= -14), default=min(candidates))
+        yield from _distance(received, int(match[1] or match[3]), int(match[2] or match[4]))
+
+
+def _days_of_month(tokens: Sequence[str], received: date, dated: Set[int]) -> Iterator[int]:
+    """ "The 16th", in this month or the next, where no month stands beside it (`dated`)."""
+    for position, token in enumerate(tokens):
+        if position in dated or not token[:1].isdecimal():
+            continue
+        bare = position > 0 and tokens[position - 1] in _BEFORE_DAY
+        followed = tokens[position + 1] if position + 1 < len(tokens) else ""
+        if not _ORDINAL.fullmatch(token) and (not bare or followed in _AFTER_NUMBER):
+            continue
+        day = _number(tokens, position)
+        months = (received.month, received.month % 12 + 1)
+        distances = [distance for month in months for distance in _distance(received, month, day)]
+        yield from sorted(distances, key=abs)[:1]
 
 
 def _distance(received: date, month: int, day: int) -> tuple[int, ...]:

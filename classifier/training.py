@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -79,17 +80,20 @@ def train(examples: Sequence[Example], *, seed: int = 0, progress: Progress = _s
 def save(nlp: Any, folder: Path) -> None:
     """Writes the pipeline into `folder`, with the digest of its numbers. An older model there is replaced; a folder
     with anything else in it raises `ModelError`."""
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / "config.cfg").is_file():
-            raise ModelError(f"{folder} is neither empty nor a model; name another folder")
-        shutil.rmtree(folder)
-    nlp.meta["digest"] = "unsaved"
-    nlp.to_disk(folder, exclude=["vocab"])
-    digest = sha256()
-    for file in sorted((folder / questions.FACTORY).iterdir()):
-        digest.update(file.read_bytes())
-    nlp.meta["digest"] = digest.hexdigest()[:12]
-    nlp.to_disk(folder, exclude=["vocab"])
+    if folder.exists() and any(folder.iterdir()) and not (folder / "config.cfg").is_file():
+        raise ModelError(f"{folder} is neither empty nor a model; name another folder")
+    with TemporaryDirectory(dir=folder.absolute().parent, prefix=f".{folder.name}-") as beside:
+        fresh = Path(beside) / folder.name
+        nlp.meta["digest"] = "unsaved"
+        nlp.to_disk(fresh, exclude=["vocab"])
+        digest = sha256()
+        for file in sorted((fresh / questions.FACTORY).iterdir()):
+            digest.update(file.read_bytes())
+        nlp.meta["digest"] = digest.hexdigest()[:12]
+        nlp.to_disk(fresh, exclude=["vocab"])
+        if folder.exists():
+            shutil.rmtree(folder)
+        fresh.rename(folder)
 
 
 def _learn(question: Question, rows: Rows, labels: Any, chosen: Integers) -> _Learned:

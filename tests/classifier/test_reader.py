@@ -1,0 +1,134 @@
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from classifier import Classifier, load
+from classifier.errors import ModelError
+from classifier.examples import Example
+from classifier.verdict import Letter, Verdict
+from connectors.labels import Label, Tag
+from tests.classifier.local_time import local
+
+texts = st.text(max_size=300) | st.text(alphabet=st.characters(codec=None), max_size=60)
+letters = st.builds(
+    Letter, texts, texts, st.none() | st.datetimes(min_value=local(2000, 1, 3), max_value=local(2090, 1, 1))
+)
+
+
+def one(classifier: Classifier, body: str, *, subject: str = "", received: datetime | None = None) -> Verdict:
+    return next(classifier.read([Letter(subject, body, received)]))
+
+
+@hypothesis_settings(max_examples=60, deadline=None)
+@given(st.lists(letters, max_size=5))
+def test_whatever_a_letter_holds_it_gets_one_sound_verdict(classifier: Classifier, given_letters: list[Letter]) -> None:
+    verdicts = list(classifier.read(given_letters, batch_size=2))
+    assert len(verdicts) == len(given_letters)
+    for verdict in verdicts:
+        assert 0 <= verdict.urgent <= 1
+        assert 0 <= verdict.conflict <= 1
+        assert verdict.reasons[0].cue
+        assert Label(verdict.tag) in verdict.labels
+
+
+@pytest.mark.parametrize("body", ["", " \n ", "😀😀😀", "1234 !!! ...", "\x00\x01", "\ud800"])
+def test_without_words_a_person_is_asked_to_look(classifier: Classifier, body: str) -> None:
+    verdict = one(classifier, body)
+    assert verdict.unsure
+    assert verdict.language == "und"
+    assert verdict.reasons[0].cue == "no words to judge by"
+
+
+@pytest.mark.parametrize(
+    ("language", "body"),
+    [
+        ("fr", "Bonjour madame, mon fils est malade et ne viendra pas à l'école. Merci de me donner les devoirs."),
+        ("pl", "Dzień dobry, syn jest chory i nie przyjdzie do szkoły. Proszę o zadania domowe na ten tydzień."),
+        ("uk", "Дуже дякую, син захворів і сьогодні не прийде до школи, надішліть, будь ласка, домашнє завдання."),
+        ("ja", "お世話になっております。明日は熱があるため学校を休ませていただきます。よろしくお願いいたします。"),
+    ],
+)
+def test_a_language_it_has_not_learned_is_named_and_never_sure(
+    classifier: Classifier, language: str, body: str
+) -> None:
+    verdict = one(classifier, body)
+    assert verdict.language == language
+    assert verdict.unsure
+    assert f"not learned ({language})" in verdict.reasons[0].cue
+
+
+def test_of_a_giant_message_beginning_and_end_are_read(classifier: Classifier) -> None:
+    chatter = "Thank you for the lovely newsletter and the photos. " * 4000
+    assert one(classifier, chatter).tag is Tag.ROUTINE
+    threat = "He has a gun and he is driving to the school right now, please lock the doors and call the police."
+    assert one(classifier, f"{chatter}\n{threat}").urgent > one(classifier, chatter).urgent
+    assert one(classifier, f"{threat}\n{chatter}").urgent > one(classifier, chatter).urgent
+
+
+def test_quoted_history_does_not_leak_into_the_verdict(classifier: Classifier) -> None:
+    own = "What is the homework for the weekend?"
+    quoted = "> My son is not home and does not answer his phone, please call me right now!"
+    history = f"{own}\n\nOn Mon, Feb 9, 2026 at 3:12 PM Ana Ruiz <ana@family.example> wrote:\n{quoted}"
+    assert one(classifier, history) == one(classifier, own)
+
+
+def test_the_same_sentence_grows_urgent_as_its_day_comes_near(classifier: Classifier) -> None:
+    body = "Please let Maya out at 1 pm on Thursday, her aunt will pick her up at the front office."
+    monday, thursday = local(2026, 2, 9, 9, 10), local(2026, 2, 12, 9, 10)
+    assert one(classifier, body, received=thursday).urgent > one(classifier, body, received=monday).urgent + 0.1
+
+
+def test_reasons_quote_the_message(classifier: Classifier) -> None:
+    body = "We loved the concert. He left his inhaler at home today and is wheezing on the bus! See you Friday."
+    verdict = one(classifier, body, received=local(2026, 2, 10, 8, 20))
+    assert verdict.tag is Tag.URGENT
+    assert verdict.reasons[0].sentence == "He left his inhaler at home today and is wheezing on the bus!"
+    assert "names the day it came" in verdict.reasons[0].cue
+    phrase = verdict.reasons[0].cue.split("“")[1].split("”")[0]
+    assert phrase in verdict.reasons[0].sentence
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64])
+def test_neighbours_and_batch_size_change_no_verdict(
+    classifier: Classifier, corpus: Sequence[Example], batch_size: int
+) -> None:
+    some = [example.letter for example in corpus[::70]]
+    whole = list(classifier.read(some))
+    for verdict, other in zip(whole, classifier.read(some, batch_size=batch_size), strict=True):
+        assert (verdict.tag, verdict.unsure, verdict.language) == (other.tag, other.unsure, other.language)
+        assert verdict.urgent == pytest.approx(other.urgent, abs=1e-9)
+        assert verdict.reasons == other.reasons
+
+
+def test_threads_may_share_it(classifier: Classifier, corpus: Sequence[Example]) -> None:
+    parts = [[example.letter for example in corpus[start:400:4]] for start in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda part: list(classifier.read(part, batch_size=16)), parts))
+    assert together == [list(classifier.read(part, batch_size=16)) for part in parts]
+
+
+def test_letters_are_read_as_they_come(classifier: Classifier) -> None:
+    def endless() -> Iterator[Letter]:
+        while True:
+            yield Letter("", "thank you")
+
+    verdicts = classifier.read(endless(), batch_size=3)
+    assert [next(verdicts).language for _ in range(7)] == ["en"] * 7
+
+
+def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="holds no model; `alliance train --out"):
+        load(tmp_path)
+
+
+def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.cfg").write_text('[nlp]\nlang = "xx"\npipeline = []\n')
+    (tmp_path / "meta.json").write_text('{"lang": "xx", "name": "x", "version": "1"}')
+    with pytest.raises(ModelError, match="does not load"):
+        load(tmp_path)
