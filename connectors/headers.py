@@ -59,15 +59,16 @@ def split(raw: bytes) -> tuple[list[Field], int, list[str]]:
     Lines that are no field (RFC 5322 §2.2) are passed over where known fields follow; otherwise they begin the body.
     """
     defects: list[str] = []
-    end = _BODY_START.search(raw, 0, MAX_HEADER_BYTES)
-    if end is not None:
-        stop, body = end.start(), end.end()
-    else:
-        stop = body = min(len(raw), MAX_HEADER_BYTES)
-        if len(raw) > MAX_HEADER_BYTES:
-            defects.append("header section cut off at 256 KiB")
-    fields: list[Field] = []
+    end = _BODY_START.search(raw)
+    stop, body = (end.start(), end.end()) if end is not None else (len(raw), len(raw))
+    if stop > MAX_HEADER_BYTES:
+        defects.append("header section cut off at 256 KiB")
+        stop = MAX_HEADER_BYTES
     lines = _LOGICAL_LINE.split(raw[:stop])
+    if defects and len(lines) > 1:
+        lines.pop()  # the line that the cut went through
+    fields: list[Field] = []
+    last_known: int | None = None
     for index, line in enumerate(lines):
         name, colon, value = line.partition(b":")
         if colon and _NAME.match(name):
@@ -75,14 +76,21 @@ def split(raw: bytes) -> tuple[list[Field], int, list[str]]:
                 defects.append("more than 1,000 header fields")
                 break
             fields.append(Field(name.strip().decode("ascii"), value[:MAX_VALUE]))
-        elif not line.strip():
             continue
-        elif any(_KNOWN.match(later) for later in lines[index + 1 : index + 200]):
-            defects.append("a header line is no field")
-        else:
+        if not line.strip():
+            continue
+        last_known = _last_known(lines) if last_known is None else last_known
+        if index > last_known:
             defects.append("body begins without a blank line")
             return fields, _offset(raw, index), defects
+        if "a header line is no field" not in defects:
+            defects.append("a header line is no field")
     return fields, body, defects
+
+
+def _last_known(lines: list[bytes]) -> int:
+    """The number of the last line that is certainly a field; -1 where there is none."""
+    return next((index for index in range(len(lines) - 1, -1, -1) if _KNOWN.match(lines[index])), -1)
 
 
 def _offset(raw: bytes, index: int) -> int:

@@ -183,6 +183,11 @@ PASSES = {
     "words about a returned mail": case(
         subject="Re: your mail", body="My message to the office was returned, is maria@maple.example right?\n"
     ),
+    "a bounce that a family passes on": case(
+        subject="Undeliverable: Ana is sick",
+        body="I tried the office and got this back. Ana has a fever and stays at home today.\n\n"
+        "---------- Forwarded message ----------\nYour message could not be delivered to x@maple.example: 550 5.1.1\n",
+    ),
     "an invitation a family attached": case(
         "Content-Type: multipart/mixed; boundary=b",
         body="--b\r\n\r\nOur party\r\n--b\r\nContent-Type: text/calendar; name=party.ics\r\n\r\nx\r\n--b--\r\n",
@@ -289,6 +294,7 @@ def test_mail_from_before_the_connection_is_never_answered() -> None:
         ([f"Received: by mx; {dated(timedelta(days=9))}", f"Date: {dated(timedelta(days=9))}"], timedelta(0), True),
         # A sender whose clock is ahead, or mad, is not believed.
         ([f"Date: {dated(timedelta(days=-400))}"], timedelta(0), False),
+        ([f"Received: by mx; {dated(timedelta(days=9))}", f"Date: {dated(timedelta(days=-400))}"], timedelta(0), True),
         (["Date: rubbish"], timedelta(0), False),
     ],
 )

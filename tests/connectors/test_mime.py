@@ -53,6 +53,13 @@ def test_names_and_subjects_are_decoded_in_any_charset() -> None:
     assert parsed("family/russian_koi8.eml").subject == "Завтра"
 
 
+@pytest.mark.parametrize("charset", ["utf-8", "windows-1252"])
+def test_headers_that_break_the_rules_with_8_bit_letters_are_read(charset: str) -> None:
+    message = parsed("From: José Núñez <jose@family.example>\r\nSubject: Mañana\r\n\r\nhola".encode(charset))
+    assert message.sender == Address("jose@family.example", "José Núñez")
+    assert message.subject == "Mañana"
+
+
 def test_every_header_field_is_there_in_order() -> None:
     raw = b"X-A: 1\r\nReceived: one\r\nX-B: 2\r\nReceived: two\r\n three\r\n" + HEAD + b"\r\nhello\r\n"
     headers = parsed(raw).headers

@@ -65,6 +65,11 @@ def test_a_header_cannot_smuggle_another_one_in() -> None:
     assert "bcc" not in message.headers
 
 
+def test_a_content_type_holds_no_control_character() -> None:
+    head = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+    assert_sound(parsed(head + b"--b\r\nContent-Type: image/\x00png\x07; name=a\r\n\r\nx\r\n--b--\r\n"))
+
+
 @given(st.binary(max_size=600))
 @settings(max_examples=150)
 def test_any_bytes_are_a_message(mail: bytes) -> None:
@@ -120,14 +125,28 @@ LARGE = {
     "a thousand attachments": b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
     + b"--b\r\nContent-Type: image/png; name=a.png\r\n\r\nx\r\n" * 1_000,
     "a text of ten million characters": b"Subject: s\r\n\r\n" + b"word " * 2_000_000,
+    "lines that are no fields before one that is": b"x\n" * 120_000 + b"From: a@family.example\n\nhi",
     "nothing but line ends": b"\n" * 5_000_000,
     "base64 that will not end": b"Content-Transfer-Encoding: base64\r\n\r\n" + b"QQ==" * 500_000,
 }
 
 
+CUT = LARGE.keys() - {"nothing but line ends"}
+"""Where something is left out, `defects` says so."""
+
+
 @pytest.mark.parametrize("name", LARGE)
 def test_size_depth_and_number_are_bounded(name: str) -> None:
     message = parsed(LARGE[name])
+    assert bool(message.defects) == (name in CUT), message.defects
     assert_sound(message)
     assert len(message.headers.fields()) <= 1_000
     assert len(message.to) <= 500
+
+
+def test_a_header_that_is_cut_off_does_not_spill_into_the_text() -> None:
+    message = parsed(LARGE["a hundred thousand recipients"])
+    assert message.text == "hi"
+    assert len(message.to) == 500
+    fields = b"".join(b"X-Field-%d: %s\r\n" % (number, b"word " * 60) for number in range(990))
+    assert parsed(b"From: a@family.example\r\n" + fields + b"\r\nhi").text == "hi"
