@@ -92,7 +92,8 @@ def newsletter(case: Case) -> str | None:
         return "It was sent by a mailing service (Feedback-Id)."
     text = case.message.newest
     ends = f"{text[:1_500]}\n{text[-4_000:]}" if len(text) > 5_500 else text
-    if sum(pattern.search(ends) is not None for pattern in LEAVING) >= 2:
+    folded = ends.casefold()
+    if sum(phrases.stand_in(folded) for phrases in LEAVING) >= 2:
         return "It reads like a newsletter, with a way to unsubscribe."
     return None
 

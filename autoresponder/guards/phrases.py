@@ -5,9 +5,32 @@ only, and must match no line that a parent writes: the family mail of the corpus
 """
 
 import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class _Phrases:
+    """A pattern that is tried only where one of its `stems` stands in the text: looking for a dozen fixed words is a
+    hundred times quicker than one search for a pattern, and nearly all mail holds none of them."""
+
+    stems: tuple[str, ...]
+    pattern: re.Pattern[str]
+
+    def stand_in(self, folded: str) -> bool:
+        """Whether one of the phrases stands in `folded`, a text that went through `str.casefold`."""
+        return any(stem in folded for stem in self.stems) and self.pattern.search(folded) is not None
+
+
+def _phrases(stems: list[str], pattern: str) -> _Phrases:
+    return _Phrases(tuple(stems), re.compile(pattern, re.IGNORECASE))
+
 
 LEAVING = (
-    re.compile(
+    _phrases(
+        [
+            *("unsubscri", "suscri", "baja", "inscri", "descadastr", "abonner", "abmelden", "removed", "taken off"),
+            *("remove y", "退订", "退訂", "取消", "отписаться", "거부", "취소", "الاشتراك", "hủy"),
+        ],
         r"\bunsubscri(?:be|bing)\b|\bdesuscrib|\bdarse de baja|dar(?:me|te|se)? de baja|cancelar (?:la|"
         r"su|"
         r"tu) suscripci|"
@@ -18,30 +41,39 @@ LEAVING = (
         r"\b(?:be|get) (?:removed|taken off)\b[^\n]{0,60}\blist\b|\bremove (?:yourself|"
         r"your (?:e-?mail )?(?:address|"
         r"name))\b",
-        re.IGNORECASE,
     ),
-    re.compile(
+    _phrases(
+        ["browser", "online", "web version", "navegador", "trouble ", "see th", "view th"],
         r"(?:view|read|see) (?:this|it|the)?[^\n]{0,30}\b(?:in|on) (?:your|a|the) (?:web ?)?browser|"
         r"view (?:online|"
         r"web version)|"
         r"ver (?:este )?(?:correo|e-?mail|mensaje)[^\n]{0,20}navegador|visualizar[^\n]{0,30}navegador|"
         r"(?:having )?trouble (?:viewing|reading)|can(?:no|')t (?:see|view) (?:this|the)",
-        re.IGNORECASE,
     ),
-    re.compile(
+    _phrases(
+        ["receiv", "getting", "sent to you", "recib", "receb", "recevez"],
         r"(?:you (?:are|have|'re)? ?receiv(?:ing|ed)|you(?:'re| are) getting|was sent to you|"
         r"recib(?:es|e|ió) este|"
         r"recebe(?:u)? este|vous recevez) [^\n]{0,60}"
         r"\b(?:because|as (?:a|an|part)|since|subscri|porque|car vous|member)",
-        re.IGNORECASE,
     ),
-    re.compile(
+    _phrases(
+        [
+            "subscription",
+            "preferences",
+            "settings",
+            "options",
+            "preferencias",
+            "privacy policy",
+            "©",
+            "(c)",
+            "all rights",
+        ],
         r"(?:manage|update|change|edit|modify)[^\n]{0,25}(?:subscription|(?:e-?mail|communication|"
         r"notification) (?:preferences|settings|options))|"
         r"\bemail preferences\b|preferencias de (?:correo|suscripci)|privacy policy|©\s?\d{4}|"
         r"\(c\) ?(?:19|20)\d\d|"
         r"all rights reserved",
-        re.IGNORECASE,
     ),
 )
 

@@ -55,9 +55,11 @@ def bounce_in_words(case: Case) -> str | None:
     qmail, Exim, Exchange, Domino and sendmail word them."""
     # The newest text: a bounce that a person passes on stands below that person's own words.
     subject, text = case.message.subject[:300], case.message.newest[:6_000]
-    technical, failed, about_mail = (pattern.search(text) is not None for pattern in BOUNCE_TEXT)
     opening = BOUNCE_OPENING.match(text[:600]) is not None
     named = BOUNCE_SUBJECT.match(subject) is not None
+    if not (named or opening):  # nearly all mail; the patterns below cost more
+        return None
+    technical, failed, about_mail = (pattern.search(text) is not None for pattern in BOUNCE_TEXT)
     names_an_address = "@" in text[:3_000]
     if named and failed and (technical or (about_mail and names_an_address) or opening):
         return "It is a bounce: its subject and text say that a mail could not be delivered."
