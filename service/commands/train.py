@@ -20,7 +20,7 @@ def train(
         Path | None, typer.Option("--corpus", metavar="PATH", help="Labelled messages. Left out: the shipped corpus.")
     ] = None,
 ) -> None:
-    """Rebuilds the model in a minute or two. The same corpus and seed give the same files. A fifth of the corpus is held
+    """Rebuilds the model in about a minute. The same corpus and seed give the same files. A fifth of the corpus is held
     back, and the figures at the end are of that fifth."""
     from rich.console import Console
 
