@@ -153,24 +153,17 @@ def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin"
 
 
-def _alliance(bin_folder: Path, *arguments: str, cwd: Path) -> str:
+def _said(program: Path, *arguments: str, cwd: Path) -> str:
+    """What a program of that environment prints, started without anything that this process was told."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(cwd), "COLUMNS": "120"}
-    run = subprocess.run(
-        [bin_folder / "alliance", *arguments], cwd=cwd, env=environment, check=True, capture_output=True, text=True
-    )
+    run = subprocess.run([program, *arguments], cwd=cwd, env=environment, check=True, capture_output=True, text=True)
     return run.stdout
 
 
 def test_the_wheel_runs_in_another_environment_from_another_folder(elsewhere: Path, tmp_path: Path) -> None:
-    where = subprocess.run(
-        [elsewhere / "python", "-c", "import service.cli; print(service.cli.__file__)"],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
+    where = _said(elsewhere / "python", "-c", "import service.cli; print(service.cli.__file__)", cwd=tmp_path)
     assert Path(where.strip()).is_relative_to(elsewhere.parent)
-    help_page = _alliance(elsewhere, "--help", cwd=tmp_path)
+    help_page = _said(elsewhere / "alliance", "--help", cwd=tmp_path)
     assert {name for name in ("classify", "demo", "doctor", "guard", "init", "run") if name not in help_page} == set()
 
 
@@ -179,4 +172,4 @@ def test_the_installed_wheel_finds_its_model(elsewhere: Path, tmp_path: Path) ->
     letter.write_text(
         "From: Ana <ana@family.example>\nSubject: Leo\n\nLeo is not home and does not answer his phone.\n"
     )
-    assert "urgent" in _alliance(elsewhere, "classify", str(letter), cwd=tmp_path)
+    assert "urgent" in _said(elsewhere / "alliance", "classify", str(letter), cwd=tmp_path)
