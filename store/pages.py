@@ -83,6 +83,8 @@ class Background:
     """Answers this mailbox gave, by sender."""
     keys: set[str] = field(default_factory=set)
     """Dedupe keys of deliveries on record."""
+    mails: set[str] = field(default_factory=set)
+    """Message-IDs, among those of the page's own messages, under which this service sent or is to send something."""
 
     def thread_of(self, identity: Identity) -> str:
         """The thread a message belongs to: that of the nearest message it answers, else the oldest it names, else its
@@ -218,6 +220,9 @@ class Pages:
             keys |= {reply_key(i.sender, i.rfc_message_id or i.fingerprint) for i in identities if i.sender}
             query = select(col(Delivery.dedupe_key))
             background.keys = {row[0] for row in _rows(connection, query, Delivery.dedupe_key, keys)}
+            sent = {i.rfc_message_id for i in identities if i.direction is Direction.SENT}
+            mails = select(col(Delivery.rfc_message_id))
+            background.mails = {row[0] for row in _rows(connection, mails, Delivery.rfc_message_id, sent)}
         return background
 
     def teacher_wrote_at(self, mailbox: str, thread: str) -> datetime | None:
@@ -277,7 +282,8 @@ class Pages:
                 .values(provider_id=provider_id, removed_at=None)
             )
         for message_id in page.replaced:
-            connection.execute(delete(Delivery).where(col(Delivery.message_id) == message_id))
+            for table in (Delivery, Correction):
+                connection.execute(delete(table).where(col(table.message_id) == message_id))
             connection.execute(delete(MessageRecord).where(col(MessageRecord.id) == message_id))
         for chunk in _chunks(page.removed):
             connection.execute(

@@ -179,6 +179,7 @@ class Delivery(SQLModel, table=True):
         Index("ix_delivery_due", "mailbox", "state", "next_attempt_at"),
         Index("ix_delivery_recipient", "mailbox", "recipient", "kind"),
         Index("ix_delivery_message", "message_id"),
+        Index("ix_delivery_rfc", "rfc_message_id"),
     )
 
     id: int | None = Field(default=None, primary_key=True)

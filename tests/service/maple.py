@@ -54,7 +54,7 @@ class SubjectSays:
 
     version = "the subject says"
 
-    def read(self, letters: Iterable[Letter]) -> Iterator[Verdict]:
+    def read(self, letters: Iterable[Letter], *, explain: bool = True) -> Iterator[Verdict]:
         for letter in letters:
             if "choke" in letter.subject:
                 raise RuntimeError(f"a model that quotes what it chokes on: {letter.body}")

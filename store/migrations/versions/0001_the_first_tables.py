@@ -107,11 +107,13 @@ def upgrade() -> None:
         batch_op.create_index("ix_delivery_due", ["mailbox", "state", "next_attempt_at"], unique=False)
         batch_op.create_index("ix_delivery_message", ["message_id"], unique=False)
         batch_op.create_index("ix_delivery_recipient", ["mailbox", "recipient", "kind"], unique=False)
+        batch_op.create_index("ix_delivery_rfc", ["rfc_message_id"], unique=False)
 
 
 def downgrade() -> None:
     """Back."""
     with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.drop_index("ix_delivery_rfc")
         batch_op.drop_index("ix_delivery_recipient")
         batch_op.drop_index("ix_delivery_message")
         batch_op.drop_index("ix_delivery_due")

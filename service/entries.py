@@ -1,0 +1,178 @@
+"""What the messages of a page become on record: entries, deliveries to carry out, corrections. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from autoresponder.identifiers import is_own_message_id
+from autoresponder.plan import Answer, History, Plan, ReplyFacts
+from autoresponder.replies import reply_message_id
+from autoresponder.routes import route_message_id
+from classifier.verdict import Verdict
+from config.settings import MailboxSettings, Stage
+from connectors.labels import Label, Tag, tag_of
+from connectors.mailbox import Direction, LabelState, RawMessage
+from connectors.message import Message
+from store.pages import Background, Entry, Identity, Relabelled, Seen, reply_key, route_key, words
+from store.tables import (
+    Correction,
+    Delivery,
+    DeliveryKind,
+    DeliveryState,
+    DeliveryStep,
+    MailboxState,
+    MessageRecord,
+)
+
+_SKEW = timedelta(minutes=10)
+"""How far the clocks of mail server and service may be apart, and then some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A message of the page under way. `message` is None where it could not be read; `trouble` says why."""
+
+    raw: RawMessage
+    identity: Identity
+    message: Message | None
+    trouble: str | None = None
+    verdict: Verdict | None = None
+
+
+def same_message(background: Background, candidate: Candidate, page: Sequence[Candidate]) -> Seen | None:
+    """The message on record that a resync lists under a new id; None where this one is new.
+
+    A message of the same Message-ID is the same only if its content is, and if the server no longer shows it under the
+    id on record: somebody who reuses a parent's Message-ID must not make a new message disappear.
+    """
+    identity = candidate.identity
+    current = {other.raw.id for other in page}
+    for seen in background.namesakes.get(identity.rfc_message_id or identity.fingerprint, ()):
+        taken = seen.provider_id in current or any(s.id == seen.id for s in background.seen.values())
+        if seen.fingerprint == identity.fingerprint and not taken:
+            return seen
+    return None
+
+
+def follow_threads(background: Background, candidates: Sequence[Candidate]) -> None:
+    """Threads of the page's own messages, and what the teacher wrote in it, before anything is decided: a reply that
+    the teacher sent in the meantime counts, also for a message that stands before it."""
+    for candidate in candidates:
+        identity = candidate.identity
+        thread = background.thread_of(identity)
+        if identity.rfc_message_id:
+            background.threads.setdefault(identity.rfc_message_id, thread)
+        own = identity.rfc_message_id is not None and is_own_message_id(identity.rfc_message_id)
+        if identity.direction is Direction.SENT and not own:
+            at = candidate.raw.received_at
+            background.teacher_wrote[thread] = max(at, background.teacher_wrote.get(thread, at))
+
+
+def history_of(background: Background, candidate: Candidate, thread: str, state: MailboxState) -> History:
+    """What is on record. The mail system knows better than two clocks which mail was there before: what it marks as
+    such is older than the connection, whatever its date; what it does not may be dated a little earlier."""
+    identity, raw = candidate.identity, candidate.raw
+    sender = identity.sender or ""
+    connected_at = max(state.connected_at, raw.received_at + _SKEW) if raw.backfill else state.connected_at - _SKEW
+    return History(
+        connected_at=connected_at,
+        answers_to_sender=tuple(background.answers.get(sender, ())),
+        answered_in_other_mailbox=reply_key(sender, _original(identity)) in background.keys,
+        routed_already=route_key(identity.fingerprint) in background.keys,
+        teacher_wrote_at=background.teacher_wrote.get(thread),
+    )
+
+
+def labelled(record: MessageRecord, labels: frozenset[Label], box: MailboxSettings) -> Entry:
+    """A message with the delivery that writes `labels`, where the stage allows it and the message is not old mail."""
+    if box.stage is Stage.OBSERVE or record.backfill or not labels:
+        return Entry(record)
+    record.labels = words(labels)
+    return Entry(record, (_delivery(record, DeliveryKind.TAG, f"tag:{record.mailbox}:{record.provider_id}"),))
+
+
+def with_mails(
+    entry: Entry, message: Message, plan: Plan, background: Background, identity: Identity, box: MailboxSettings
+) -> Entry:
+    """Adds route and reply where the mailbox's stage allows them, and remembers them for the rest of the page."""
+    record = entry.record
+    if box.stage is Stage.OBSERVE or record.backfill:
+        return entry
+    mails: list[Delivery] = []
+    if plan.route is not None:
+        facts = plan.route if box.stage is Stage.REPLY else plan.route.model_copy(update={"family_told": False})
+        route = _delivery(record, DeliveryKind.ROUTE, route_key(identity.fingerprint))
+        route.facts, route.recipient = facts.model_dump_json(), facts.recipient
+        route.rfc_message_id = route_message_id(message, box)
+        mails.append(route)
+    if plan.reply is not None and box.stage is Stage.REPLY and identity.sender:
+        reply = _delivery(record, DeliveryKind.REPLY, reply_key(identity.sender, _original(identity)))
+        reply.facts, reply.recipient = plan.reply.model_dump_json(), identity.sender
+        reply.rfc_message_id = reply_message_id(message, box)
+        mails.append(reply)
+    for mail in mails:
+        _remember(background, mail)
+    return Entry(record, (*entry.deliveries, *mails))
+
+
+def with_answer(record: MessageRecord, message: Message, background: Background, identity: Identity) -> Entry:
+    """Mail in Sent. An answer of ours that is not on record was given before the record was lost, or taken back to an
+    older one: it is recorded as done, so that the family is not answered again."""
+    answer = record.own and record.rfc_message_id is not None and record.rfc_message_id.startswith("alliance.reply.")
+    recipient = next((address.email for address in message.to if address.email), None)
+    if not answer or recipient is None or record.rfc_message_id in background.mails:
+        return Entry(record)
+    answered = identity.references[0] if message.in_reply_to else f"unknown {record.rfc_message_id}"
+    delivery = _delivery(record, DeliveryKind.REPLY, reply_key(recipient, answered))
+    if delivery.dedupe_key in background.keys:
+        return Entry(record)
+    at = record.received_at
+    # Which note it was nobody can tell; the routine one leaves room for an urgent one.
+    facts = ReplyFacts(tag=Tag.ROUTINE, languages=(), received_at=at, reply_by=at, same_day_closed=False)
+    delivery.facts, delivery.recipient, delivery.rfc_message_id = (
+        facts.model_dump_json(),
+        recipient,
+        record.rfc_message_id,
+    )
+    delivery.state, delivery.step = DeliveryState.DONE, DeliveryStep.SENDING
+    delivery.created_at = delivery.next_attempt_at = delivery.finished_at = at
+    _remember(background, delivery)
+    return Entry(record, (delivery,))
+
+
+def _remember(background: Background, mail: Delivery) -> None:
+    background.keys.add(mail.dedupe_key)
+    if mail.rfc_message_id:
+        background.mails.add(mail.rfc_message_id)
+    if mail.kind is DeliveryKind.REPLY and mail.recipient:
+        tag = ReplyFacts.model_validate_json(mail.facts).tag
+        answer = Answer(sender=mail.recipient, tag=tag, at=mail.created_at)
+        background.answers.setdefault(mail.recipient, []).append(answer)
+
+
+def _original(identity: Identity) -> str:
+    """What a reply's key names the message by that it answers."""
+    return identity.rfc_message_id or identity.fingerprint
+
+
+def _delivery(record: MessageRecord, kind: DeliveryKind, key: str) -> Delivery:
+    now = record.recorded_at
+    return Delivery(
+        mailbox=record.mailbox, message_id=0, kind=kind, dedupe_key=key, next_attempt_at=now, created_at=now
+    )
+
+
+def corrections(mailbox: str, background: Background, states: Sequence[LabelState], now: datetime) -> list[Relabelled]:
+    """Labels that are not those on record: the teacher's doing, unless ours are still to be written."""
+    changes = []
+    for state in states:
+        seen = background.seen.get(state.id)
+        tag = tag_of(state.labels)
+        # While our own labels wait to be written, "please check" may still stand there from an earlier reading.
+        if seen is None or state.labels == seen.labels or (seen.tagging and tag is None):
+            continue
+        correction = None
+        if tag is not seen.tag:
+            correction = Correction(mailbox=mailbox, message_id=seen.id, from_tag=seen.tag, to_tag=tag, at=now)
+        changes.append(Relabelled(id=seen.id, labels=state.labels, correction=correction))
+    return changes
