@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from classifier.ngrams import BUCKETS, Grams, Integers, grams
 from classifier.times import time_cues
-from classifier.words import Words, lowered, split
+from classifier.words import Words, folded, lowered, split
 
 BLOCKS = 2
 """Character n-grams and word n-grams, each of length one per text, so that neither outweighs the other."""
@@ -47,10 +47,11 @@ class Rows:
     length: Floats
 
 
-def read_text(text: str, received: datetime | None) -> Reading:
-    """Reads one tidy text (`classifier.words.tidy`) that came at `received`, local time."""
+def read_text(text: str, received: datetime | None, words: Words | None = None) -> Reading:
+    """Reads one tidy text (`classifier.words.tidy`) that came at `received`, local time. `words` are its words, where
+    they are known already."""
     lower = lowered(text)
-    words = split(lower)
+    words = folded(words or split(text), lower)
     return Reading(lower, words, tuple(time_cues(words.words, lower, received)))
 
 

@@ -19,7 +19,8 @@ WORDS = (1, 2)
 
 _FACTOR = 0x9E3779B97F4A7C15
 _INVERSE = pow(_FACTOR, -1, 1 << 64)
-_DIGITS = str.maketrans("123456789٠١٢٣٤٥٦٧٨٩", "0" * 19)
+_DIGITS = ((ord("1"), ord("9")), (ord("٠"), ord("٩")))
+"""Ranges of code points that count as "0"."""
 
 Integers = npt.NDArray[np.int64]
 _Hashes = npt.NDArray[np.uint64]
@@ -39,8 +40,10 @@ class Grams:
 def grams(lowered: Sequence[str], words: Sequence[Sequence[str]], spaces: Sequence[Sequence[bool]]) -> Grams:
     """The n-grams of texts in lower case, given with their words (`classifier.words.split`). A digit counts as any."""
     starts = np.concatenate([[0], np.cumsum([len(text) + 1 for text in lowered])]).astype(np.int64)
-    joined = "".join(f"{text}\n" for text in lowered).translate(_DIGITS).replace("\n", " ")
+    joined = "".join(f"{text}\n" for text in lowered).replace("\n", " ")
     points = np.frombuffer(joined.encode("utf-32-le"), dtype="<u4").astype(np.uint64)
+    for first, last in _DIGITS:
+        points[(points >= first) & (points <= last)] = ord("0")
     text_at = np.repeat(np.arange(len(lowered), dtype=np.int64), np.diff(starts))
     with np.errstate(over="ignore"):
         places, columns = _characters(points, starts[text_at + 1] if len(text_at) else text_at)

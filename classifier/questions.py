@@ -34,8 +34,12 @@ RECEIVED = "received"
 """Key of `doc.user_data` under which the received time goes in."""
 TEXT = "text"
 """Key of `doc.user_data` under which the tokenizer leaves the text: `doc.text` puts it together anew at every call."""
+WORDS = "words"
+"""Key of `doc.user_data` under which the tokenizer leaves the words: a `Doc` is slow to give them back."""
 EVIDENCE = "evidence"
 """Key of `doc.user_data` under which the `Evidence` comes out."""
+UNEXPLAINED = "unexplained"
+"""Key of `doc.user_data` that, set to True, spares the search for evidence."""
 
 _WEIGHTS, _RARITY, _ANSWERS = "weights.npy", "rarity.npy", "answers.json"
 
@@ -85,15 +89,19 @@ class Questions:
 
     def _answer(self, documents: Sequence[Any]) -> None:
         texts = [doc.user_data[TEXT] for doc in documents]
-        received = [doc.user_data.get(RECEIVED) for doc in documents]
-        readings = [read_text(text, came) for text, came in zip(texts, received, strict=True)]
+        readings = [
+            read_text(doc.user_data[TEXT], doc.user_data.get(RECEIVED), doc.user_data[WORDS]) for doc in documents
+        ]
         found = grams_of(readings)
         rows = rows_of(readings, found, self.rarity)
         urgent, conflict = (self._probabilities(rows, index).tolist() for index in range(len(Question)))
+        for index, doc in enumerate(documents):
+            doc.cats = {Question.URGENT.value: urgent[index], Question.CONFLICT.value: conflict[index]}
+        if all(doc.user_data.get(UNEXPLAINED, False) for doc in documents):
+            return
         asked = [question_behind(*both, self.answers.thresholds) for both in zip(urgent, conflict, strict=True)]
         weight = self._weight_by_place(found, rows, asked)
         for index, (doc, reading) in enumerate(zip(documents, readings, strict=True)):
-            doc.cats = {Question.URGENT.value: urgent[index], Question.CONFLICT.value: conflict[index]}
             begin = found.starts[index]
             here = weight[begin : begin + len(reading.lower)]
             doc.user_data[EVIDENCE] = find_evidence(asked[index], texts[index], reading, here)
@@ -149,8 +157,8 @@ class _Tokenizer(spacy.util.DummyTokenizer):  # type: ignore[misc] # spaCy has n
         vocab.lex_attr_getters = {LOWER: str.lower}
 
     def __call__(self, text: str) -> Any:
-        words, spaces = split(text)
-        return Doc(self.vocab, words=words, spaces=spaces, user_data={TEXT: text})
+        words = split(text)
+        return Doc(self.vocab, words=words.words, spaces=words.spaces, user_data={TEXT: text, WORDS: words})
 
 
 def _make_tokenizer() -> Callable[[Any], _Tokenizer]:

@@ -11,7 +11,7 @@ from classifier.errors import ModelError
 from classifier.evidence import Evidence
 from classifier.language import Languages
 from classifier.lean_spacy import spacy
-from classifier.questions import EVIDENCE, FACTORY, RECEIVED, TEXT
+from classifier.questions import EVIDENCE, FACTORY, RECEIVED, TEXT, UNEXPLAINED
 from classifier.text import text_of
 from classifier.times import EXPLAINED
 from classifier.verdict import Letter, Reason, Verdict
@@ -49,21 +49,23 @@ class Classifier:
         found: Thresholds = self._nlp.get_pipe(FACTORY).answers.thresholds
         return found
 
-    def read(self, letters: Iterable[Letter], *, batch_size: int = 256) -> Iterator[Verdict]:
-        """One verdict per letter, in order. Reads `batch_size` letters ahead. Whatever a letter holds, it gets one."""
+    def read(self, letters: Iterable[Letter], *, batch_size: int = 256, explain: bool = True) -> Iterator[Verdict]:
+        """One verdict per letter, in order. Reads `batch_size` letters ahead. Whatever a letter holds, it gets one.
+        Without `explain` the verdicts carry no reasons, and come a quarter sooner."""
         waiting = iter(letters)
         while batch := list(islice(waiting, batch_size)):
             with self._turn:
-                verdicts = self._read(batch)
+                verdicts = self._read(batch, explain=explain)
             yield from verdicts
 
-    def _read(self, letters: list[Letter]) -> list[Verdict]:
+    def _read(self, letters: list[Letter], *, explain: bool) -> list[Verdict]:
         # The zone lets go of the words of these letters afterwards; a service that runs for a year must not keep them.
         with self._nlp.memory_zone():
             documents = []
             for letter in letters:
                 document = self._nlp.make_doc(text_of(letter))
                 document.user_data[RECEIVED] = letter.received
+                document.user_data[UNEXPLAINED] = not explain
                 documents.append(document)
             answered = self._nlp.pipe(documents, batch_size=len(documents))
             return [self._verdict(document.cats, document.user_data) for document in answered]
@@ -73,7 +75,8 @@ class Classifier:
         language = self._languages.of(found[TEXT])
         tag = tag_of(urgent, conflict, self.thresholds)
         unsure = is_unsure(urgent, conflict, language, self.thresholds)
-        return Verdict(urgent, conflict, tag, unsure, language, (_reason(tag, language, found[EVIDENCE]),))
+        reasons = (_reason(tag, language, found[EVIDENCE]),) if EVIDENCE in found else ()
+        return Verdict(urgent, conflict, tag, unsure, language, reasons)
 
 
 _SAYS = {

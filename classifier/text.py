@@ -13,4 +13,4 @@ def text_of(letter: Letter) -> str:
     body = letter.body
     if len(body) > _BEGINNING + _END:
         body = f"{body[:_BEGINNING]}\n{body[-_END:]}"
-    return tidy(f"{letter.subject}\n{newest_text(body)}")
+    return tidy(f"{letter.subject}\n{body if letter.only_newest else newest_text(body)}")

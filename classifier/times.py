@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from operator import itemgetter
 
 from classifier.time_words import DAYS_AHEAD, MONTHS, MORNING_BEFORE, WEEKDAYS
 
@@ -17,6 +18,8 @@ FARTHEST = 300
 
 
 _HANGUL = re.compile(r"[가-힣]{2,}")
+_FIRST_HANGUL = "가"
+_DIGITS = re.compile(r"\d+")
 
 
 def _index() -> dict[str, list[tuple[tuple[str, ...], str, int]]]:
@@ -72,6 +75,8 @@ def named(tokens: Sequence[str], text: str, received: date | None) -> Named:
             beside = next((p for p in (position + 1, position - 1, position - 2) if _number(tokens, p)), -1)
             dated.add(beside)
             days.update(_distance(received, value, _number(tokens, beside)))
+    if _DIGITS.search(text) is None:
+        return Named(frozenset(days), frozenset())
     if received is not None:
         days.update(_numeric_dates(text, received))
         days.update(_days_of_month(tokens, received, dated))
@@ -81,10 +86,13 @@ def named(tokens: Sequence[str], text: str, received: date | None) -> Named:
 def _matches(tokens: Sequence[str]) -> Iterator[tuple[str, int, int]]:
     """(kind, value, position) of every known word or phrase, none inside another."""
     skip = 0
-    for position, token in enumerate(tokens):
+    # Hardly any word is known, so the quick look at all of them comes first.
+    known = [(position, _INDEX[token]) for position, token in enumerate(tokens) if token in _INDEX]
+    known += [(position, _korean(token)) for position, token in enumerate(tokens) if token >= _FIRST_HANGUL]
+    for position, entries in sorted(known, key=itemgetter(0)):
         if position < skip:
             continue
-        for phrase, kind, value in _INDEX.get(token, ()) or _korean(token):
+        for phrase, kind, value in entries:
             if len(phrase) == 1 or tuple(tokens[position : position + len(phrase)]) == phrase:
                 skip = position + len(phrase)
                 yield kind, value, position
@@ -92,7 +100,8 @@ def _matches(tokens: Sequence[str]) -> Iterator[tuple[str, int, int]]:
 
 
 def _korean(token: str) -> list[tuple[tuple[str, ...], str, int]]:
-    if not _HANGUL.match(token):
+    """What a Korean word with its particles begins with; a word that is known as it stands is not asked for again."""
+    if token in _INDEX or not _HANGUL.match(token):
         return []
     found = _INDEX.get(token[:3]) or _INDEX.get(token[:2]) or []
     return [(entry[0], entry[1], entry[2]) for entry in found if len(entry[0]) == 1]
@@ -106,17 +115,30 @@ def _number(tokens: Sequence[str], position: int) -> int:
     return int(digits) if digits.isdecimal() and len(digits) <= 2 and 1 <= int(digits) <= 31 else 0
 
 
+def _at_digits(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """What `pattern.finditer(text)` finds, for a pattern that begins with a digit: tried only where there is one."""
+    place = 0
+    for digits in _DIGITS.finditer(text):
+        place = max(place, digits.start())
+        while place < digits.end():
+            match = pattern.match(text, place)
+            if match is not None:
+                yield match
+            place = match.end() if match is not None else place + 1
+
+
 def _numeric_dates(text: str, received: date) -> Iterator[int]:
     """ "2/12" as families in the US write it, and "2月12日"."""
-    for match in _NUMERIC.finditer(text):
+    for match in _at_digits(_NUMERIC, text):
         yield from _distance(received, int(match[1] or match[3]), int(match[2] or match[4]))
 
 
 def _days_of_month(tokens: Sequence[str], received: date, dated: Set[int]) -> Iterator[int]:
     """ "The 16th", in this month or the next, where no month stands beside it (`dated`)."""
-    for position, token in enumerate(tokens):
-        if position in dated or not token[:1].isdecimal():
+    for position in [position for position, token in enumerate(tokens) if token[0].isdecimal()]:
+        if position in dated:
             continue
+        token = tokens[position]
         bare = position > 0 and tokens[position - 1] in _BEFORE_DAY
         followed = tokens[position + 1] if position + 1 < len(tokens) else ""
         if not _ORDINAL.fullmatch(token) and (not bare or followed in _AFTER_NUMBER):
@@ -139,7 +161,7 @@ def _distance(received: date, month: int, day: int) -> tuple[int, ...]:
 
 
 def _clocks(text: str) -> Iterator[float]:
-    for match in _CLOCK.finditer(text):
+    for match in _at_digits(_CLOCK, text):
         hour, minute, half, plain_hour, plain_minute, cjk_hour, cjk_minute = match.groups()
         value = int(hour or plain_hour or cjk_hour) + int(minute or plain_minute or cjk_minute or 0) / 60
         if half:

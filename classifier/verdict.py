@@ -17,6 +17,8 @@ class Letter:
     subject: str
     body: str
     received: datetime | None = None
+    only_newest: bool = False
+    """True where the history has been cut off `body` already."""
 
 
 @dataclass(frozen=True, slots=True)

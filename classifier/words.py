@@ -43,3 +43,13 @@ def split(text: str) -> Words:
     """The words of a text that is `tidy`."""
     found = _WORD.findall(text)
     return Words([word for word, _ in found], [bool(space) for _, space in found])
+
+
+def folded(words: Words, lower: str) -> Words:
+    """The same words in lower case, read off `lower`, which is `lowered` of the text that they were split from."""
+    found, place = [], 0
+    for word, space in zip(words.words, words.spaces, strict=True):
+        end = place + len(word)
+        found.append(lower[place:end])
+        place = end + space
+    return Words(found, words.spaces)
