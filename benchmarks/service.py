@@ -63,8 +63,9 @@ def _server(server: ImapServer | SmtpServer) -> str:
 
 
 def environment() -> dict[str, str]:
-    """The environment that a service with this configuration needs."""
-    return {**os.environ, _PASSWORD_VARIABLE: PASSWORD}
+    """The environment that a service with this configuration needs. Bytecode is kept, as where a school installs it."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, _PASSWORD_VARIABLE: PASSWORD}
 
 
 def timed(command: Sequence[str | Path], log: Path) -> Cost:
