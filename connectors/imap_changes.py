@@ -98,6 +98,9 @@ class PageReader:
         """Where the folder stands, and whether its old numbers are void."""
         if known is not None and known.name == name and known.uidvalidity == state.uidvalidity:
             return known, False
+        if known is not None and known.name == name and not (known.exists or state.exists):
+            # Courier gives an empty folder another UIDVALIDITY each time until somebody opens it.
+            return known, False
         if before is None or known is None:
             since = None if name == INBOX else self._days_ago(OLD_SENT_DAYS)
         elif known.backlog is not None and known.backlog.since is None:

@@ -18,7 +18,7 @@ from imapclient import IMAPClient
 
 from config.settings import ImapServer, Security
 from tests.servers.certificates import Certificates, make_certificates
-from tests.servers.required import Guard, free_ports, required
+from tests.servers.required import Guard, free_ports, lacking, required
 
 PASSWORD = "correct horse battery"
 CAPABILITIES = (  # what 2.3.19 announces by itself
@@ -121,6 +121,9 @@ class Dovecot:
         for service in ("imap", "lmtp"):
             if not any((place / service).exists() for place in _library_folders()):
                 required(f"dovecot/{service}", f"dovecot-{service}d")
+        version = subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout
+        if not version.startswith("2.3."):
+            lacking(f"Dovecot {version.split()[0]} words its configuration differently; these tests know 2.3")
         if not self.ports:
             self.ports = free_ports(3)
         configuration = self._write_configuration()

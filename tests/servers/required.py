@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -16,9 +17,13 @@ def required(program: str, package: str) -> Path:
     """The full path of a server's program. Where it lacks, the test fails if ALLIANCE_REQUIRE_SERVERS is set and is
     skipped otherwise; both name the Debian package."""
     found = shutil.which(program) or shutil.which(program, path=os.pathsep.join(_PLACES))
-    if found:
-        return Path(found)
-    reason = f"{program} is not installed; on Debian: apt-get install {package}"
+    if found is None:
+        lacking(f"{program} is not installed; on Debian: apt-get install {package}")
+    return Path(found)
+
+
+def lacking(reason: str) -> NoReturn:
+    """Ends the test: as failed if ALLIANCE_REQUIRE_SERVERS is set, as skipped otherwise."""
     if os.environ.get("ALLIANCE_REQUIRE_SERVERS"):
         pytest.fail(reason)
     pytest.skip(reason)
