@@ -114,6 +114,12 @@ class Swept:
     removed: int = 0
     progress: Progress | None = None
     more: bool = False
+    free: bool = True
+    """Whether the mailbox is free for deliveries until the next page is asked for."""
+
+
+def _nothing() -> bool:
+    return False
 
 
 class Pipeline:
@@ -139,12 +145,12 @@ class Pipeline:
         self._broken: Counter[tuple[str, str]] = Counter()
         """How often a message broke the connection, by mailbox and id."""
 
-    def sweep(self, box: MailboxSettings, mailbox: Mailbox) -> Iterator[Swept]:
+    def sweep(self, box: MailboxSettings, mailbox: Mailbox, due: Callable[[], bool] = _nothing) -> Iterator[Swept]:
         """Reads one page of changes after another and commits each, until there is nothing new.
 
-        While one page is judged the next is already on its way; whoever gets a `Swept` with deliveries has the mailbox
-        to themselves until they ask for the next. Raises MailboxError where the mailbox cannot be read: what was
-        committed stays, the rest comes next time.
+        While one page is judged the next is already on its way; whoever gets a `Swept` that says `free` has the mailbox
+        to themselves until they ask for the next: where the page planned deliveries, and where `due` says so. Raises
+        MailboxError where the mailbox cannot be read: what was committed stays, the rest comes next time.
         """
         state = self._pages.connect(box.address, self._clock())
 
@@ -161,9 +167,10 @@ class Pipeline:
                 except CursorMoved:
                     log.info("another worker read this mailbox meanwhile", mailbox=box.address)
                     return
-                if following is not None and any(entry.deliveries for entry in swept.entries):
+                free = following is None or any(entry.deliveries for entry in swept.entries) or due()
+                if following is not None and free:
                     wait([following])
-                yield swept
+                yield replace(swept, free=free)
                 if following is None:
                     return
                 read_up_to = changes.cursor

@@ -3,12 +3,15 @@
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from math import inf
 from random import Random
 from typing import Protocol
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from config import ConfigError
 from config.settings import MailboxSettings
 from connectors.errors import MailboxError
 from connectors.mailbox import Mailbox
@@ -25,6 +28,8 @@ _PAUSE_FOR_A_PERSON = 900.0
 """Seconds until a refused password or certificate is tried again: only a person can mend it, and a server locks an
 account that keeps knocking."""
 _SHORTEST_WAIT = 0.2
+_DELIVERING_AT_MOST = 20.0
+"""Seconds after which a mailbox with much to deliver looks for new mail again: some of it may be urgent."""
 
 
 class Watcher(Protocol):
@@ -71,7 +76,7 @@ class Runner:
         """`boxes` are the mailboxes to work on, all where left out; `environ` holds the passwords."""
         self._assembly = assembly
         self._environ = environ
-        self._watcher = watcher or Quiet()
+        self._watcher = _Sturdy(watcher or Quiet())
         self._on_step = on_step
         self._boxes = tuple(boxes if boxes is not None else assembly.settings.mailboxes)
         self._stop = threading.Event()
@@ -87,7 +92,7 @@ class Runner:
             try:
                 mailbox = self._open_mailbox(box)
                 self._work(box, mailbox)
-            except (MailboxError, SQLAlchemyError) as error:
+            except Exception as error:  # noqa: BLE001 - one mailbox's trouble must not end the others' turn
                 failures[box.address] = _reason(error)
                 self._watcher.failed(box.address, failures[box.address], 0)
             finally:
@@ -111,7 +116,8 @@ class Runner:
         with self._lock:
             waiting = list(self._open)
         for mailbox in waiting:
-            mailbox.interrupt()
+            with suppress(Exception):  # the others are to be told all the same
+                mailbox.interrupt()
 
     def _keep(self, box: MailboxSettings) -> None:
         """One mailbox's thread. Survives every error of its mailbox and of the database."""
@@ -121,12 +127,10 @@ class Runner:
             try:
                 if mailbox is None:
                     mailbox = self._open_mailbox(box)
-                self._work(box, mailbox)
+                self._work(box, mailbox, _DELIVERING_AT_MOST)
                 failures = 0
                 self._wait(box, mailbox)
             except Exception as error:  # noqa: BLE001 - one mailbox's trouble must not end the service
-                if not isinstance(error, MailboxError | SQLAlchemyError):
-                    log.error("unexpected", mailbox=box.address, error=place(error))
                 failures += 1
                 pause = self._pause(error, failures)
                 self._watcher.failed(box.address, _reason(error), pause)
@@ -137,19 +141,30 @@ class Runner:
         if mailbox is not None:
             self._close(mailbox)
 
-    def _work(self, box: MailboxSettings, mailbox: Mailbox) -> None:
-        """Reads what is new, page by page, and delivers after each page: urgent mail does not wait for old mail."""
+    def _work(self, box: MailboxSettings, mailbox: Mailbox, at_most: float = inf) -> None:
+        """Reads what is new, page by page, and delivers in between, `at_most` so many seconds at a time: urgent mail
+        waits neither for old mail nor for a long line of replies."""
         deliverer = self._assembly.deliverer(on_step=self._on_step)
+
+        def deliver() -> None:
+            until = time.monotonic() + at_most
+            done = deliverer.deliver(box, mailbox, lambda: self._stop.is_set() or time.monotonic() > until)
+            self._watcher.delivered(box.address, done)
+
         delivered_after_last_page = False
-        for swept in self._assembly.pipeline.sweep(box, mailbox):
+        for swept in self._assembly.pipeline.sweep(box, mailbox, lambda: self._is_due(box)):
             self._watcher.swept(swept)
-            delivered_after_last_page = not swept.more or any(entry.deliveries for entry in swept.entries)
-            if delivered_after_last_page:
-                self._watcher.delivered(box.address, deliverer.deliver(box, mailbox))
+            delivered_after_last_page = swept.free
+            if swept.free:
+                deliver()
             if self._stop.is_set():
                 return
         if not delivered_after_last_page:
-            self._watcher.delivered(box.address, deliverer.deliver(box, mailbox))
+            deliver()
+
+    def _is_due(self, box: MailboxSettings) -> bool:
+        due_at = self._assembly.outbox().next_due_at(box.address)
+        return due_at is not None and due_at <= self._assembly.clock()
 
     def _wait(self, box: MailboxSettings, mailbox: Mailbox) -> None:
         """Until the server says that something changed, the next poll is due, or a delivery is."""
@@ -177,15 +192,32 @@ class Runner:
     def _close(self, mailbox: Mailbox) -> None:
         with self._lock:
             self._open.discard(mailbox)
-        try:
+        with suppress(Exception):  # it is given up in any case
             mailbox.close()
-        except MailboxError as error:
-            log.warning("closing failed", mailbox=mailbox.address, error=str(error))
+
+
+class _Sturdy:
+    """Passes on to a watcher what happens, and goes on where it fails: a closed terminal must not stop the mail."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+
+    def swept(self, swept: Swept) -> None:
+        with suppress(Exception):
+            self._watcher.swept(swept)
+
+    def delivered(self, mailbox: str, delivered: Delivered) -> None:
+        with suppress(Exception):
+            self._watcher.delivered(mailbox, delivered)
+
+    def failed(self, mailbox: str, reason: str, pause: float) -> None:
+        with suppress(Exception):
+            self._watcher.failed(mailbox, reason, pause)
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, MailboxError):
+    if isinstance(error, MailboxError | ConfigError):
         return str(error)
     if isinstance(error, SQLAlchemyError):
         return f"the database refused: {getattr(error, 'orig', None) or type(error).__name__}"
-    return place(error)
+    return f"unexpected: {place(error)}"
