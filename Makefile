@@ -71,6 +71,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.backlog
 	$(BIN)/python -m benchmarks.idle
 	$(BIN)/python -m benchmarks.connect
+	$(BIN)/python -m benchmarks.classify
 
 # uv records names, versions and hashes, no address: any index or mirror that has the same files will do. The last step
 # asks whether every locked package has a wheel for each Python and machine that we promise.
