@@ -291,22 +291,28 @@ class Deliverer:
                 wait = self._settle if delivery.attempts == 1 else self._settle + self._wait(due)
                 self._outbox.look_again(due, now + wait, text)
                 return
-            self._discard(mailbox, delivery.draft_id)
             is_reply = delivery.kind is DeliveryKind.REPLY
+            most = _OTHER_ATTEMPTS if is_reply else _ROUTE_ATTEMPTS
+            if is_reply and isinstance(error, SendRejected):
+                most = 1  # the family's server said no for good
+            state, reason = DeliveryState.WAITING, text
             if is_reply and isinstance(error, MessageGone) and _is_gone(due, delivery.attempts):
-                self._outbox.finish(due, DeliveryState.CANCELLED, now, "the message is no longer in the mailbox")
-            elif is_reply and isinstance(error, SendRejected):
-                self._outbox.finish(due, DeliveryState.SET_ASIDE, now, text)
-            elif delivery.attempts >= (_OTHER_ATTEMPTS if is_reply else _ROUTE_ATTEMPTS):
-                self._outbox.finish(due, DeliveryState.SET_ASIDE, now, text)
-                log.error("a delivery was set aside", mailbox=delivery.mailbox, delivery=due.id, kind=delivery.kind)
-            else:
+                state, reason = DeliveryState.CANCELLED, "the message is no longer in the mailbox"
+            elif delivery.attempts >= most:
+                state = DeliveryState.SET_ASIDE
+            if delivery.draft_id or state is not DeliveryState.WAITING:
+                self._discard(mailbox, due)
+            if state is DeliveryState.WAITING:
                 self._outbox.postpone(due, now + self._wait(due), text, step=DeliveryStep.PLANNED)
+                return
+            self._outbox.finish(due, state, now, reason)
+            if state is DeliveryState.SET_ASIDE:
+                log.error("a delivery was set aside", mailbox=delivery.mailbox, delivery=due.id, kind=delivery.kind)
         except LeaseLost as lost:
             log.warning("a delivery took longer than its lease", mailbox=delivery.mailbox, error=str(lost))
 
     def _withdraw(self, mailbox: Mailbox, due: Due) -> None:
-        """Takes the draft of a mail that is no longer wanted out of the teacher's sight, also one whose id a crash kept
+        """Takes the draft of a mail that is not going out now from the teacher's sight, also one whose id a crash kept
         from the record."""
         draft_id, identifier = due.delivery.draft_id, due.delivery.rfc_message_id or ""
         if not draft_id and mailbox.draft_state("", identifier) is DraftState.DRAFT:
@@ -314,13 +320,13 @@ class Deliverer:
         if draft_id:
             mailbox.discard_draft(draft_id)
 
-    def _discard(self, mailbox: Mailbox, draft_id: str) -> None:
-        """Takes a draft that is not going out now from the teacher's sight; the next attempt makes a new one."""
-        if draft_id:
-            try:
-                mailbox.discard_draft(draft_id)
-            except Exception as error:  # noqa: BLE001 - the failure before it is what has to be recorded
-                log.warning("a draft is left in Drafts", mailbox=mailbox.address, error=_text(error))
+    def _discard(self, mailbox: Mailbox, due: Due) -> None:
+        """The same, where something failed already: that is what has to be recorded. The next attempt makes a new
+        draft."""
+        try:
+            self._withdraw(mailbox, due)
+        except Exception as error:  # noqa: BLE001 - a draft too many is a small thing beside a lost record
+            log.warning("a draft is left in Drafts", mailbox=mailbox.address, error=_text(error))
 
     def _wait(self, due: Due) -> timedelta:
         """Exponential back-off with jitter, so that many mailboxes do not come back at once."""

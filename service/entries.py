@@ -39,19 +39,28 @@ class Candidate:
     verdict: Verdict | None = None
 
 
-def same_message(background: Background, candidate: Candidate, page: Sequence[Candidate]) -> Seen | None:
-    """The message on record that a resync lists under a new id; None where this one is new.
+def recognised(background: Background, page: Sequence[Candidate]) -> dict[str, Seen]:
+    """The messages of a resync that are on record under another id, by their new id.
 
     A message of the same Message-ID is the same only if its content is, and if the server no longer shows it under the
-    id on record: somebody who reuses a parent's Message-ID must not make a new message disappear.
+    id on record: somebody who reuses a parent's Message-ID must not make a new message disappear. Of two copies of one
+    mail, each is recognised by the time it came, where the server kept that.
     """
-    identity = candidate.identity
-    current = {other.raw.id for other in page}
-    for seen in background.namesakes.get(identity.rfc_message_id or identity.fingerprint, ()):
-        taken = seen.provider_id in current or any(s.id == seen.id for s in background.seen.values())
-        if seen.fingerprint == identity.fingerprint and not taken:
-            return seen
-    return None
+    current = {candidate.raw.id for candidate in page}
+    found: dict[str, Seen] = {}
+    taken = {seen.id for seen in background.seen.values()}
+    for exact in (True, False):
+        for candidate in page:
+            identity, raw = candidate.identity, candidate.raw
+            if raw.id in background.seen or raw.id in found:
+                continue
+            for seen in background.namesakes.get(identity.rfc_message_id or identity.fingerprint, ()):
+                same = seen.fingerprint == identity.fingerprint and (not exact or seen.received_at == raw.received_at)
+                if same and seen.id not in taken and seen.provider_id not in current:
+                    found[raw.id] = seen
+                    taken.add(seen.id)
+                    break
+    return found
 
 
 def follow_threads(background: Background, candidates: Sequence[Candidate]) -> None:

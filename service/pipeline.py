@@ -27,7 +27,7 @@ from service.entries import (
     follow_threads,
     history_of,
     labelled,
-    same_message,
+    recognised,
     with_answer,
     with_mails,
 )
@@ -241,15 +241,14 @@ class Pipeline:
         label_states = list(changes.labels)
         renamed: list[tuple[int, str]] = []
         fresh: list[Candidate] = []
+        if changes.resync:
+            background.seen |= recognised(background, candidates)
         for candidate in candidates:
             seen = None if again else background.seen.get(candidate.raw.id)
-            if seen is None and changes.resync:
-                seen = same_message(background, candidate, candidates)
             if seen is None:
                 fresh.append(candidate)
                 continue
             renamed.append((seen.id, candidate.raw.id))  # also under the same id: it is there (again)
-            background.seen[candidate.raw.id] = seen
             if candidate.raw.labels:
                 # None at all says nothing: servers lose labels with their numbers, or show a star instead.
                 label_states.append(LabelState(candidate.raw.id, candidate.raw.labels))

@@ -60,6 +60,7 @@ class Seen:
     provider_id: str
     rfc_message_id: str | None
     fingerprint: str
+    received_at: datetime
     tag: Tag | None
     labels: frozenset[Label]
     tagging: bool
@@ -387,6 +388,7 @@ def _seen_query(mailbox: str) -> Query:
             col(message.provider_id),
             col(message.rfc_message_id),
             col(message.fingerprint),
+            col(message.received_at),
             col(message.tag),
             col(message.labels),
             col(delivery.id).label("tagging"),
@@ -414,6 +416,7 @@ def _seen(row: AnyRow) -> Seen:
         provider_id=row.provider_id,
         rfc_message_id=row.rfc_message_id,
         fingerprint=row.fingerprint,
+        received_at=row.received_at,
         tag=row.tag,
         labels=labels_from(row.labels),
         tagging=row.tagging is not None,

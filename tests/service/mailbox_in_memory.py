@@ -64,6 +64,8 @@ class MailSystem:
     accounts: dict[str, Account] = field(default_factory=dict)
     departed: list[tuple[str, bytes]] = field(default_factory=list)
     """Every mail that really left: sender's mailbox and content, once for each time that it left."""
+    departed_at: list[datetime] = field(default_factory=list)
+    """When, in the same order."""
     hooks: list[Hook] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -246,6 +248,7 @@ class MemoryMailbox:
             raise MessageGone(f"{self.address}: the draft is neither in Drafts nor in Sent")
         raw = self._account.drafts[draft_id].raw
         self._system.departed.append((self.address, raw))
+        self._system.departed_at.append(self._system.clock())
         if not self.atomic_send:
             self._system.step(self.address, "send_draft handed over")
         with self._system.changed:

@@ -24,7 +24,7 @@ from service.assembly import Assembly
 from service.delivery import Delivered, Deliverer, OnStep
 from service.pipeline import Pipeline, Swept
 from store.database import Database
-from store.pages import Pages
+from store.pages import Page, Pages
 from store.tables import Delivery, DeliveryKind, DeliveryState, MessageRecord
 from tests.service.mailbox_in_memory import MailSystem, MemoryMailbox
 
@@ -46,6 +46,10 @@ def _empty_database() -> Database:
         for table in reversed(SQLModel.metadata.sorted_tables):
             connection.execute(table.delete())
     return database
+
+
+def _no_step(step: str, delivery: int) -> None:
+    del step, delivery
 
 
 class SubjectSays:
@@ -111,8 +115,8 @@ class Maple:
         box = self.settings.mailbox(address)
         return box if stage is None else box.model_copy(update={"stage": stage})
 
-    def assembly(self, *, database: Database | None = None) -> Assembly:
-        """The parts of the service, with mailboxes that open on the mail system."""
+    def assembly(self, on_step: OnStep = _no_step) -> Assembly:
+        """The parts of the service, with mailboxes that open on the mail system. `on_step` is told of commits, too."""
         system = self.system
 
         class InMemory(Assembly):
@@ -121,13 +125,18 @@ class Maple:
             def open(self, box: MailboxSettings, environ: Mapping[str, str] | None = None) -> Mailbox:
                 return system.open(box.address)
 
-        database = database or self.database
+        class InSteps(Pages):
+            def commit(self, page: Page) -> None:
+                on_step("page planned", 0)
+                super().commit(page)
+                on_step("page recorded", 0)
+
         calendar = SchoolCalendar.of(self.settings.school, self.settings.office)
-        pages, model, roster = Pages(database), SubjectSays(), Roster()
+        pages, model, roster = InSteps(self.database), SubjectSays(), Roster()
         return InMemory(
             settings=self.settings,
             calendar=calendar,
-            database=database,
+            database=self.database,
             pages=pages,
             classifier=model,  # type: ignore[arg-type]
             roster=roster,
@@ -139,20 +148,20 @@ class Maple:
         """A fresh connection to a mailbox."""
         return self.system.open(address)
 
-    def sweep(self, address: str = RIVERA, *, stage: Stage | None = None) -> list[Swept]:
+    def sweep(self, address: str = RIVERA, *, stage: Stage | None = None, on_step: OnStep = _no_step) -> list[Swept]:
         """Reads what is new in a mailbox."""
-        return list(self.assembly().pipeline.sweep(self.box(address, stage=stage), self.mailbox(address)))
+        return list(self.assembly(on_step).pipeline.sweep(self.box(address, stage=stage), self.mailbox(address)))
 
-    def deliver(self, address: str = RIVERA, *, stage: Stage | None = None, on_step: OnStep | None = None) -> Delivered:
+    def deliver(self, address: str = RIVERA, *, stage: Stage | None = None, on_step: OnStep = _no_step) -> Delivered:
         """Carries out what is due in a mailbox."""
         deliverer: Deliverer = self.assembly().deliverer(on_step=on_step)
         return deliverer.deliver(self.box(address, stage=stage), self.mailbox(address))
 
-    def round(self, *, on_step: OnStep | None = None) -> None:
+    def round(self, *, on_step: OnStep = _no_step) -> None:
         """One round over every mailbox; a mailbox that fails waits for the next, as in the runner."""
         for box in self.settings.mailboxes:
             with suppress(MailboxError):
-                self.sweep(box.address)
+                self.sweep(box.address, on_step=on_step)
                 self.deliver(box.address, on_step=on_step)
 
     def rounds(self, number: int = 6, **apart: float) -> None:
