@@ -75,6 +75,10 @@ class Folder:
     attributes: frozenset[str]
 
 
+class _Partial(ChangesFailed):
+    """The server answered for some of the messages and refused the rest."""
+
+
 class Connection:
     """One connection. After `broken` is True it is of no use any more."""
 
@@ -149,23 +153,25 @@ class Connection:
     def overview(self, numbers: str, *, uid: bool, count: int, sizes: bool = True) -> list[Listed]:
         """Messages in ascending order, without their content; of size 0 where `sizes` is False, or where the server
         cannot measure all."""
-        listed = self._list(numbers, uid=uid, most=count) if sizes else None
-        if listed is None:
-            listed = self._list(numbers, uid=uid, most=count, items="(UID FLAGS INTERNALDATE)")
-        return listed or []
+        if sizes:
+            with suppress(_Partial):
+                return self._list(numbers, uid=uid, most=count)
+        with suppress(_Partial):
+            return self._list(numbers, uid=uid, most=count, items="(UID FLAGS INTERNALDATE)")
+        return self._list(numbers, uid=uid, most=count, items="(UID FLAGS)")
 
     def flags_by_number(self, first: int, last: int, changed_since: int | None = None) -> list[Listed]:
         """UIDs and flags by sequence number; with `changed_since`, of messages changed since that modification sequence
         (RFC 7162 §3.1.4.1). For use directly after `select`."""
         modifier = "" if changed_since is None else f" (CHANGEDSINCE {changed_since})"
         items = f"(UID FLAGS){modifier}"
-        return self._list(f"{first}:{last}", uid=False, most=last - first + 1, items=items) or []
+        return self._list(f"{first}:{last}", uid=False, most=last - first + 1, items=items)
 
     def changed_and_vanished(self, low: int, high: int, since: int) -> tuple[list[Listed], list[tuple[int, int]]]:
         """Of the UIDs from `low` to `high`: which messages changed since a modification sequence, and ranges of UIDs
         that are gone since then, newest first (RFC 7162 §3.2.6). Those may name UIDs that never were."""
         modifier = f"(UID FLAGS) (CHANGEDSINCE {since} VANISHED)"
-        listed = self._list(f"{low}:{high}", uid=True, most=high - low + 1, items=modifier) or []
+        listed = self._list(f"{low}:{high}", uid=True, most=high - low + 1, items=modifier)
         with self._doing(ChangesFailed, "asking what was deleted"):
             gone = []
             for line in self._client.told("VANISHED"):
@@ -197,7 +203,7 @@ class Connection:
         """Those of `uids` that the open folder has, ascending, with their flags."""
         wanted = set(uids)
         parts = uid_sets(sorted(wanted))
-        found = [self._list(part, uid=True, most=len(wanted), items="(UID FLAGS)") or [] for part in parts]
+        found = [self._list(part, uid=True, most=len(wanted), items="(UID FLAGS)") for part in parts]
         return [message for some in found for message in some if message.uid in wanted]
 
     def search(self, *criteria: str | int | date) -> list[int]:
@@ -345,16 +351,19 @@ class Connection:
 
     def _uidnext(self, exists: int) -> int:
         # A server may leave UIDNEXT out of SELECT (RFC 3501 §6.3.1).
-        newest = self._list("*", uid=False, most=1, items="(UID FLAGS)") if exists else None
-        return max((message.uid for message in newest or ()), default=0) + 1
+        newest = self._list("*", uid=False, most=1, items="(UID FLAGS)") if exists else []
+        return max((message.uid for message in newest), default=0) + 1
 
     def _list(
         self, numbers: str, *, uid: bool, most: int, items: str = "(UID FLAGS INTERNALDATE RFC822.SIZE)"
-    ) -> list[Listed] | None:
+    ) -> list[Listed]:
         with self._doing(ChangesFailed, "listing messages"):
             complete, pieces = self._fetch(numbers, items, uid=uid, size=_answer_size(most))
+            if not complete:
+                # A message that lacks here must not pass for one that is not there.
+                raise _Partial(f"{self.where}: the server lists its messages only in part")
             found = {m.uid: m for text, _ in _messages(pieces) if (m := _listed(text)) is not None}
-            return sorted(found.values(), key=lambda message: message.uid) if complete else None
+            return sorted(found.values(), key=lambda message: message.uid)
 
     def _bodies(self, numbers: str, count: int, most: int) -> tuple[bool, dict[int, bytes]]:
         with self._doing(FetchFailed, "reading messages"):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from connectors.contract.mails import family_id, family_mail, reply, reply_id
 from connectors.contract.reader import Reader, message_id_of
-from connectors.errors import ConnectFailed
+from connectors.errors import ConnectFailed, MailboxError
 from connectors.imap import ImapMailbox
 from connectors.imap_connection import uid_sets
 from connectors.imap_cursor import parse_cursor
@@ -76,26 +76,34 @@ def test_five_thousand_old_messages_with_gaps_come_newest_first_each_once(world:
     assert len(fetches) <= 2 * len(pages) + 2, "messages are read one by one"
 
 
-def test_new_mail_behind_a_wide_gap_of_numbers_is_found(world: ImapWorld) -> None:
-    reader = Reader(world.open())
-    reader.sync()
+def test_new_mail_behind_a_wide_gap_of_numbers_is_found_at_once(world: ImapWorld) -> None:
+    with imap_proxy.running(world.dovecot.ports[0]) as proxy:
+        reader = Reader(through(proxy, world))
+        reader.sync()
+        _leave_a_gap(world)
+        said = len(proxy.said)
+        assert [message_id_of(found.raw) for found in reader.sync(limit=10)] == [family_id(249), family_id(298)]
+        assert len(proxy.said) - said <= 8
+        reader.mailbox.close()
+
+
+def _leave_a_gap(world: ImapWorld) -> None:
     world.dovecot.append(*(family_mail(number, world.address) for number in range(300)), to=world.address)
     with world.client() as client:
         client.select_folder("INBOX")
         client.delete_messages([number for number in client.search() if number not in (250, 299)], silent=True)
         client.expunge()
-    assert [message_id_of(found.raw) for found in reader.sync(limit=10)] == [family_id(249), family_id(298)]
 
 
 def test_a_page_holds_little_even_where_messages_are_large(world: ImapWorld) -> None:
     reader = Reader(world.open())
     reader.sync()
     text = "x" * 70 + "\r\n"
-    large = family_mail(1, world.address, body=text * 4000)
-    world.dovecot.append(*[large] * 220, to=world.address)
+    large = family_mail(1, world.address, body=text * 1000)
+    world.dovecot.append(*[large] * 600, to=world.address)
     pages = reader.pages(limit=1000)
-    assert sum(len(page.messages) for page in pages) == 220
-    assert max(sum(len(m.raw) for m in page.messages) for page in pages) <= 41 * 1024 * 1024
+    assert sum(len(page.messages) for page in pages) == 600
+    assert max(sum(len(m.raw) for m in page.messages) for page in pages) <= 33 * 1024 * 1024
 
 
 def test_an_idle_poll_takes_at_most_three_commands_and_leaves_the_cursor_as_it_is(world: ImapWorld) -> None:
@@ -177,6 +185,42 @@ def test_a_message_over_which_the_server_falls_is_set_aside_and_holds_nothing_up
     assert [message.id.rpartition("/")[2] for message in empty] == ["3"]
     assert empty[0].size > 0
     assert {message_id_of(m.raw) for m in found if m.raw} == {family_id(n) for n in (1, 2, 4, 5, 6, 7)}
+
+
+def test_a_message_that_the_server_refuses_is_set_aside_on_the_same_line(world: ImapWorld) -> None:
+    world.deliver(*(family_mail(number, world.address) for number in range(1, 8)))
+
+    reading: list[bytes] = []
+
+    def refuses(line: bytes) -> bytes:
+        if b"BODY[]" in line:
+            reading.append(line)
+            return line.replace(b"(UID 3 ", b"(UID 999 ")
+        if reading and b" OK Fetch completed" in line:
+            reading.clear()
+            return line.replace(b" OK ", b" NO ")
+        return line
+
+    with imap_proxy.running(world.dovecot.ports[0], rewrite=refuses) as proxy:
+        reader = Reader(through(proxy, world))
+        found = reader.sync()
+        reader.mailbox.close()
+    assert [message.id.rpartition("/")[2] for message in found if not message.raw] == ["3"]
+    assert len(found) == 7
+    assert sum(b"AUTHENTICATE" in line for line in proxy.said) == 1
+
+
+def test_a_list_of_messages_that_the_server_gives_only_in_part_is_no_list(world: ImapWorld) -> None:
+    world.deliver(*(family_mail(number, world.address) for number in range(1, 8)))
+    with imap_proxy.running(world.dovecot.ports[0]) as proxy:
+        reader = Reader(through(proxy, world))
+        proxy.rewrite = lambda line: line.replace(b" OK Fetch completed", b" NO [SERVERBUG] later")
+        with pytest.raises(MailboxError) as told:
+            reader.look()
+        assert told.value.transient
+        proxy.rewrite = lambda line: line
+        assert len(reader.sync()) == 7
+        reader.mailbox.close()
 
 
 @pytest.mark.parametrize("measured", [True, False])
@@ -300,7 +344,7 @@ def test_a_cursor_is_read_or_refused_and_never_an_error(text: str) -> None:
     assert parse_cursor(text) is None
 
 
-def test_a_draft_that_was_moved_after_the_server_renumbered_is_found_by_its_message_id(world: ImapWorld) -> None:
+def test_a_draft_is_found_by_its_message_id_after_the_server_renumbered_drafts(world: ImapWorld) -> None:
     mailbox = world.open()
     draft = mailbox.save_draft(reply(1, world.address))
     mailbox.close()

@@ -103,9 +103,10 @@ def test_a_star_of_the_teachers_own_says_nothing(world: ImapWorld, proxy: ImapPr
     reader.tag(reader.id_of(family_id(1)), ROUTINE)
     reader.sync()
     with world.client() as client:
-        star(client, world, 1, on=True)
-        star(client, world, 2, on=True)
-    reader.sync()
+        for on in (True, False):
+            star(client, world, 1, on=on)
+            star(client, world, 2, on=on)
+            assert all(page.labels == () for page in reader.pages())
     assert (reader.labels_of(family_id(1)), reader.labels_of(family_id(2))) == (ROUTINE, frozenset())
     reader.mailbox.close()
 

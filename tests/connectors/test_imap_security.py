@@ -128,6 +128,13 @@ def test_a_server_that_cannot_sign_anybody_in_for_now_is_tried_again(
     assert told.value.transient
 
 
+def test_a_line_that_breaks_while_signing_in_is_no_wrong_password(proxy: ImapProxy) -> None:
+    proxy.hang_up_on = re.compile(rb"AUTHENTICATE")
+    with pytest.raises(ConnectFailed) as told:
+        ImapMailbox(USERS[0], proxy.settings(), password=SECRET).check()
+    assert told.value.transient
+
+
 def test_a_server_that_repeats_the_password_does_not_get_it_into_an_error(proxy: ImapProxy) -> None:
     wrong = "very-wrong-indeed"
     proxy.rewrite = lambda line: line.replace(b"Authentication failed.", b"no, not " + wrong.encode())
