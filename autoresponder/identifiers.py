@@ -24,9 +24,11 @@ def original_key(message: Message) -> str:
     """What tells `message` from every other of its mailbox, wherever it lies: Message-ID, sender, date and subject.
 
     Only header fields, so that a message of which the beginning was read has the same key as the whole. A Message-ID
-    alone would let two different mails under one (forged or broken) id pass for the same at the office's server.
+    alone would let two different mails under one (forged or broken) id pass for the same at the office's server. Mail
+    without one is told apart by when it was received, which it keeps where a server gives it another number.
     """
-    named_by = f"mid {message.message_id}" if message.message_id else f"id {message.id}"
+    received = message.received_at.astimezone(UTC).isoformat()
+    named_by = f"mid {message.message_id}" if message.message_id else f"at {received}"
     sender = message.sender.email if message.sender else ""
     return _joined(named_by, sender, message.headers.get("date", ""), message.subject)
 

@@ -71,6 +71,13 @@ def test_another_mail_under_the_same_message_id_has_another_key() -> None:
     assert original_key(original(ORIGINAL.replace(b"12:04", b"12:05"))) != original_key(original())
 
 
+def test_mail_without_a_message_id_has_one_key_whatever_number_the_server_gives_it() -> None:
+    nameless = replace(original(), message_id=None)
+    assert original_key(replace(nameless, id="renumbered")) == original_key(nameless)
+    later = replace(nameless, received_at=nameless.received_at + timedelta(days=1))
+    assert original_key(later) != original_key(nameless)
+
+
 def test_one_mail_in_two_mailboxes_has_one_fingerprint() -> None:
     there = original()
     here = replace(
