@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from connectors.errors import ConnectFailed
-from connectors.imap_connection import FolderState, Listed, uid_sets
+from connectors.imap_answers import Listed, uid_sets
+from connectors.imap_connection import FolderState
 from connectors.imap_cursor import Backlog, Cursor, FolderCursor, anew, parse_cursor
 from connectors.imap_folders import INBOX
 from connectors.imap_ids import Place

@@ -12,33 +12,23 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date
 from typing import Any
 
 from imapclient.exceptions import ProtocolError
 
 from config.settings import ImapServer
 from connectors.errors import ChangesFailed, ConnectFailed, DraftFailed, FetchFailed, MailboxError, TagFailed
+from connectors.imap_answers import Listed, contents_in, copied_to, listed_in, messages_in, uid_sets
 from connectors.imap_wire import GARBAGE, Client, shut, sign_in, where, words
 
 IDLE_RENEWED_AFTER = 29 * 60.0
 """Seconds after which IDLE is ended and begun again (RFC 2177 §3)."""
-_LINE = 512
+_LINE = 2048
 """Bytes of one message's line in an answer, and of what stands around a literal: far more than servers write."""
-_SET_LENGTH = 7000
-"""Bytes of a set of numbers in one command (RFC 2683 §3.2.1.5 asks for lines under 8,000)."""
-_MONTHS = {name: n for n, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}  # noqa: SIM905
-_START = re.compile(rb"(\d{1,10}) \(")
-_UID = re.compile(rb"\bUID (\d{1,10})\b", re.IGNORECASE)
-_FLAGS = re.compile(rb"\bFLAGS \(([^)]*)\)", re.IGNORECASE)
-_SIZE = re.compile(rb"\bRFC822\.SIZE (\d{1,18})\b", re.IGNORECASE)
-_INTERNALDATE = re.compile(
-    rb'\bINTERNALDATE " ?(\d{1,2})-(\w{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)"', re.IGNORECASE
-)
-_BODY = re.compile(rb'\bBODY\[[^\]]*\](?:<\d+>)? (?:"((?:[^"\\]|\\.)*)"|(NIL)\b)', re.IGNORECASE)
-_COPIED = re.compile(r"\[(?:APPENDUID (\d{1,10}) (\d{1,10})|COPYUID (\d{1,10}) \d+ (\d{1,10}))\]", re.IGNORECASE)
+_FAREWELL_SECONDS = 2.0
+"""How long a server may take to say goodbye."""
 _CHANGED_IN_IDLE = re.compile(rb"\* (?:\d+ (?:EXISTS|EXPUNGE|FETCH)|VANISHED)\b", re.IGNORECASE)
-_UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +42,6 @@ class FolderState:
     exists: int
     modseq: int | None = None
     permanent_flags: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """What is known of a message without reading it. `received_at` is in UTC, 1970 where the server gives no time that
-    can be read (old mail is never answered, so that is the safe side); `size` is 0 where it gives none."""
-
-    number: int
-    uid: int
-    flags: frozenset[str]
-    received_at: datetime = _UNKNOWN_TIME
-    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +82,7 @@ class Connection:
         if not self.broken:
             with suppress(MailboxError), self._doing(ConnectFailed, "signing out"):
                 self._client.allow()
+                self._client.hurry(_FAREWELL_SECONDS)
                 self._client.logout()
         self.broken = True
         shut(self._client)
@@ -144,7 +123,7 @@ class Connection:
             items = f"(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[]<0.{most}>)"
             size = _answer_size(count) + count * most
             complete, pieces = self._fetch(numbers, items, uid=uid, size=size)
-            messages = [(_listed(text), content) for text, content in _messages(pieces)]
+            messages = [(listed_in(text), content) for text, content in messages_in(pieces)]
             loaded = {m.uid: (m, content) for m, content in messages if m is not None and content is not None}
             # Flags that changed meanwhile are told without being asked for, in messages of their own.
             lacking = any(m is not None and m.uid not in loaded for m, _ in messages)
@@ -226,7 +205,7 @@ class Connection:
             for part in uid_sets(sorted(set(uids))):
                 items = f"(UID BODY.PEEK[HEADER.FIELDS ({name})])"
                 _, pieces = self._fetch(part, items, uid=True, size=_answer_size(8 * len(uids)))
-                found.update(_contents(pieces))
+                found.update(contents_in(pieces))
             return found
 
     def flags(self, uid: int) -> frozenset[str] | None:
@@ -249,7 +228,7 @@ class Connection:
         """Adds a message to a folder; its UIDVALIDITY and UID where the server tells (RFC 4315)."""
         with self._doing(DraftFailed, f"saving to the folder {folder}"):
             self._client.allow()
-            return _copied(self._client.append(folder, mime, flags))
+            return copied_to(self._client.append(folder, mime, flags))
 
     def copy(self, uid: int, folder: str) -> None:
         """Copies a message of the open folder."""
@@ -362,14 +341,14 @@ class Connection:
             if not complete:
                 # A message that lacks here must not pass for one that is not there.
                 raise _Partial(f"{self.where}: the server lists its messages only in part")
-            found = {m.uid: m for text, _ in _messages(pieces) if (m := _listed(text)) is not None}
+            found = {m.uid: m for text, _ in messages_in(pieces) if (m := listed_in(text)) is not None}
             return sorted(found.values(), key=lambda message: message.uid)
 
     def _bodies(self, numbers: str, count: int, most: int) -> tuple[bool, dict[int, bytes]]:
         with self._doing(FetchFailed, "reading messages"):
             items, size = f"(UID BODY.PEEK[]<0.{most}>)", _answer_size(count) + count * most
             complete, pieces = self._fetch(numbers, items, uid=True, size=size)
-            return complete, _contents(pieces)
+            return complete, contents_in(pieces)
 
     @contextmanager
     def _doing(self, kind: type[MailboxError], doing: str) -> Iterator[None]:
@@ -387,92 +366,6 @@ class Connection:
             raise kind(f"{self.where}: {doing} got an answer that is no IMAP ({error.__class__.__name__})") from error
         except imaplib.IMAP4.error as error:
             raise kind(f"{self.where}: {doing} failed: {words(error)}") from error
-
-
-def uid_sets(uids: Sequence[int]) -> Iterator[str]:
-    """Ascending numbers as IMAP sets (RFC 3501 §9, sequence-set), each short enough for one command."""
-    parts: list[str] = []
-    length = 0
-    for low, high in _ranges(uids):
-        part = str(low) if low == high else f"{low}:{high}"
-        if parts and length + len(part) > _SET_LENGTH:
-            yield ",".join(parts)
-            parts, length = [], 0
-        parts.append(part)
-        length += len(part) + 1
-    if parts:
-        yield ",".join(parts)
-
-
-def _ranges(uids: Sequence[int]) -> Iterator[tuple[int, int]]:
-    low = high = 0
-    for uid in uids:
-        if low and uid == high + 1:
-            high = uid
-            continue
-        if low:
-            yield low, high
-        low = high = uid
-    if low:
-        yield low, high
-
-
-def _listed(line: bytes) -> Listed | None:
-    start, uid = _START.match(line), _UID.search(line)
-    if start is None or uid is None:
-        return None
-    flags, size = _FLAGS.search(line), _SIZE.search(line)
-    return Listed(
-        int(start[1]),
-        int(uid[1]),
-        frozenset(flags[1].decode("ascii", "replace").lower().split()) if flags else frozenset(),
-        _received(line),
-        int(size[1]) if size else 0,
-    )
-
-
-def _received(line: bytes) -> datetime:
-    found = _INTERNALDATE.search(line)
-    if found is None:
-        return _UNKNOWN_TIME
-    day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = found.groups()
-    try:
-        offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
-        zone = timezone(-offset if sign == b"-" else offset)
-        number = _MONTHS[month.decode("ascii").lower()]
-        local = datetime(int(year), number, int(day), int(hour), int(minute), min(int(second), 59), tzinfo=zone)
-        return local.astimezone(UTC)
-    except (ValueError, KeyError, OverflowError):
-        return _UNKNOWN_TIME
-
-
-def _messages(pieces: Iterable[bytes | tuple[bytes, ...]]) -> Iterator[tuple[bytes, bytes | None]]:
-    """FETCH answers as imaplib splits them (a line up to its literal with that literal, then the rest of the line),
-    message by message: the lines, and the content where there is one."""
-    text, content = b"", None
-    for piece in (*pieces, b"0 ("):
-        line, literal = (piece[0], piece[1]) if isinstance(piece, tuple) else (piece, None)
-        if _START.match(line):
-            if text:
-                yield text, content
-            text, content = b"", None
-        text += line
-        if literal is not None:
-            content = literal
-        elif content is None and (short := _BODY.search(line)):
-            content = re.sub(rb"\\(.)", rb"\1", short[1] or b"")
-
-
-def _contents(pieces: Iterable[bytes | tuple[bytes, ...]]) -> dict[int, bytes]:
-    found = ((_UID.search(text), content) for text, content in _messages(pieces))
-    return {int(uid[1]): content for uid, content in found if uid is not None and content is not None}
-
-
-def _copied(told: bytes | None) -> tuple[int, int] | None:
-    found = _COPIED.search((told or b"").decode("ascii", "replace"))
-    if found is None:
-        return None
-    return int(found[1] or found[3]), int(found[2] or found[4])
 
 
 def _count(value: object) -> int:

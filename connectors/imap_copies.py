@@ -8,7 +8,8 @@ import email.parser
 from datetime import timedelta
 
 from connectors.errors import MessageGone
-from connectors.imap_connection import Connection, FolderState, Listed
+from connectors.imap_answers import Listed
+from connectors.imap_connection import Connection, FolderState
 from connectors.imap_folders import INBOX, Folders
 from connectors.labels import Label, Tag, tag_of
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from connectors.imap_connection import Connection, FolderState, Listed, uid_sets
+from connectors.imap_answers import Listed, uid_sets
+from connectors.imap_connection import Connection, FolderState
 from connectors.imap_copies import copies_state, copy_tags
 from connectors.imap_cursor import FolderCursor
 from connectors.imap_folders import INBOX, Folders

@@ -138,6 +138,11 @@ class Client(IMAPClient):  # type: ignore[misc]
         if bye is not None:
             self._imap.untagged_responses["BYE"] = bye
 
+    def hurry(self, seconds: float) -> None:
+        """From here on an answer may take no longer than this."""
+        if self._imap.stream is not None:
+            self._imap.stream.seconds = min(seconds, self._imap.stream.seconds)
+
     def open_folder(self, name: str) -> dict[bytes, Any]:
         """SELECT. The answer's items by name; HIGHESTMODSEQ is absent after NOMODSEQ."""
         self.allow()

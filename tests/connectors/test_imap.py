@@ -15,7 +15,7 @@ from connectors.contract.mails import family_id, family_mail, reply, reply_id
 from connectors.contract.reader import Reader, message_id_of
 from connectors.errors import ConnectFailed, MailboxError
 from connectors.imap import ImapMailbox
-from connectors.imap_connection import uid_sets
+from connectors.imap_answers import uid_sets
 from connectors.imap_cursor import parse_cursor
 from connectors.labels import Label
 from connectors.mailbox import Direction, DraftState
