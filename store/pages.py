@@ -7,7 +7,7 @@ from itertools import islice
 from secrets import token_bytes
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
@@ -435,8 +435,10 @@ def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _cancel(connection: Connection, message_id: int, reason: str, at: datetime | None) -> None:
+    """Cancels what nobody has begun. A mail that was attempted may have left a draft: the deliverer cleans up."""
+    untouched = or_(col(Delivery.kind) == DeliveryKind.TAG, col(Delivery.attempts) == 0)
     connection.execute(
         update(Delivery)
-        .where(col(Delivery.message_id) == message_id, col(Delivery.state) == DeliveryState.WAITING)
+        .where(col(Delivery.message_id) == message_id, col(Delivery.state) == DeliveryState.WAITING, untouched)
         .values(state=DeliveryState.CANCELLED, last_error=reason, finished_at=at)
     )
