@@ -38,7 +38,7 @@ class _Surroundings:
     now: datetime | None
 
     def case(self, raw: bytes, name: str) -> "Case":
-        """The case of the mail `raw`: with no `now` given, as if it had just arrived in a mailbox connected long ago."""
+        """The case of the mail `raw`: with no `now`, as if it had just arrived in a mailbox connected long ago."""
         from autoresponder.guards import Case, written_at
         from autoresponder.plan import History
         from config.settings import Norm
