@@ -77,6 +77,14 @@ def test_of_two_workers_with_the_same_page_one_records_it_and_the_other_writes_n
     assert count(database, MessageRecord) == 1
 
 
+def test_a_page_without_messages_is_refused_too_where_the_cursor_has_moved_on(pages: Pages) -> None:
+    pages.commit(Page(BOX, None, "one", [Entry(record("1"))]))
+    pages.commit(Page(BOX, "one", "two", removed=["1"], at=NOW))
+    with pytest.raises(CursorMoved):
+        pages.commit(Page(BOX, "one", "elsewhere"))
+    assert pages.connect(BOX, NOW).cursor == "two"
+
+
 def test_a_message_that_is_on_record_stops_the_page_even_where_the_cursor_did_not_move(
     database: Database, pages: Pages
 ) -> None:
