@@ -43,24 +43,37 @@ def recognised(background: Background, page: Sequence[Candidate]) -> dict[str, S
     """The messages of a resync that are on record under another id, by their new id.
 
     A message of the same Message-ID is the same only if its content is, and if the server no longer shows it under the
-    id on record: somebody who reuses a parent's Message-ID must not make a new message disappear. Of two copies of one
-    mail, each is recognised by the time it came, where the server kept that.
+    id on record: somebody who reuses a parent's Message-ID must not make a new message disappear. Of several copies of
+    one mail, each is recognised by the time it came and by its labels, as far as the server kept them.
     """
     current = {candidate.raw.id for candidate in page}
-    found: dict[str, Seen] = {}
     taken = {seen.id for seen in background.seen.values()}
-    for exact in (True, False):
+    found: dict[str, Seen] = {}
+    for alike in (_in_time_and_labels, _in_time, _in_content):
         for candidate in page:
             identity, raw = candidate.identity, candidate.raw
             if raw.id in background.seen or raw.id in found:
                 continue
             for seen in background.namesakes.get(identity.rfc_message_id or identity.fingerprint, ()):
-                same = seen.fingerprint == identity.fingerprint and (not exact or seen.received_at == raw.received_at)
+                same = seen.fingerprint == identity.fingerprint and alike(seen, raw)
                 if same and seen.id not in taken and seen.provider_id not in current:
                     found[raw.id] = seen
                     taken.add(seen.id)
                     break
     return found
+
+
+def _in_time_and_labels(seen: Seen, raw: RawMessage) -> bool:
+    return _in_time(seen, raw) and seen.labels == raw.labels
+
+
+def _in_time(seen: Seen, raw: RawMessage) -> bool:
+    return seen.received_at == raw.received_at
+
+
+def _in_content(seen: Seen, raw: RawMessage) -> bool:
+    del seen, raw
+    return True
 
 
 def follow_threads(background: Background, candidates: Sequence[Candidate]) -> None:
@@ -98,6 +111,20 @@ def labelled(record: MessageRecord, labels: frozenset[Label], box: MailboxSettin
         return Entry(record)
     record.labels = words(labels)
     return Entry(record, (_delivery(record, DeliveryKind.TAG, f"tag:{record.mailbox}:{record.provider_id}"),))
+
+
+def labelled_again(seen: Seen, raw: RawMessage, box: MailboxSettings, now: datetime) -> list[Delivery]:
+    """The delivery that writes a known message's labels once more, where they went with its old number."""
+    lost = seen.labels and not seen.tagging and seen.provider_id != raw.id
+    if not lost or raw.backfill or raw.direction is Direction.SENT or box.stage is Stage.OBSERVE:
+        return []
+    key = f"tag:{box.address}:{raw.id}"
+    kind = DeliveryKind.TAG
+    return [
+        Delivery(
+            mailbox=box.address, message_id=seen.id, kind=kind, dedupe_key=key, next_attempt_at=now, created_at=now
+        )
+    ]
 
 
 def with_mails(

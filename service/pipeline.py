@@ -27,6 +27,7 @@ from service.entries import (
     follow_threads,
     history_of,
     labelled,
+    labelled_again,
     recognised,
     with_answer,
     with_mails,
@@ -197,7 +198,7 @@ class Pipeline:
         for attempt in range(1, _REREAD_ATTEMPTS + 1):
             state = self._pages.connect(box.address, self._clock())
             changes = Changes(cursor=state.cursor or "", messages=tuple(raws), removed=tuple(gone))
-            page = self._page(box, mailbox, state, changes, again=True)
+            page = self._page(box, mailbox, state, changes, reread=True)
             read = {raw.id for raw in raws} | set(gone)
             replaced = [record.id for record in aside if record.id is not None and record.provider_id in read]
             try:
@@ -225,7 +226,7 @@ class Pipeline:
         )
 
     def _page(
-        self, box: MailboxSettings, mailbox: Source, state: MailboxState, changes: Changes, *, again: bool = False
+        self, box: MailboxSettings, mailbox: Source, state: MailboxState, changes: Changes, *, reread: bool = False
     ) -> Page:
         now = self._clock()
         raws = {raw.id: raw for raw in changes.messages}.values()  # each once, whatever the server tells
@@ -241,17 +242,19 @@ class Pipeline:
         label_states = list(changes.labels)
         renamed: list[tuple[int, str]] = []
         fresh: list[Candidate] = []
+        again: list[Delivery] = []
         if changes.resync:
             background.seen |= recognised(background, candidates)
         for candidate in candidates:
-            seen = None if again else background.seen.get(candidate.raw.id)
+            seen = None if reread else background.seen.get(candidate.raw.id)
             if seen is None:
                 fresh.append(candidate)
                 continue
             renamed.append((seen.id, candidate.raw.id))  # also under the same id: it is there (again)
             if candidate.raw.labels:
-                # None at all says nothing: servers lose labels with their numbers, or show a star instead.
                 label_states.append(LabelState(candidate.raw.id, candidate.raw.labels))
+            else:  # no correction: servers lose labels with their numbers, or show a star instead
+                again += labelled_again(seen, candidate.raw, box, now)
         follow_threads(background, fresh)
         entries = [self._entry(box, state, background, candidate, now) for candidate in self._judge(fresh)]
         return Page(
@@ -262,6 +265,7 @@ class Pipeline:
             renamed=renamed,
             relabelled=corrections(box.address, background, label_states, now),
             removed=changes.removed,
+            deliveries=again,
             at=now,
         )
 

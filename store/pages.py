@@ -129,6 +129,8 @@ class Page:
     removed: Sequence[str] = ()
     replaced: Sequence[int] = ()
     """Messages that were set aside and whose new record is among `entries`."""
+    deliveries: Sequence[Delivery] = ()
+    """Deliveries about messages that are on record already."""
     at: datetime | None = None
     """When it was decided; needed where `removed` is not empty or a label was corrected."""
 
@@ -256,7 +258,7 @@ class Pages:
             with self._database.write() as connection:
                 self._advance(connection, page)
                 self._apply_changes(connection, page)
-                self._insert(connection, page.entries)
+                self._insert(connection, page)
         except IntegrityError as error:
             raise CursorMoved(page.mailbox) from error
 
@@ -301,17 +303,17 @@ class Pages:
             connection.execute(update(MessageRecord).where(col(MessageRecord.id) == change.id).values(values))
 
     @staticmethod
-    def _insert(connection: Connection, entries: Sequence[Entry]) -> None:
-        if not entries:
-            return
-        rows = [entry.record.model_dump(exclude={"id"}) for entry in entries]
-        statement = insert(MessageRecord).returning(col(MessageRecord.id), sort_by_parameter_order=True)
-        ids = list(connection.execute(statement, rows).scalars())
-        deliveries = [
-            delivery.model_dump(exclude={"id"}) | {"message_id": message_id}
-            for message_id, entry in zip(ids, entries, strict=True)
-            for delivery in entry.deliveries
-        ]
+    def _insert(connection: Connection, page: Page) -> None:
+        deliveries = [delivery.model_dump(exclude={"id"}) for delivery in page.deliveries]
+        if page.entries:
+            rows = [entry.record.model_dump(exclude={"id"}) for entry in page.entries]
+            statement = insert(MessageRecord).returning(col(MessageRecord.id), sort_by_parameter_order=True)
+            ids = connection.execute(statement, rows).scalars()
+            deliveries += [
+                delivery.model_dump(exclude={"id"}) | {"message_id": message_id}
+                for message_id, entry in zip(ids, page.entries, strict=True)
+                for delivery in entry.deliveries
+            ]
         if deliveries:
             connection.execute(_dialect(connection).insert(Delivery).on_conflict_do_nothing(), deliveries)
 
