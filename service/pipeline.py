@@ -42,10 +42,7 @@ from store.pages import (
     Pages,
     words,
 )
-from store.tables import (
-    MailboxState,
-    MessageRecord,
-)
+from store.tables import Delivery, MailboxState, MessageRecord
 
 log = structlog.get_logger()
 
