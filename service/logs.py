@@ -3,13 +3,31 @@
 import logging
 import sys
 import traceback
+from contextlib import suppress
+from typing import TextIO
 
 import structlog
 
 
-def configure(*, verbose: bool = False) -> None:
-    """Sends logs to standard error: coloured lines on a terminal, JSON lines otherwise."""
-    on_terminal = sys.stderr.isatty()
+class _Lines:
+    """Writes log lines, to standard error as it is at the time where no file is given. A closed terminal or a full disk
+    under the log must not stop the mail: what cannot be written is dropped."""
+
+    def __init__(self, file: TextIO | None = None) -> None:
+        """`file` is open for writing."""
+        self._file = file
+
+    def msg(self, message: str) -> None:
+        """Writes one line."""
+        with suppress(OSError, ValueError):
+            print(message, file=self._file or sys.stderr, flush=True)
+
+    debug = info = warning = error = critical = log = msg
+
+
+def configure(*, verbose: bool = False, file: TextIO | None = None) -> None:
+    """Sends logs to `file`, or to standard error: coloured lines on a terminal, JSON lines otherwise."""
+    on_terminal = file is None and sys.stderr.isatty()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -18,7 +36,7 @@ def configure(*, verbose: bool = False) -> None:
             structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _Lines(file),
         cache_logger_on_first_use=False,
     )
 

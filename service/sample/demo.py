@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-import structlog
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
@@ -38,10 +37,12 @@ def show(folder: Path, console: Console, *, fresh: bool = False) -> Mapping[str,
         school.create(mail for mail in mails if mail.arrives < CONNECTED)
     finished = school.clock() > mails[-1].arrives
     with (folder / LOG_FILE).open("a", encoding="utf-8") as log_file:
-        logs.configure()
-        structlog.configure(logger_factory=structlog.WriteLoggerFactory(log_file))
-        _introduce(console, school.clock(), finished=finished)
-        return _play(console, school, mails, again=finished)
+        logs.configure(file=log_file)
+        try:
+            _introduce(console, school.clock(), finished=finished)
+            return _play(console, school, mails, again=finished)
+        finally:
+            logs.configure()
 
 
 def _play(console: Console, school: SampleSchool, mails: list[SampleMail], *, again: bool) -> Mapping[str, str]:
