@@ -16,6 +16,8 @@ from store.tables import Delivery, DeliveryKind, DeliveryState, DeliveryStep, Me
 
 _FURTHEST_AHEAD = timedelta(minutes=20)
 """Longer than anything is put off."""
+_LONGEST_LEASE = timedelta(hours=2)
+"""Longer than any lease lasts, with the settling time that may follow."""
 _URGENT_FIRST = case(
     (col(Delivery.kind) == DeliveryKind.ROUTE, 0), (col(Delivery.kind) == DeliveryKind.TAG, 1), else_=2
 )
@@ -254,14 +256,17 @@ class Outbox:
 
 def _is_due(now: datetime) -> Any:
     delivery = Delivery
-    next_attempt = col(delivery.next_attempt_at)
+    next_attempt, lease_until = col(delivery.next_attempt_at), col(delivery.lease_until)
+    # Further ahead than anything is put there means that the clock was set back since: urgent mail cannot wait for it.
     return or_(
-        # Further ahead means that the clock was set back since, and an urgent message cannot wait for it.
         and_(
             col(delivery.state) == DeliveryState.WAITING,
             or_(next_attempt <= now, next_attempt > now + _FURTHEST_AHEAD),
         ),
-        and_(col(delivery.state) == DeliveryState.WORKING, col(delivery.lease_until) <= now),
+        and_(
+            col(delivery.state) == DeliveryState.WORKING,
+            or_(lease_until <= now, lease_until > now + _LONGEST_LEASE),
+        ),
     )
 
 

@@ -435,6 +435,13 @@ class TestClocks:
         maple.rounds(3, minutes=8)
         assert maple.routed() == ["urgent bus"]
 
+    def test_a_clock_that_is_set_back_after_a_crash_does_not_hold_up_what_was_in_hand(self, maple: Maple) -> None:
+        maple.write("urgent bus")
+        killed_at(maple, "claimed")
+        maple.clock.forward(days=-1)
+        maple.rounds(2)
+        assert maple.routed() == ["urgent bus"]
+
     def test_a_clock_that_was_years_ahead_when_the_mailbox_was_connected_does_not_silence_it(self) -> None:
         maple = Maple()
         maple.clock.forward(days=3000)
