@@ -3,7 +3,7 @@
 import email.parser
 import logging
 
-from connectors.errors import DraftFailed, MailboxError, MessageGone, SendFailed
+from connectors.errors import ConnectFailed, DraftFailed, FetchFailed, MailboxError, MessageGone, SendFailed
 from connectors.imap_ids import Place, draft_place
 from connectors.imap_session import Session
 from connectors.mailbox import DraftState
@@ -44,7 +44,11 @@ class Drafts:
         if place in self._unfiled:
             self.file_sent()
             return
-        mime = self._session.retried(lambda: self._unsent(place))
+        try:
+            mime = self._session.retried(lambda: self._unsent(place))
+        except (ConnectFailed, DraftFailed, FetchFailed) as error:
+            # Nothing was handed over yet: who takes this for uncertain never answers the family.
+            raise SendFailed(str(error)) from error
         if mime is None:
             return
         if self._sender is None:

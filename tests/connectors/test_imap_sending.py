@@ -187,3 +187,18 @@ def test_a_draft_that_the_teacher_deleted_is_gone(world: ImapWorld) -> None:
     with pytest.raises(MessageGone):
         mailbox.send_draft(draft)
     assert world.departed() == []
+
+
+def test_a_line_that_breaks_before_anything_was_handed_over_is_a_sending_that_certainly_failed(
+    world: ImapWorld, proxy: imap_proxy.ImapProxy
+) -> None:
+    mailbox = through(proxy, world)
+    draft = mailbox.save_draft(reply(1, world.address))
+    proxy.hang_up_on = re.compile(rb" FETCH ")
+    with pytest.raises(SendFailed):
+        mailbox.send_draft(draft)
+    assert where(world) == (1, 0, 0)
+    proxy.hang_up_on = None
+    mailbox.send_draft(draft)
+    assert where(world) == (0, 1, 1)
+    mailbox.close()
