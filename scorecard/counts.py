@@ -7,7 +7,7 @@ counts nowhere. A week begins on Monday, in the school's time zone.
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from operator import attrgetter
 
 from sqlalchemy import Connection, select
@@ -15,6 +15,7 @@ from sqlmodel import col
 
 from autoresponder.hours import reply_by
 from config import SchoolCalendar
+from config.calendar import NoSchoolDay
 from config.settings import MailboxSettings, Settings
 from connectors.mailbox import Direction
 from store.database import Database
@@ -81,7 +82,11 @@ def weekly_counts(database: Database, settings: Settings, calendar: SchoolCalend
         answers = _teachers_answers(connection)
         hours = settings.norm.reply_within_hours[1]
         for opened in _conversations(connection):
-            outcome = _norm(opened, answers, reply_by(opened.received_at, hours, calendar), now)
+            try:
+                deadline = reply_by(opened.received_at, hours, calendar)
+            except NoSchoolDay:  # nothing was promised for a day that does not come
+                deadline = datetime.max.replace(tzinfo=UTC)
+            outcome = _norm(opened, answers, deadline, now)
             tally(opened.mailbox, opened.received_at)[outcome] += 1
     weeks = [_week(boxes, mailbox, monday, numbers) for (mailbox, monday), numbers in tallies.items()]
     return sorted(weeks, key=attrgetter("team", "teacher", "monday"))

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import sys
 
 import typer
 
@@ -27,4 +28,11 @@ def _root() -> None:
 
 def main() -> None:
     """Entry point of the `alliance` console script."""
-    app()
+    try:
+        app()
+    except Exception as error:
+        if not type(error).__module__.startswith("sqlalchemy."):
+            raise
+        reason = getattr(error, "orig", None) or type(error).__name__
+        typer.echo(f"The database refused: {reason}. `alliance doctor` says more.", err=True)
+        sys.exit(1)

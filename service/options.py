@@ -7,6 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from config import Settings
+    from service.assembly import Assembly
     from store.database import Database
 
 DEFAULT_CONFIG = Path("alliance.toml")
@@ -25,6 +26,19 @@ def load_settings(path: Path) -> "Settings":
     try:
         return load(path)
     except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+
+
+def assemble(settings: "Settings", database: "Database") -> "Assembly":
+    """The service's parts; or what they lack, on standard error, and exit code 2."""
+    from classifier.errors import ModelError  # noqa: PLC0415
+    from config import ConfigError  # noqa: PLC0415
+    from service.assembly import Assembly  # noqa: PLC0415
+
+    try:
+        return Assembly.build(settings, database=database)
+    except (ConfigError, ModelError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
 

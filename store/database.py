@@ -37,7 +37,7 @@ class Database:
     def __init__(self, url: URL) -> None:
         """Raises StoreError where the URL is not one that a database stands behind."""
         self.url = url
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"hide_parameters": True}  # an error's text ends in logs: no address, no subject
         if url.get_backend_name() == "sqlite":
             options["connect_args"] = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
             if url.database in {None, "", ":memory:"}:

@@ -1,14 +1,16 @@
 """`alliance outbox` and `alliance retry`: what could not be done yet, and doing it again."""
 
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.options import DEFAULT_CONFIG, ConfigOption, load_settings, open_database
+from service.options import DEFAULT_CONFIG, ConfigOption, assemble, load_settings, open_database
 
 if TYPE_CHECKING:
     from config.settings import Settings
+    from service.pipeline import Swept
     from store.database import Database
     from store.outbox import Due, Outbox
     from store.pages import Pages
@@ -70,37 +72,48 @@ def retry(
     database = open_database(settings)
     done = _outbox(database, settings).retry(None if everything else numbers, system_clock())
     typer.echo(f"{done} deliver{'y' if done == 1 else 'ies'} back in line; a running service takes them up at once.")
-    if everything:
-        _reread(database, settings)
+    failed = everything and not _reread(database, settings)
     database.close()
-    if numbers and done < len(set(numbers)):
+    if numbers and not everything and done < len(set(numbers)):
         typer.echo("The others are not set aside: `alliance outbox --all` shows where they stand.", err=True)
+        failed = True
+    if failed:
         raise typer.Exit(1)
 
 
-def _reread(database: "Database", settings: "Settings") -> None:
-    """Reads messages that were set aside once more, mailbox by mailbox."""
+def _reread(database: "Database", settings: "Settings") -> bool:
+    """Reads messages that were set aside once more, mailbox by mailbox. False where a mailbox could not be read."""
+    from config import ConfigError
     from connectors.errors import MailboxError
-    from service.assembly import Assembly
+    from store.pages import CursorMoved
 
     aside = _pages(database).set_aside()
     if not aside:
-        return
-    assembly = Assembly.build(settings, database=database)
+        return True
+    assembly = assemble(settings, database)
+    fine = True
     for box in settings.mailboxes:
         records = [record for record in aside if record.mailbox == box.address]
         if not records:
             continue
-        mailbox = assembly.open(box)
         try:
-            swept = assembly.pipeline.reread(box, mailbox, records)
-        except MailboxError as error:
+            with closing(assembly.open(box)) as mailbox:
+                swept = assembly.pipeline.reread(box, mailbox, records)
+        except (ConfigError, MailboxError) as error:
             typer.echo(f"{box.address}: {error}", err=True)
+            fine = False
+        except CursorMoved:
+            typer.echo(f"{box.address}: the running service is reading this mailbox; try again in a minute.", err=True)
+            fine = False
         else:
-            left = sum(entry.record.set_aside is not None for entry in swept.entries)
-            typer.echo(f"{box.address}: {len(swept.entries) - left} messages read again, {left} still set aside.")
-        finally:
-            mailbox.close()
+            typer.echo(_told(box.address, swept, len(records)))
+    return fine
+
+
+def _told(address: str, swept: "Swept", asked: int) -> str:
+    read = sum(entry.record.set_aside is None for entry in swept.entries)
+    gone = f", {swept.removed} no longer in the mailbox" if swept.removed else ""
+    return f"{address}: {read} messages read again, {asked - read - swept.removed} still set aside{gone}."
 
 
 def _outbox(database: "Database", settings: "Settings") -> "Outbox":

@@ -2,12 +2,13 @@
 
 import json
 from collections import Counter
+from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.options import DEFAULT_CONFIG, ConfigOption, load_settings
+from service.options import DEFAULT_CONFIG, ConfigOption, assemble, load_settings
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -31,8 +32,8 @@ def preview(
 ) -> None:
     """Shows how the last days' mail would have been tagged, answered and routed. Writes nothing, neither in the mailbox
     nor in the database. Subjects appear on this screen only."""
+    from config import ConfigError
     from connectors.errors import MailboxError
-    from service.assembly import Assembly
     from service.logs import configure
     from service.preview import preview as foresee
     from store.database import Database
@@ -40,19 +41,17 @@ def preview(
     configure()
     settings = load_settings(config)
     boxes = _chosen(settings, only)
-    assembly = Assembly.build(settings, database=Database.in_memory())
+    assembly = assemble(settings, Database.in_memory())
     since = assembly.clock() - timedelta(days=days)
     failed = False
     for box in boxes:
-        mailbox = assembly.open(box)
         try:
-            rows = list(foresee(assembly, box, mailbox, since))
-        except MailboxError as error:
+            with closing(assembly.open(box)) as mailbox:
+                rows = list(foresee(assembly, box, mailbox, since))
+        except (ConfigError, MailboxError) as error:
             typer.echo(f"{box.address}: {error}", err=True)
             failed = True
             continue
-        finally:
-            mailbox.close()
         if as_json:
             for row in rows:
                 typer.echo(json.dumps(_plain(box, row), ensure_ascii=False))

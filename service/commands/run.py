@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.options import DEFAULT_CONFIG, ConfigOption, load_settings, open_database
+from service.options import DEFAULT_CONFIG, ConfigOption, assemble, load_settings, open_database
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -28,7 +28,6 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """Reads every mailbox, tags, answers and routes as its stage allows, until stopped (Ctrl-C, SIGTERM)."""
-    from service.assembly import Assembly
     from service.logs import configure
     from service.runner import Runner
     from service.watching import watcher
@@ -36,7 +35,7 @@ def run(
     configure(verbose=verbose)
     _share_memory_pools()
     settings = load_settings(config)
-    assembly = Assembly.build(settings, database=open_database(settings))
+    assembly = assemble(settings, open_database(settings))
     try:
         with watcher() as watching:
             runner = Runner(assembly, watcher=watching)

@@ -1,5 +1,6 @@
 """Counts are what happened, by teacher and week, and the norm is judged by conversation."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 
@@ -145,3 +146,10 @@ def test_a_corrected_message_counts_under_its_new_tag_and_once_as_corrected(book
         book.commit(relabelled=[Relabelled(1, frozenset(), correction)], at=MONDAY)
     (week,) = book.weeks(MONDAY)
     assert (week.urgent, week.conflict, week.routine, week.corrected) == (0, 1, 0, 1)
+
+
+def test_a_calendar_without_school_days_breaks_no_norm_and_no_count(book: Book) -> None:
+    book.message(MONDAY, "a")
+    closed = replace(CALENDAR, breaks=((date(2020, 1, 1), date(2040, 1, 1)),))
+    (week,) = weekly_counts(book.database, SETTINGS, closed, MONDAY + timedelta(days=400))
+    assert (week.routine, week.norm_missed, week.norm_open) == (1, 0, 1)

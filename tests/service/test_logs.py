@@ -1,6 +1,7 @@
 """Logs go to standard error as it is at the time, and their trouble is nobody else's."""
 
 import io
+import logging
 import sys
 
 import pytest
@@ -31,3 +32,15 @@ def test_the_place_of_an_error_does_not_quote_it() -> None:
         int("his father may not pick him up")
     assert "father" not in place(raised.value)
     assert "ValueError" in place(raised.value)
+
+
+def test_a_familys_address_in_a_mail_servers_answer_does_not_reach_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure()
+    lines = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", lines)
+    refused = "smtp.maple.example refused the recipient ana@family.example: 550 <ana@family.example>: no such user"
+    structlog.get_logger().warning("a mail could not be sent", mailbox="rivera@maple.example", error=refused)
+    logging.getLogger("connectors.imap_drafts").warning("a message to %s still lies in Drafts", "ana@family.example")
+    assert "ana@" not in lines.getvalue()
+    assert lines.getvalue().count("550") == lines.getvalue().count("rivera@maple.example") == 1
+    assert "still lies in Drafts" in lines.getvalue()
