@@ -102,8 +102,9 @@ class Composer:
 
     def _verdict(self, original: Message) -> Verdict | None:
         received = original.received_at.astimezone(self._settings.school.zone)
+        letter = Letter(original.subject, original.newest, received, only_newest=True)
         try:
-            return next(iter(self._classifier.read([Letter(original.subject, original.newest, received)])))
+            return next(iter(self._classifier.read([letter])))
         except Exception as error:  # noqa: BLE001 - the reasons are a help; the message is what the office needs
             log.error("the reasons could not be found again", error=place(error))
             return None
