@@ -9,13 +9,14 @@ from autoresponder.outgoing import as_bytes
 from autoresponder.plan import ReplyFacts, RouteFacts
 from autoresponder.replies import compose_reply
 from autoresponder.routes import compose_route
-from classifier.verdict import Letter, Verdict
+from classifier.verdict import Verdict
 from config import SchoolCalendar
 from config.settings import MailboxSettings, Settings
 from connectors.errors import FetchFailed, MessageGone
 from connectors.mailbox import Mailbox, RawMessage
 from connectors.message import Message
 from connectors.mime import parse_message
+from service.letters import letter_of
 from service.logs import place
 from service.pipeline import Families, Reader
 from store.outbox import Due
@@ -101,8 +102,7 @@ class Composer:
             return RawMessage(message.provider_id, message.direction, b"", 0, message.received_at)
 
     def _verdict(self, original: Message) -> Verdict | None:
-        received = original.received_at.astimezone(self._settings.school.zone)
-        letter = Letter(original.subject, original.newest, received, only_newest=True)
+        letter = letter_of(original, self._settings.school.zone)
         try:
             return next(iter(self._classifier.read([letter])))
         except Exception as error:  # noqa: BLE001 - the reasons are a help; the message is what the office needs

@@ -1,16 +1,23 @@
-"""What `alliance classify` is given, as a letter: a mail, one line of a corpus, or plain text."""
+"""Messages as letters that the classifier reads: those of a mailbox, and what `alliance classify` is given."""
 
 import re
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from classifier.examples import Line, parse_line
 from classifier.verdict import Letter
+from connectors.message import Message
 from connectors.mime import parse_message
 
 _FIELD = re.compile(
     rb"(?i)(?:return-path|received|from|to|date|message-id|mime-version|delivered-to|content-type|reply-to):"
 )
 _SUBJECT = re.compile(r"(?i)\ufeff?subject:[ \t]*(.*)")
+
+
+def letter_of(message: Message, zone: ZoneInfo) -> Letter:
+    """The letter that a message of a mailbox is; `zone` is the school's."""
+    return Letter(message.subject, message.newest, message.received_at.astimezone(zone), only_newest=True)
 
 
 def letter_from(source: bytes, received: datetime | None = None) -> Letter:

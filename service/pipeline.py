@@ -32,6 +32,7 @@ from service.entries import (
     with_answer,
     with_mails,
 )
+from service.letters import letter_of
 from service.logs import place
 from store.pages import (
     Background,
@@ -311,7 +312,8 @@ class Pipeline:
     def _judge(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Adds the classifier's verdicts; one message that it cannot read does not take the others with it."""
         readable = [c for c in candidates if c.message is not None and c.raw.direction is Direction.RECEIVED]
-        letters = [self._letter(candidate.message) for candidate in readable if candidate.message is not None]
+        zone = self._settings.school.zone
+        letters = [letter_of(candidate.message, zone) for candidate in readable if candidate.message is not None]
         judged: dict[str, Candidate] = {}
         try:
             verdicts = list(self._classifier.read(letters, explain=False))
@@ -328,10 +330,6 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - set aside, visibly
             trouble = f"the message could not be classified ({type(error).__name__})"
             return replace(candidate, message=None, trouble=trouble)
-
-    def _letter(self, message: Message) -> Letter:
-        received = message.received_at.astimezone(self._settings.school.zone)
-        return Letter(subject=message.subject, body=message.newest, received=received, only_newest=True)
 
     def _entry(
         self, box: MailboxSettings, state: MailboxState, background: Background, candidate: Candidate, now: datetime

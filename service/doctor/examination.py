@@ -7,12 +7,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import classifier
+from classifier.errors import ModelError
+from classifier.models import SHIPPED_NAME
 from classifier.verdict import Letter
 from config import ConfigError, load
+from config.settings import Service
 from connectors.message import Message
 from service.doctor import database as databases
 from service.doctor import mailboxes, school
 from service.doctor.finding import Finding, Level
+from service.models import models_of, open_strictly
+from store.database import StoreError
 
 
 def examine(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator[Finding]:
@@ -36,7 +41,7 @@ def examine(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator[F
     yield from school.calendar(settings, now)
     yield school.office(settings)
     yield from school.roster(settings)
-    yield _model()
+    yield from _model(settings.service)
     recorded: list[Message] = []
     for box in settings.mailboxes:
         examined = mailboxes.examine(settings, box, environ, database, now)
@@ -56,11 +61,30 @@ def _program() -> Finding:
         return Finding("program", Level.WARN, f"alliance-inbox, not installed, on Python {python}", fix)
 
 
-def _model() -> Finding:
+def _model(service: Service) -> Iterator[Finding]:
+    about = "classifier"
     try:
-        model = classifier.load()
-        (verdict,) = model.read([Letter("", "He is not home yet and does not answer his phone.")])
+        shipped = classifier.load()
+        (verdict,) = shipped.read([Letter("", "He is not home yet and does not answer his phone.")])
     except Exception as error:  # noqa: BLE001 - a broken installation fails in any way it likes
         fix = "Install alliance-inbox again; its model is part of it."
-        return Finding("classifier", Level.FAIL, f"the model does not load: {error}", fix)
-    return Finding("classifier", Level.OK, f"model {model.version} loads and judges ({verdict.tag})")
+        yield Finding(about, Level.FAIL, f"the shipped model does not load: {error}", fix)
+        return
+    yield Finding(about, Level.OK, f"the shipped model {shipped.version} loads and judges ({verdict.tag})")
+    try:
+        models = models_of(service)
+        version = SHIPPED_NAME if models is None else models.in_use()
+        if models is None or version == SHIPPED_NAME:
+            return
+        learned = models.learned(version)
+        open_strictly(service)
+    except (ModelError, StoreError) as error:
+        fix = "Until then the shipped model is used: `alliance model rollback`, or `alliance model use shipped`."
+        yield Finding(about, Level.FAIL, f"the model in use cannot be used: {error}", fix)
+        return
+    seen = f"in use is {version}, learned from {learned.corrections} corrections"
+    if learned.shipped == shipped.version:
+        yield Finding(about, Level.OK, seen)
+    else:
+        fix = "`alliance learn` makes a new one on top of the present one; until then nothing of it is used."
+        yield Finding(about, Level.WARN, f"{seen} on top of an older shipped model ({learned.shipped})", fix)

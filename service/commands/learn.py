@@ -1,0 +1,170 @@
+"""`alliance learn`: a new model from the teachers' corrections, if it is a better one."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.model_option import models_or_exit
+from service.options import DEFAULT_CONFIG, ConfigOption, load_settings, open_database
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from classifier import Bearings
+    from classifier.comparison import Comparison
+    from config import Settings
+    from config.settings import MailboxSettings
+    from connectors.mailbox import Mailbox
+    from service.learning import Gathered, Outcome
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(learn)
+
+
+def learn(
+    config: ConfigOption = DEFAULT_CONFIG,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Learn and compare, but keep nothing.")] = False,
+    without: Annotated[
+        list[str] | None,
+        typer.Option("--without", metavar="ADDRESS", help="Leave this mailbox's corrections out; may be repeated."),
+    ] = None,
+    corpus: Annotated[
+        Path | None, typer.Option("--corpus", metavar="PATH", help="Labelled messages. Left out: the shipped corpus.")
+    ] = None,
+) -> None:
+    """Makes a new model from the shipped corpus and from the labels that teachers changed, and sets it beside the one
+    in use. It is kept only if urgent recall falls neither on the corpus's held-back messages nor on the corrections,
+    and macro-F1 hardly. The letters are read from the mailboxes for this, and kept nowhere.
+
+    Takes a minute or two. The service uses the new model from its next start on. Exits with 1 where the new model was
+    not good enough or a mailbox could not be read.
+    """
+    from datetime import UTC, datetime
+
+    from rich.console import Console
+
+    from classifier.errors import ExamplesError, ModelError
+    from classifier.examples import CORPUS, read_examples
+    from service import learning
+    from service.logs import configure
+    from store.corrections import Corrections
+
+    configure()
+    settings = load_settings(config)
+    models, bearings, left_out = models_or_exit(settings), _bearings(settings), _known(settings, without or ())
+    database = open_database(settings)
+    console, screen = Console(highlight=False, soft_wrap=True), Console(stderr=True)
+    try:
+        with models.learning(), screen.status("reading the letters") as status:
+            judged = Corrections(database).judged()
+            gathered = learning.gather(judged, settings, _opener(settings), without=left_out)
+            _print_gathered(console, gathered)
+            if not gathered.lessons:
+                return
+            examples = list(read_examples(corpus or CORPUS))
+            outcome = learning.learn(
+                gathered,
+                examples,
+                models,
+                bearings,
+                now=datetime.now(UTC).astimezone(settings.school.zone),
+                dry_run=dry_run,
+                progress=status.update,
+            )
+    except learning.Unreached as error:
+        for address, reason in error.reasons.items():
+            typer.echo(f"{address}: {reason}", err=True)
+        typer.echo("Nothing was learned, so that no correction is forgotten; --without leaves a mailbox out.", err=True)
+        raise typer.Exit(1) from error
+    except (ExamplesError, ModelError, ValueError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+    finally:
+        database.close()
+    _print_comparison(console, outcome.comparison)
+    _print_end(console, outcome, dry_run=dry_run)
+    if outcome.against:
+        raise typer.Exit(1)
+
+
+def _bearings(settings: "Settings") -> "Bearings":
+    from classifier import Bearings
+    from config import ConfigError, SchoolCalendar
+
+    try:
+        calendar = SchoolCalendar.of(settings.school, settings.office)
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+    return Bearings(calendar, settings.school.languages[0], settings.classifier)
+
+
+def _known(settings: "Settings", addresses: Sequence[str]) -> Sequence[str]:
+    known = [box.address for box in settings.mailboxes]
+    if unknown := [address for address in addresses if address not in known]:
+        typer.echo(f"No mailbox {unknown[0]} in the configuration; there are: {', '.join(known)}", err=True)
+        raise typer.Exit(2)
+    return addresses
+
+
+def _opener(settings: "Settings") -> "Callable[[MailboxSettings], Mailbox]":
+    import os
+
+    from config import password_for
+    from connectors.registry import open_mailbox
+
+    def open_one(box: "MailboxSettings") -> "Mailbox":
+        password = password_for(box, os.environ)
+        return open_mailbox(box, settings, password.get_secret_value() if password else None)
+
+    return open_one
+
+
+def _print_gathered(console: "Console", gathered: "Gathered") -> None:
+    kept_back = sum(lesson.held_back for lesson in gathered.lessons)
+    count = len(gathered.lessons)
+    if count:
+        console.print(f"{count} corrections: {count - kept_back} to learn from, {kept_back} kept back to judge by.")
+    else:
+        console.print("No corrections to learn from yet. They come from labels that teachers change.")
+    for reason, number in gathered.left_out.items():
+        console.print(f"{number} not counted: {reason}.")
+
+
+def _print_comparison(console: "Console", comparison: "Comparison") -> None:
+    from rich.table import Table
+
+    table = Table()
+    for heading in ("messages", "n", "urgent", "urgent recall", "with the new one", "macro-F1", "with the new one"):
+        table.add_column(heading, justify="left" if heading == "messages" else "right")
+    for name, pair in (
+        ("corpus, held back", comparison.corpus),
+        ("corrections, kept back", comparison.kept_back),
+        ("corrections, learned from", comparison.learned),
+    ):
+        numbers = [
+            "–" if number is None or not pair.new.n else f"{number:.3f}"
+            for number in (
+                *(pair.in_use.urgent_recall, pair.new.urgent_recall),
+                *(pair.in_use.macro_f1, pair.new.macro_f1),
+            )
+        ]
+        table.add_row(name, str(pair.new.n), str(pair.new.urgent), *numbers)
+    console.print(table)
+
+
+def _print_end(console: "Console", outcome: "Outcome", *, dry_run: bool) -> None:
+    for sentence in outcome.against:
+        console.print(sentence)
+    if outcome.against:
+        console.print("The model in use stays.")
+    elif dry_run:
+        console.print("The new model would be kept. Nothing was written.")
+    elif outcome.version is None:
+        console.print("The new model is the one in use; nothing changes.")
+    else:
+        console.print(f"Kept as {outcome.version}. The service uses it from its next start on.")

@@ -1,0 +1,48 @@
+"""Which model a school uses: the shipped one, or one that its corrections made."""
+
+import structlog
+
+import classifier
+from classifier import Bearings, Classifier
+from classifier.errors import ModelError
+from classifier.models import SHIPPED_NAME, Models
+from config.settings import Service
+from store.database import Database
+
+log = structlog.get_logger()
+
+
+def models_of(service: Service) -> Models | None:
+    """The school's own models: in `service.models`, or beside the SQLite file; None where there is neither. Raises
+    StoreError for an impossible database location."""
+    if service.models is not None:
+        return Models(service.models)
+    file = Database.at(service.database).file
+    return None if file is None else Models(file.absolute().parent / "models")
+
+
+def in_use(models: Models | None) -> str:
+    """The version in use, as far as that can be told; otherwise, as `alliance run` does, the shipped one."""
+    try:
+        return SHIPPED_NAME if models is None else models.in_use()
+    except ModelError:
+        return SHIPPED_NAME
+
+
+def open_strictly(service: Service, bearings: Bearings | None = None) -> Classifier:
+    """The classifier with the model in use. Raises ModelError, StoreError where it cannot be had."""
+    models = models_of(service)
+    folder = None if models is None else models.path(models.in_use())
+    return classifier.load(folder, bearings)
+
+
+def open_in_use(service: Service, bearings: Bearings | None = None) -> Classifier:
+    """The classifier with the model in use. Where that is damaged or missing, the shipped one takes its place, and the
+    log says so: mail is tagged a little less well rather than not at all. Raises ModelError where the shipped one does
+    not load either."""
+    try:
+        return open_strictly(service, bearings)
+    except ModelError as error:
+        loaded = classifier.load(None, bearings)
+        log.error("the model in use cannot be used, the shipped one takes its place", reason=str(error))
+        return loaded

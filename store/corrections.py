@@ -1,0 +1,94 @@
+"""What teachers said about tags: by changing the label in their own mail program, or by taking "please check" away."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from connectors.labels import Label, Tag
+from connectors.mailbox import Direction
+from store.database import Database
+from store.pages import AnyRow, Query
+from store.tables import Correction, MessageRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One message that a teacher judged, by reference: its text stays in the mailbox."""
+
+    mailbox: str
+    provider_id: str
+    original: str
+    """Its Message-ID, or its fingerprint where it has none: the same in every mailbox that it came to."""
+    sender: str | None
+    tag: Tag | None
+    """What the teacher says it is; None where they took the label away and gave no other."""
+    gone: bool
+    """Whether it was seen to be gone from the mailbox."""
+
+
+class Corrections:
+    """Reads what teachers said."""
+
+    def __init__(self, database: Database) -> None:
+        """`database` has its tables already."""
+        self._database = database
+
+    def judged(self) -> list[Judged]:
+        """Every message that a teacher judged, once. Of several corrections of one message, in whichever mailbox it
+        came to, the last counts; a confirmation counts where there is no correction."""
+        found: dict[str, Judged] = {}
+        for judged in (*self._confirmed(), *self._corrected()):
+            found.pop(judged.original, None)
+            found[judged.original] = judged
+        return list(found.values())
+
+    def _corrected(self) -> Iterator[Judged]:
+        query: Query = (
+            select(*_COLUMNS, col(Correction.to_tag).label("said"))
+            .join(Correction, col(Correction.message_id) == col(MessageRecord.id))
+            .where(col(MessageRecord.direction) == Direction.RECEIVED)
+            .order_by(col(Correction.at), col(Correction.id))
+        )
+        with self._database.read() as connection:
+            for row in connection.execute(query):
+                yield _judged(row, row.said)
+
+    def _confirmed(self) -> Iterator[Judged]:
+        """Messages that the classifier was unsure of, whose label stands there alone: only the teacher takes "please
+        check" away and leaves the tag."""
+        query: Query = (
+            select(*_COLUMNS, col(MessageRecord.tag).label("said"), col(MessageRecord.labels))
+            .where(
+                col(MessageRecord.direction) == Direction.RECEIVED,
+                col(MessageRecord.unsure).is_(True),
+                col(MessageRecord.labels).in_([tag.value for tag in Tag]),
+            )
+            .order_by(col(MessageRecord.id))
+        )
+        with self._database.read() as connection:
+            for row in connection.execute(query):
+                if row.said is not None and row.labels == Label(row.said):
+                    yield _judged(row, row.said)
+
+
+_COLUMNS = (
+    col(MessageRecord.mailbox),
+    col(MessageRecord.provider_id),
+    col(MessageRecord.rfc_message_id),
+    col(MessageRecord.fingerprint),
+    col(MessageRecord.sender),
+    col(MessageRecord.removed_at),
+)
+
+
+def _judged(row: AnyRow, said: Tag | None) -> Judged:
+    return Judged(
+        mailbox=row.mailbox,
+        provider_id=row.provider_id,
+        original=row.rfc_message_id or row.fingerprint,
+        sender=row.sender,
+        tag=said,
+        gone=row.removed_at is not None,
+    )
