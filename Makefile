@@ -6,10 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TEST_SERVERS := dovecot-imapd dovecot-lmtpd openssl
-BENCH_SERVERS := $(TEST_SERVERS) isync
+BENCH_SERVERS := $(TEST_SERVERS) isync bogofilter
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint docs bench lock clean
+.PHONY: help install demo test lint docs bench encoder model lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -18,7 +18,8 @@ help:
 	@echo 'make test      lint, then every test; installs the mail servers that the tests talk to'
 	@echo 'make lint      style, types and import order'
 	@echo 'make docs      write docs/reference/commands.md again from the commands themselves'
-	@echo 'make bench     the benchmarks, beside mbsync; installs isync'
+	@echo 'make bench     the benchmarks, beside mbsync and bogofilter; installs isync and bogofilter'
+	@echo 'make model     the classifier, rebuilt from its corpus; PyTorch in build/train, three quarters of an hour on two cores'
 	@echo 'make lock      work out requirements*.txt again from pyproject.toml; UPGRADE=1 takes the newest of everything'
 	@echo 'make clean     remove .venv and every cache'
 
@@ -72,6 +73,16 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.idle
 	$(BIN)/python -m benchmarks.connect
 	$(BIN)/python -m benchmarks.classify
+
+# The slow half of the model. An environment of its own, because PyTorch weighs more than everything else together.
+encoder: $(VENV)/.installed
+	@test -x build/train/bin/python || '$(PYTHON)' -m venv build/train
+	@build/train/bin/python -m pip install -qq --upgrade 'pip>=25.1'
+	@build/train/bin/python -m pip install -qq --group train --requirement requirements.txt
+	build/train/bin/python -m classifier.encoder_training build/encoder
+
+model: encoder
+	$(BIN)/alliance train --encoder build/encoder
 
 # uv records names, versions and hashes, no address: any index or mirror that has the same files will do. The last step
 # asks whether every locked package has a wheel for each Python and machine that we promise.

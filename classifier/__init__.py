@@ -1,7 +1,7 @@
 """Reads a family's newest text and says how soon and by whom it wants an answer. Local; nothing leaves the machine.
 
-`Classifier` and `load` are imported when they are first asked for (PEP 562): whoever only needs `classifier.verdict`
-does not wait for spaCy.
+`Classifier`, `Bearings` and `load` are imported when they are first asked for (PEP 562): whoever only needs
+`classifier.verdict` does not wait for spaCy.
 """
 
 from importlib import import_module
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from classifier.opening import load
-    from classifier.reader import Classifier
+    from classifier.reader import Bearings, Classifier
 
-__all__ = ["Classifier", "load"]
+__all__ = ["Bearings", "Classifier", "load"]
 
-_STANDS_IN = {"Classifier": "classifier.reader", "load": "classifier.opening"}
+_STANDS_IN = {"Bearings": "classifier.reader", "Classifier": "classifier.reader", "load": "classifier.opening"}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -15,8 +16,17 @@ from connectors.labels import Tag
 
 CORPUS = Path(__file__).parent / "corpus"
 """The corpus that comes with the package."""
-VALIDATION_SHARE = 0.2
+HELD_BACK_SHARE, CALIBRATION_SHARE = 0.1, 0.1
 _WEEKDAY = re.compile(r"^[A-Za-z]{2,9},? +(?=\d)")
+
+
+class Part(StrEnum):
+    """What an example of the corpus is for."""
+
+    LEARNING = "learning"
+    CALIBRATION = "calibration"
+    """Probabilities and thresholds are taken from these."""
+    HELD_BACK = "held-back"
 
 
 def parse_received(value: object) -> datetime | None:
@@ -59,12 +69,22 @@ class Example(Line):
     label: Tag
     topic: Annotated[str, BeforeValidator(_text)] = ""
     pair: str | None = None
+    evidence: Annotated[str, BeforeValidator(_text)] = ""
+    """The part of the subject or the body that decides, word for word; empty where nobody named one."""
+
+    @property
+    def part(self) -> Part:
+        """What it is for, by a hash of the pair or the id. So the two messages of a pair are never on different sides,
+        and a new message moves no old one."""
+        place = share(self.pair or self.id, "v1")
+        if place < HELD_BACK_SHARE:
+            return Part.HELD_BACK
+        return Part.CALIBRATION if place < HELD_BACK_SHARE + CALIBRATION_SHARE else Part.LEARNING
 
     @property
     def held_back(self) -> bool:
-        """True where it belongs to the validation split: a fifth of the corpus, by a hash of the pair or the id. So the
-        two messages of a pair are never on different sides, and a new message moves no old one."""
-        return share(self.pair or self.id, "v1") < VALIDATION_SHARE
+        """True where neither weights nor thresholds were taken from it: the figures are of these."""
+        return self.part is Part.HELD_BACK
 
 
 LineKind = TypeVar("LineKind", bound=Line)

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from classifier.ngrams import BUCKETS, Grams, Integers, grams
-from classifier.times import time_cues
+from classifier.times import USUAL, time_cues
 from classifier.words import Words, folded, lowered, split
+from config.calendar import SchoolCalendar
 
 BLOCKS = 2
 """Character n-grams and word n-grams, each of length one per text, so that neither outweighs the other."""
@@ -47,12 +48,14 @@ class Rows:
     length: Floats
 
 
-def read_text(text: str, received: datetime | None, words: Words | None = None) -> Reading:
+def read_text(
+    text: str, received: datetime | None, words: Words | None = None, calendar: SchoolCalendar = USUAL
+) -> Reading:
     """Reads one tidy text (`classifier.words.tidy`) that came at `received`, local time. `words` are its words, where
     they are known already."""
     lower = lowered(text)
     words = folded(words or split(text), lower)
-    return Reading(lower, words, tuple(time_cues(words.words, lower, received)))
+    return Reading(lower, words, tuple(time_cues(words, lower, received, calendar)))
 
 
 def grams_of(readings: Sequence[Reading]) -> Grams:
@@ -100,6 +103,17 @@ def rows_of(readings: Sequence[Reading], found: Grams, idf: Singles) -> Rows:
         np.concatenate([column, cue_column]),
         np.concatenate([idf[column] / length[block], np.full(len(cue_row), CUE_VALUE)]),
         length,
+    )
+
+
+def joined(one: Rows, other: Rows) -> Rows:
+    """The rows of `one`, then those of `other`."""
+    return Rows(
+        one.count + other.count,
+        np.concatenate([one.row, other.row + one.count]),
+        np.concatenate([one.column, other.column]),
+        np.concatenate([one.value, other.value]),
+        np.concatenate([one.length, other.length]),
     )
 
 

@@ -3,27 +3,21 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from classifier.decision import Question, Thresholds, question_behind
+from classifier.blend import Blend, plain
+from classifier.decision import UNDETERMINED, Question, Thresholds, question_behind
+from classifier.encoder import MODEL, VOCABULARY, Answer, Encoder
 from classifier.evidence import find_evidence
-from classifier.features import (
-    COLUMNS,
-    CUE_COLUMN,
-    Floats,
-    Rows,
-    Singles,
-    blocks,
-    grams_of,
-    read_text,
-    rows_of,
-)
+from classifier.features import COLUMNS, CUE_COLUMN, Reading, read_text
 from classifier.lean_spacy import spacy
-from classifier.ngrams import Grams
-from classifier.regression import probability, scores
+from classifier.linear import Linear
+from classifier.rendering import Rendered, render
+from classifier.times import USUAL
 from classifier.words import split
 
 Doc, LOWER = spacy.tokens.Doc, spacy.attrs.LOWER
@@ -32,48 +26,49 @@ FACTORY = "alliance_questions"
 TOKENIZER = "alliance.words.v1"
 RECEIVED = "received"
 """Key of `doc.user_data` under which the received time goes in."""
+LANGUAGE = "language"
+"""Key of `doc.user_data` under which the language goes in."""
+CALENDAR = "calendar"
+"""Key of `doc.user_data` under which the school's calendar goes in."""
 TEXT = "text"
 """Key of `doc.user_data` under which the tokenizer leaves the text: `doc.text` puts it together anew at every call."""
 WORDS = "words"
 """Key of `doc.user_data` under which the tokenizer leaves the words: a `Doc` is slow to give them back."""
+TOPIC_SCORES = "topics"
+"""Key of `doc.user_data` under which a score for each topic comes out."""
 EVIDENCE = "evidence"
 """Key of `doc.user_data` under which the `Evidence` comes out."""
-UNEXPLAINED = "unexplained"
-"""Key of `doc.user_data` that, set to True, spares the search for evidence."""
 
-_WEIGHTS, _RARITY, _ANSWERS = "weights.npy", "rarity.npy", "answers.json"
+_ANSWERS = "answers.json"
 
 
 class Answers(BaseModel):
-    """What turns a question's score into a probability and a tag: one number per question, in `Question`'s order."""
+    """What turns the scores of the two halves into probabilities and a tag."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    bias: tuple[float, float]
-    slope: tuple[float, float]
-    offset: tuple[float, float]
+    blend: Blend
     thresholds: Thresholds
 
 
 class Questions:
-    """Sets `doc.cats` to the two probabilities, and `doc.user_data[EVIDENCE]`. Reads `doc.user_data[RECEIVED]`.
+    """Sets `doc.cats` to the two probabilities, and `doc.user_data[TOPIC_SCORES]` and `[EVIDENCE]`. Reads
+    `doc.user_data[RECEIVED]`, `[LANGUAGE]` and `[CALENDAR]`.
 
-    A linear model over hashed n-grams. Its numbers are kept in half precision on disk.
+    Two models that err in different places: n-grams, and an encoder that reads whole sentences.
     """
 
     def __init__(self) -> None:
         """An untrained component; `from_disk` or `learned` fill it."""
-        self.weights: Singles = np.zeros((len(Question), COLUMNS), dtype=np.float32)
-        self.rarity: Singles = np.zeros(CUE_COLUMN, dtype=np.float32)
-        self.answers = Answers(
-            bias=(0, 0), slope=(1, 1), offset=(0, 0), thresholds=Thresholds(urgent=0.5, conflict=0.5)
+        self.linear = Linear(
+            np.zeros((len(Question), COLUMNS)), np.zeros(len(Question)), np.zeros(CUE_COLUMN, np.float32)
         )
+        self.encoder: Encoder | None = None
+        self.answers = Answers(blend=plain(), thresholds=Thresholds(urgent=0.5, conflict=0.5))
 
-    def learned(self, weights: Floats, rarity: Singles, answers: Answers) -> None:
-        """Takes over what training found, rounded as it will be on disk."""
-        self.weights = weights.astype(np.float16).astype(np.float32)
-        self.rarity = rarity.astype(np.float16).astype(np.float32)
-        self.answers = answers
+    def learned(self, linear: Linear, encoder: Encoder, answers: Answers) -> None:
+        """Takes over what training found."""
+        self.linear, self.encoder, self.answers = linear, encoder, answers
 
     def __call__(self, doc: Any) -> Any:
         """Answers for one document."""
@@ -88,51 +83,59 @@ class Questions:
             yield from batch
 
     def _answer(self, documents: Sequence[Any]) -> None:
-        texts = [doc.user_data[TEXT] for doc in documents]
+        given = [doc.user_data for doc in documents]
+        texts = [each[TEXT] for each in given]
+        calendars = [each.get(CALENDAR, USUAL) for each in given]
+        languages = [each.get(LANGUAGE, UNDETERMINED) for each in given]
+        times = [each.get(RECEIVED) for each in given]
         readings = [
-            read_text(doc.user_data[TEXT], doc.user_data.get(RECEIVED), doc.user_data[WORDS]) for doc in documents
+            read_text(text, received, each[WORDS], calendar)
+            for text, received, each, calendar in zip(texts, times, given, calendars, strict=True)
         ]
-        found = grams_of(readings)
-        rows = rows_of(readings, found, self.rarity)
-        urgent, conflict = (self._probabilities(rows, index).tolist() for index in range(len(Question)))
+        rendered = [
+            render(text, reading.lower, reading.words, language, received, calendar)
+            for text, reading, language, received, calendar in zip(
+                texts, readings, languages, times, calendars, strict=True
+            )
+        ]
+        urgent, conflict, answers = self._probabilities(readings, rendered, languages)
         for index, doc in enumerate(documents):
             doc.cats = {Question.URGENT.value: urgent[index], Question.CONFLICT.value: conflict[index]}
-        if all(doc.user_data.get(UNEXPLAINED, False) for doc in documents):
-            return
-        asked = [question_behind(*both, self.answers.thresholds) for both in zip(urgent, conflict, strict=True)]
-        weight = self._weight_by_place(found, rows, asked)
-        for index, (doc, reading) in enumerate(zip(documents, readings, strict=True)):
-            begin = found.starts[index]
-            here = weight[begin : begin + len(reading.lower)]
-            doc.user_data[EVIDENCE] = find_evidence(asked[index], texts[index], reading, here)
+            asked = question_behind(urgent[index], conflict[index], self.answers.thresholds)
+            doc.user_data[TOPIC_SCORES] = answers[index].topics
+            doc.user_data[EVIDENCE] = find_evidence(asked, texts[index], rendered[index], answers[index].weight)
 
-    def _probabilities(self, rows: Rows, index: int) -> Floats:
-        score = scores(rows, self.weights[index], self.answers.bias[index])
-        return probability(self.answers.slope[index] * score + self.answers.offset[index])
-
-    def _weight_by_place(self, found: Grams, rows: Rows, asked: Sequence[Question]) -> Floats:
-        """What the n-grams that begin at each place add to the score of the question that is asked of their text."""
-        question = np.array([list(Question).index(each) for each in asked], dtype=np.int64)[found.text]
-        share = self.rarity[found.column] / rows.length[blocks(found.text, found.column)]
-        value = self.weights[question, found.column] * share
-        return np.bincount(found.place, weights=value, minlength=int(found.starts[-1])).astype(np.float64)
+    def _probabilities(
+        self, readings: list[Reading], rendered: list[Rendered], languages: list[str]
+    ) -> tuple[list[float], list[float], list[Answer]]:
+        if self.encoder is None:
+            raise ValueError("the model has not been trained")
+        answers = self.encoder.answers(rendered)
+        scores = self.linear.scores(readings)
+        encoded = np.array([answer.odds for answer in answers], dtype=np.float64).T
+        urgent, conflict = (
+            self.answers.blend.probabilities(question, scores[index], encoded[index], languages).tolist()
+            for index, question in enumerate(Question)
+        )
+        return urgent, conflict, answers
 
     def to_disk(self, path: str | Path, *, exclude: Sequence[str] = ()) -> None:  # noqa: ARG002 - spaCy gives it
         """Writes the model into the folder `path`. The same model gives the same bytes."""
+        if self.encoder is None:
+            raise ValueError("the model has not been trained")
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / _WEIGHTS, self.weights.astype("<f2"))
-        np.save(folder / _RARITY, self.rarity.astype("<f2"))
+        self.linear.save(folder)
+        for name in (MODEL, VOCABULARY):
+            copyfile(self.encoder.folder / name, folder / name)
         (folder / _ANSWERS).write_text(f"{self.answers.model_dump_json(indent=2)}\n", encoding="utf-8")
 
     def from_disk(self, path: str | Path, *, exclude: Sequence[str] = ()) -> "Questions":  # noqa: ARG002 - as above
         """Reads the model from the folder `path`. Raises OSError or ValueError where it is not one."""
         folder = Path(path)
-        weights, rarity = np.load(folder / _WEIGHTS), np.load(folder / _RARITY)
-        if weights.shape != self.weights.shape or rarity.shape != self.rarity.shape:
-            raise ValueError(f"{folder}: the model was trained with other features; train it again (alliance train)")
-        self.weights, self.rarity = weights.astype(np.float32), rarity.astype(np.float32)
-        self.answers = Answers.model_validate_json((folder / _ANSWERS).read_bytes())
+        self.learned(
+            Linear.open(folder), Encoder(folder), Answers.model_validate_json((folder / _ANSWERS).read_bytes())
+        )
         return self
 
 

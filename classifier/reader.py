@@ -1,41 +1,78 @@
 """The classifier as the rest of the program sees it: letters in, verdicts out."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from classifier.decision import SUPPORTED, Question, Thresholds, is_unsure, tag_of
+from classifier.decision import Question, Thresholds, is_unsure, tag_of
 from classifier.errors import ModelError
-from classifier.evidence import Evidence
 from classifier.language import Languages
 from classifier.lean_spacy import spacy
-from classifier.questions import EVIDENCE, FACTORY, RECEIVED, TEXT, UNEXPLAINED
+from classifier.mentions import named
+from classifier.questions import CALENDAR, EVIDENCE, FACTORY, LANGUAGE, RECEIVED, TOPIC_SCORES
+from classifier.raising import raised
+from classifier.reasons import reason, topic_of
+from classifier.safety_net import ALARM, SAFETY
 from classifier.text import text_of
-from classifier.times import EXPLAINED
-from classifier.verdict import Letter, Reason, Verdict
-from connectors.labels import Tag
+from classifier.times import USUAL, acting_day
+from classifier.verdict import Letter, Verdict
+from classifier.words import folded, lowered, split
+from config.calendar import SchoolCalendar
+from config.settings import Classification
+
+
+@dataclass(frozen=True, slots=True)
+class Bearings:
+    """What a school tells the classifier about itself."""
+
+    calendar: SchoolCalendar = USUAL
+    staff: str = "en"
+    """The staff's language, ISO 639-1, in which reasons are given."""
+    sureness: Classification = field(default_factory=Classification)
+    """How sure it must be; what is left out there, the model says."""
+
+    def thresholds(self, learned: Thresholds) -> Thresholds:
+        """The school's thresholds, where it has none of its own the model's."""
+        own = {
+            "urgent": self.sureness.urgent_from,
+            "conflict": self.sureness.conflict_from,
+            "doubt": self.sureness.doubt,
+        }
+        return learned.model_copy(update={name: value for name, value in own.items() if value is not None})
 
 
 class Classifier:
     """Reads letters with one model. Safe to use from several threads; they take turns, a batch at a time."""
 
-    def __init__(self, nlp: Any, languages: Languages) -> None:
+    def __init__(
+        self, nlp: Any, languages: Languages, bearings: Bearings | None = None, turn: "Lock | None" = None
+    ) -> None:
         """`nlp` is a pipeline with a component of `classifier.questions`; `classifier.load` opens one from disk."""
         self._nlp = nlp
         self._languages = languages
-        self._turn = Lock()
+        self._bearings = bearings or Bearings()
+        self._turn = turn or Lock()
 
     @classmethod
-    def open(cls, folder: Path, languages: Callable[[], Languages] = Languages) -> "Classifier":
+    def open(
+        cls, folder: Path, languages: Callable[[], Languages] = Languages, bearings: Bearings | None = None
+    ) -> "Classifier":
         """The classifier with the model in `folder`. Raises `ModelError`."""
         try:
             nlp = spacy.load(folder, exclude=["vocab"])
             nlp.get_pipe(FACTORY)
+            if SAFETY not in nlp.pipe_names:
+                nlp.add_pipe(SAFETY, last=True)
         except (OSError, ValueError, KeyError) as error:
             raise ModelError(f"{folder}: the model does not load ({error}); `alliance train` makes it anew") from error
-        return cls(nlp, languages())
+        return cls(nlp, languages(), bearings)
+
+    def at(self, bearings: Bearings) -> "Classifier":
+        """The same model for a school with these bearings."""
+        return Classifier(self._nlp, self._languages, bearings, self._turn)
 
     @property
     def version(self) -> str:
@@ -46,12 +83,11 @@ class Classifier:
     @property
     def thresholds(self) -> Thresholds:
         """From which probability on a question is answered with yes."""
-        found: Thresholds = self._nlp.get_pipe(FACTORY).answers.thresholds
-        return found
+        return self._bearings.thresholds(self._nlp.get_pipe(FACTORY).answers.thresholds)
 
     def read(self, letters: Iterable[Letter], *, batch_size: int = 256, explain: bool = True) -> Iterator[Verdict]:
         """One verdict per letter, in order. Reads `batch_size` letters ahead. Whatever a letter holds, it gets one.
-        Without `explain` the verdicts carry no reasons, and come a quarter sooner."""
+        Without `explain` the verdicts carry no reasons."""
         waiting = iter(letters)
         while batch := list(islice(waiting, batch_size)):
             with self._turn:
@@ -61,38 +97,43 @@ class Classifier:
     def _read(self, letters: list[Letter], *, explain: bool) -> list[Verdict]:
         # The zone lets go of the words of these letters afterwards; a service that runs for a year must not keep them.
         with self._nlp.memory_zone():
+            texts = [text_of(letter) for letter in letters]
             documents = []
-            for letter in letters:
-                document = self._nlp.make_doc(text_of(letter))
+            for letter, text in zip(letters, texts, strict=True):
+                document = self._nlp.make_doc(text)
                 document.user_data[RECEIVED] = letter.received
-                document.user_data[UNEXPLAINED] = not explain
+                document.user_data[LANGUAGE] = self._languages.of(text)
+                document.user_data[CALENDAR] = self._bearings.calendar
                 documents.append(document)
             answered = self._nlp.pipe(documents, batch_size=len(documents))
-            return [self._verdict(document.cats, document.user_data) for document in answered]
+            return [
+                self._verdict(letter, text, document, explain=explain)
+                for letter, text, document in zip(letters, texts, answered, strict=True)
+            ]
 
-    def _verdict(self, probabilities: Mapping[str, float], found: Mapping[str, Any]) -> Verdict:
-        urgent, conflict = probabilities[Question.URGENT], probabilities[Question.CONFLICT]
-        language = self._languages.of(found[TEXT])
+    def _verdict(self, letter: Letter, text: str, document: Any, *, explain: bool) -> Verdict:
+        found = document.user_data
+        urgent, conflict = document.cats[Question.URGENT], document.cats[Question.CONFLICT]
+        language, topic = found[LANGUAGE], topic_of(found[TOPIC_SCORES])
         tag = tag_of(urgent, conflict, self.thresholds)
         unsure = is_unsure(urgent, conflict, language, self.thresholds)
-        reasons = (_reason(tag, language, found[EVIDENCE]),) if EVIDENCE in found else ()
-        return Verdict(urgent, conflict, tag, unsure, language, reasons)
-
-
-_SAYS = {
-    Tag.URGENT: "reads as urgent",
-    Tag.CONFLICT: "reads as a dispute or complaint",
-    Tag.ROUTINE: "nothing urgent or disputed found",
-}
-
-
-def _reason(tag: Tag, language: str, evidence: Evidence) -> Reason:
-    if not evidence.phrase:
-        return Reason("no words to judge by", evidence.sentence)
-    cue = _SAYS[tag]
-    cue += f"; {'nearest' if tag is Tag.ROUTINE else 'weightiest'} words: “{evidence.phrase}”"
-    if tag is Tag.URGENT:
-        cue += "".join(f"; {meaning}" for name, meaning in EXPLAINED.items() if name in evidence.cues)
-    if language not in SUPPORTED:
-        cue += f"; in a language that the model has not learned ({language})"
-    return Reason(cue, evidence.sentence)
+        alarm = found.get(ALARM)
+        if not explain:
+            verdict = Verdict(urgent, conflict, tag, unsure, language, topic)
+            return verdict if alarm is None else raised(verdict, alarm, self.thresholds)
+        lower = lowered(text)
+        times = named(folded(split(text), lower), lower, letter.received.date() if letter.received else None)
+        due = acting_day(letter.received, self._bearings.calendar) if letter.received else 0
+        why = reason(
+            tag,
+            topic,
+            language,
+            found[EVIDENCE],
+            days=times.mentions,
+            clocks=times.clocks,
+            received=letter.received,
+            due=due,
+            staff=self._bearings.staff,
+        )
+        verdict = Verdict(urgent, conflict, tag, unsure, language, topic, (why,))
+        return verdict if alarm is None else raised(verdict, alarm, self.thresholds, self._bearings.staff)

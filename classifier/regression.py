@@ -12,7 +12,7 @@ import numpy as np
 from classifier.features import Floats, Rows, Singles
 from classifier.ngrams import Integers
 
-_Loss = Callable[[Floats], tuple[float, Floats]]
+Loss = Callable[[Floats], tuple[float, Floats]]
 
 _MEMORY = 8
 _ROUNDS = 200
@@ -20,8 +20,11 @@ _GRADIENT = 1e-3
 """Stops when the gradient has shrunk to this part of its first length; the probabilities no longer change then."""
 
 
-def fit(rows: Rows, answers: Floats, chosen: Integers, columns: int, strength: float) -> tuple[Floats, float]:
-    """Weights (one per column) and bias that answer yes (1.0) or no (0.0) for the `chosen` rows. `strength` is C."""
+def fit(
+    rows: Rows, answers: Floats, chosen: Integers, columns: int, strength: float, counts: Floats | None = None
+) -> tuple[Floats, float]:
+    """Weights (one per column) and bias that answer yes (1.0) or no (0.0) for the `chosen` rows. `strength` is C;
+    `counts` says how often each row counts, once where left out."""
     renumbered = np.full(rows.count, -1, dtype=np.int64)
     renumbered[chosen] = np.arange(len(chosen))
     row, picked = renumbered[rows.row], renumbered[rows.row] >= 0
@@ -29,14 +32,15 @@ def fit(rows: Rows, answers: Floats, chosen: Integers, columns: int, strength: f
     by_row = _Sums(row[picked], column, rows.value[picked], len(chosen))
     by_column = _Sums(column, row[picked], rows.value[picked], len(used))
     signs = 2 * answers[chosen] - 1
+    often = np.ones(len(chosen)) if counts is None else counts[chosen]
 
     def loss(point: Floats) -> tuple[float, Floats]:
         margin = signs * (by_row.of(point) + point[-1])
-        slope = -signs * _sigmoid(-margin)
+        slope = -signs * _sigmoid(-margin) * often
         gradient = np.append(by_column.of(slope) + point[:-1] / strength, slope.sum())
-        return float(np.logaddexp(0, -margin).sum() + _dot(point[:-1], point[:-1]) / (2 * strength)), gradient
+        return float(_dot(often, np.logaddexp(0, -margin)) + _dot(point[:-1], point[:-1]) / (2 * strength)), gradient
 
-    point = _minimum(loss, np.zeros(len(used) + 1))
+    point = minimum(loss, np.zeros(len(used) + 1))
     weights = np.zeros(columns)
     weights[used] = point[:-1]
     return weights, float(point[-1])
@@ -81,7 +85,7 @@ def platt(score: Floats, answers: Floats) -> tuple[float, float]:
         slope = _sigmoid(line) - target
         return float((np.logaddexp(0, line) - target * line).sum()), np.array([_dot(slope, score), slope.sum()])
 
-    slope, offset = _minimum(loss, np.array([1.0, 0.0]), 1e-8)
+    slope, offset = minimum(loss, np.array([1.0, 0.0]), 1e-8)
     return float(slope), float(offset)
 
 
@@ -96,7 +100,8 @@ def _sigmoid(score: Floats) -> Floats:
     return np.where(score >= 0, 1 / (1 + small), small / (1 + small))
 
 
-def _minimum(loss: _Loss, point: Floats, shrunk: float = _GRADIENT) -> Floats:
+def minimum(loss: Loss, point: Floats, shrunk: float = _GRADIENT) -> Floats:
+    """Where `loss` (value and gradient) is least, from `point` on; until the gradient has shrunk to `shrunk`."""
     value, gradient = loss(point)
     goal = shrunk * _dot(gradient, gradient) ** 0.5
     history: deque[tuple[Floats, Floats]] = deque(maxlen=_MEMORY)

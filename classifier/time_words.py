@@ -24,6 +24,21 @@ DAYS_AHEAD: dict[int, tuple[str, ...]] = {
         "بكرا, باكر, amanhã, amanha, demen, denmen, завтра, 내일, bukas, bukang, demain"
     ),
     2: _phrases("pasado mañana, 后 天, ngày kia, ngày mốt, بعد غد, depois de amanhã, apre demen, послезавтра, 모레"),
+    7: _phrases(
+        "next week, la semana que viene, semana que viene, próxima semana, proxima semana, 下 周, 下 星 期, 下 礼 拜, "
+        "tuần sau, tuần tới, tuan sau, الأسبوع القادم, الاسبوع القادم, الأسبوع الجاي, الاسبوع الجاي, semana que vem, "
+        "semèn pwochèn, pwochèn semèn, следующей неделе, 다음 주, 다음 주에, 다음주, susunod na linggo"
+    ),
+    30: _phrases(
+        "next month, next year, el mes que viene, mes que viene, próximo mes, 下 个 月, 明 年, tháng sau, tháng tới, "
+        "الشهر القادم, الشهر الجاي, mês que vem, mwa pwochen, следующем месяце, 다음 달, 다음달, susunod na buwan"
+    ),
+    -7: _phrases(
+        "last week, last month, last year, la semana pasada, semana pasada, el mes pasado, mes pasado, año pasado, "
+        "上 周, 上 星 期, 上 个 月, 去 年, tuần trước, tháng trước, năm ngoái, الأسبوع الماضي, الاسبوع الماضي, "
+        "الشهر الماضي, semana passada, mês passado, ano passado, semèn pase, mwa pase, ane pase, прошлой неделе, "
+        "прошлом месяце, прошлом году, 지난주, 지난 주, 지난달, 작년, nakaraang linggo, noong isang linggo"
+    ),
     -1: _phrases(
         "yesterday, last night, ayer, anoche, 昨 天, 昨 晚, hôm qua, tối qua, أمس, امس, البارحة, مبارح, ontem, "
         "yè, yè swa, yèswa, вчера, 어제, 어젯, kahapon, kagabi, hier"
@@ -81,3 +96,31 @@ MONTHS: tuple[tuple[str, ...], ...] = (
 
 MORNING_BEFORE = frozenset({"esta", "la", "una"})
 """Words before "mañana" that make it the morning, not tomorrow: esta mañana, por la mañana, una mañana."""
+
+EVERY = frozenset(
+    {"every", "each", "cada", "todos", "mỗi", "كل", "toda", "todo", "chak", "каждый", "каждую", "매주", "tuwing"}
+)
+"""Words before a weekday that make it a habit, not a day."""
+
+LAST = frozenset(
+    {
+        "last",
+        "past",
+        "pasado",
+        "trước",
+        "الماضي",
+        "passado",
+        "passada",
+        "pase",
+        "прошлый",
+        "прошлую",
+        "지난",
+        "nakaraang",
+    }
+)
+"""Words beside a weekday that put it into the past."""
+
+NEXT = frozenset(
+    {"next", "próximo", "proximo", "tới", "القادم", "pwochen", "следующий", "следующую", "다음", "susunod"}
+)
+"""Words beside a weekday that put it into the week after, where it would be today or tomorrow otherwise."""

@@ -34,7 +34,8 @@ class Verdict:
     """The answer to two independent questions, and the one tag that follows: urgent before conflict before routine.
 
     `urgent` and `conflict` are probabilities, 0 to 1. `unsure` means that the tag is the likely one and a person is
-    asked to check. `language` is an ISO 639-1 code (639-3 where there is none), "und" where it could not be told.
+    asked to check. `language` is an ISO 639-1 code (639-3 where there is none), "und" where it could not be told;
+    `topic` is what the message is about (docs/labelling.md, "Topics").
     """
 
     urgent: float
@@ -42,6 +43,7 @@ class Verdict:
     tag: Tag
     unsure: bool
     language: str
+    topic: str = "other"
     reasons: tuple[Reason, ...] = ()
 
     @property

@@ -264,6 +264,19 @@ class MaildirFolder(_Section):
     """Maildir that takes outgoing mail, for a local mail system to pick up. Left out: over [smtp]."""
 
 
+class Classification(_Section):
+    """How sure the classifier must be before it tags. Left out, the model's own numbers hold, which were chosen to miss
+    as little urgent mail as it can (`alliance classify --explain` shows them)."""
+
+    urgent_from: float | None = Field(default=None, gt=0, lt=1)
+    """From which probability on a message is urgent. Lower finds more, and gives the office more false alarms."""
+    conflict_from: float | None = Field(default=None, gt=0, lt=1)
+    """From which probability on a message that is not urgent is a conflict."""
+    doubt: float | None = Field(default=None, ge=0, le=5)
+    """How near to a threshold, in log odds on either side, a message is marked "please check". 0 marks only messages in
+    a language that the model has not learned."""
+
+
 class MailboxSettings(_Section):
     """One teacher's mailbox."""
 
@@ -311,6 +324,9 @@ class Service(_Section):
     """How long to leave a mail server in peace before asking what became of an interrupted sending."""
     keep_subjects: bool = False
     """Whether the database keeps subjects. Off, it keeps no words of any message."""
+    models: Path | None = None
+    """Folder of the models that `alliance learn` makes; models beside the SQLite file where left out. Needed there with
+    a database server."""
 
 
 def addresses_used_twice(mailboxes: Iterable[tuple[int, MailboxSettings]]) -> Iterator[Misplaced]:
@@ -342,6 +358,8 @@ class Settings(BaseSettings):
     """The front office: where same-day matters go."""
     norm: Norm = Norm()
     """What families are told about replies, and when they are told."""
+    classifier: Classification = Classification()
+    """How sure the classifier must be before it tags."""
     service: Service = Service()
     """How the service runs."""
     imap: ImapServer | None = None

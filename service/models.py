@@ -7,7 +7,7 @@ from classifier import Bearings, Classifier
 from classifier.errors import ModelError
 from classifier.models import SHIPPED_NAME, Models
 from config.settings import Service
-from store.database import Database
+from store.database import file_of
 
 log = structlog.get_logger()
 
@@ -17,7 +17,7 @@ def models_of(service: Service) -> Models | None:
     StoreError for an impossible database location."""
     if service.models is not None:
         return Models(service.models)
-    file = Database.at(service.database).file
+    file = file_of(service.database)
     return None if file is None else Models(file.absolute().parent / "models")
 
 

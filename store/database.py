@@ -75,8 +75,7 @@ class Database:
     @property
     def file(self) -> Path | None:
         """The file of an SQLite database; None where it is in memory or on a server."""
-        in_file = self.url.get_backend_name() == "sqlite" and self.url.database not in {None, "", ":memory:"}
-        return Path(str(self.url.database)) if in_file else None
+        return _file(self.url)
 
     @classmethod
     def in_memory(cls) -> "Database":
@@ -128,6 +127,17 @@ class Database:
     def close(self) -> None:
         """Lets go of every connection."""
         self.engine.dispose()
+
+
+def file_of(location: str) -> Path | None:
+    """The file of the SQLite database at `location`; None where it is in memory or on a server. Touches nothing. Raises
+    StoreError for an impossible location."""
+    return _file(_url(location, None))
+
+
+def _file(url: URL) -> Path | None:
+    in_file = url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}
+    return Path(str(url.database)) if in_file else None
 
 
 def _url(location: str, folder: Path | None) -> URL:

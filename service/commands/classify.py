@@ -89,7 +89,9 @@ def _print(verdict: "Verdict", received: datetime | None, thresholds: "Threshold
         line.append("  please check", style="magenta")
     console.print(line)
     console.print(
-        f"urgent {verdict.urgent:.0%}, conflict {verdict.conflict:.0%}, language {verdict.language}", highlight=False
+        f"urgent {verdict.urgent:.0%}, conflict {verdict.conflict:.0%}, topic {verdict.topic}, "
+        f"language {verdict.language}",
+        highlight=False,
     )
     for reason in verdict.reasons:
         console.print(Text(reason.cue))

@@ -138,22 +138,18 @@ def _print_gathered(console: "Console", gathered: "Gathered") -> None:
 def _print_comparison(console: "Console", comparison: "Comparison") -> None:
     from rich.table import Table
 
-    table = Table()
-    for heading in ("messages", "n", "urgent", "urgent recall", "with the new one", "macro-F1", "with the new one"):
+    table = Table(caption="in use → new", caption_justify="right")
+    for heading in ("messages", "n", "urgent", "urgent recall", "macro-F1"):
         table.add_column(heading, justify="left" if heading == "messages" else "right")
     for name, pair in (
         ("corpus, held back", comparison.corpus),
         ("corrections, kept back", comparison.kept_back),
         ("corrections, learned from", comparison.learned),
     ):
-        numbers = [
-            "–" if number is None or not pair.new.n else f"{number:.3f}"
-            for number in (
-                *(pair.in_use.urgent_recall, pair.new.urgent_recall),
-                *(pair.in_use.macro_f1, pair.new.macro_f1),
-            )
-        ]
-        table.add_row(name, str(pair.new.n), str(pair.new.urgent), *numbers)
+        before, after = pair.in_use, pair.new
+        recall = "–" if after.urgent_recall is None else f"{before.urgent_recall:.3f} → {after.urgent_recall:.3f}"
+        macro_f1 = f"{before.macro_f1:.3f} → {after.macro_f1:.3f}" if after.n else "–"
+        table.add_row(name, str(after.n), str(after.urgent), recall, macro_f1)
     console.print(table)
 
 

@@ -83,24 +83,22 @@ def _print(versions: "Sequence[Version]", used: str | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table()
-    headings = ("version", "made", "corrections", "urgent recall", "macro-F1", "recall, corrections kept back", "")
+    table = Table(caption="recall of urgent, and macro-F1, on the corpus's held-back messages when it was made")
+    headings = ("version", "made", "corrections", "recall", "macro-F1", "")
     for heading in headings:
         table.add_column(heading, justify="left" if heading in {"version", "made", ""} else "right")
-    table.add_row("shipped", "", "", "", "", "", _mark(used == "shipped"))
+    table.add_row("shipped", "", "", "", "", _mark(used == "shipped"))
     for each in versions:
         if each.learned is None:
-            table.add_row(each.name, "", "", "", "", "", f"damaged {_mark(used == each.name)}".strip())
+            table.add_row(each.name, "", "", "", "", f"damaged {_mark(used == each.name)}".strip())
             continue
         made, found = each.learned, each.learned.comparison
-        recall = found.kept_back.new.urgent_recall
         table.add_row(
             each.name,
             f"{made.at:%Y-%m-%d %H:%M}",
             str(made.corrections),
             f"{found.corpus.new.urgent_recall or 0:.3f}",
             f"{found.corpus.new.macro_f1:.3f}",
-            "–" if recall is None else f"{recall:.3f}",
             _mark(used == each.name),
         )
     Console(highlight=False).print(table)

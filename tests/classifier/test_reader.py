@@ -1,6 +1,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,12 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from classifier import Classifier, load
+from classifier import Bearings, Classifier, load
 from classifier.errors import ModelError
 from classifier.examples import Example
+from classifier.times import USUAL
 from classifier.verdict import Letter, Verdict
+from config.settings import Classification
 from connectors.labels import Label, Tag
 from tests.classifier.local_time import local
 
@@ -84,14 +87,39 @@ def test_the_same_sentence_grows_urgent_as_its_day_comes_near(classifier: Classi
     assert one(classifier, body, received=thursday).urgent > one(classifier, body, received=monday).urgent + 0.1
 
 
-def test_reasons_quote_the_message(classifier: Classifier) -> None:
+def test_reasons_name_the_matter_the_day_and_the_sentence(classifier: Classifier) -> None:
     body = "We loved the concert. He left his inhaler at home today and is wheezing on the bus! See you Friday."
     verdict = one(classifier, body, received=local(2026, 2, 10, 8, 20))
     assert verdict.tag is Tag.URGENT
-    assert verdict.reasons[0].sentence == "He left his inhaler at home today and is wheezing on the bus!"
-    assert "names the day it came" in verdict.reasons[0].cue
-    phrase = verdict.reasons[0].cue.split("“")[1].split("”")[0]
-    assert phrase in verdict.reasons[0].sentence
+    assert verdict.topic == "health"
+    reason = verdict.reasons[-1]
+    assert reason.sentence == "He left his inhaler at home today and is wheezing on the bus!"
+    assert reason.cue == "needs somebody today: health or medicine, today"
+
+
+def test_without_an_explanation_the_verdict_is_the_same_but_for_its_reasons(
+    classifier: Classifier, corpus: Sequence[Example]
+) -> None:
+    letters = [example.letter for example in corpus[::400]]
+    for with_reasons, without in zip(classifier.read(letters), classifier.read(letters, explain=False), strict=True):
+        assert replace(with_reasons, reasons=()) == without
+
+
+def test_a_school_may_set_its_own_thresholds(classifier: Classifier) -> None:
+    body = "Could you please keep an eye on her at recess? She seems a little sad."
+    careful = classifier.at(Bearings(sureness=Classification(urgent_from=0.0001)))
+    calm = classifier.at(Bearings(sureness=Classification(urgent_from=0.9999, doubt=0)))
+    assert one(careful, body).tag is Tag.URGENT
+    assert one(calm, body).tag is not Tag.URGENT
+    assert not one(calm, body).unsure
+    assert one(careful, body).urgent == one(calm, body).urgent
+
+
+def test_the_schools_calendar_decides_what_is_near(classifier: Classifier) -> None:
+    body = "Please let Maya out at 1 pm on Tuesday, her aunt will pick her up at the front office."
+    friday = local(2026, 2, 13, 18)
+    holiday = classifier.at(Bearings(replace(USUAL, breaks=((date(2026, 2, 16), date(2026, 2, 16)),))))
+    assert one(holiday, body, received=friday).urgent > one(classifier, body, received=friday).urgent + 0.1
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64])

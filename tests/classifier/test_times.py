@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifier.features import read_text
-from classifier.times import acting_day, arrival, named
+from classifier.mentions import named
+from classifier.times import acting_day, arrival
 from classifier.words import lowered, split, tidy
 from tests.classifier.local_time import local
 
@@ -14,12 +15,12 @@ TUESDAY = local(2026, 2, 10, 9, 19)
 
 def days(text: str, received: datetime = TUESDAY) -> set[int]:
     lower = lowered(tidy(text))
-    return set(named(split(lower).words, lower, received.date()).days)
+    return set(named(split(lower), lower, received.date()).days)
 
 
 def clocks(text: str) -> set[float]:
     lower = lowered(tidy(text))
-    return set(named(split(lower).words, lower, None).clocks)
+    return set(named(split(lower), lower, None).hours)
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,9 @@ class TestWhatIsEvidence:
 
     @pytest.fixture
     def maple(self) -> Maple:
-        return Maple()
+        maple = Maple()
+        maple.round()  # connected; what comes now is new mail
+        return maple
 
     def judged(self, maple: Maple) -> list[Judged]:
         return Corrections(maple.database).judged()
@@ -185,7 +187,7 @@ class TestWhatIsEvidence:
         assert self.tags(maple) == [(message, Tag.URGENT)]
 
     def test_please_check_taken_away_confirms_the_tag(self, maple: Maple) -> None:
-        confirmed, unsure = maple.write("urgent unsure"), maple.write("urgent unsure")
+        confirmed, unsure = maple.write("urgent unsure"), maple.write("urgent unsure", BO)
         maple.round()
         assert self.judged(maple) == []
         maple.relabel(confirmed, Label.URGENT)
@@ -269,7 +271,7 @@ class TestGathering:
 class TestTheCommand:
     SECRET = "Wilhelmina Xyqzwk"
 
-    def corrected(self, school: School, count: int = 12) -> None:
+    def corrected(self, school: School, count: int = 16) -> None:
         """Letters that several families wrote, and that the teacher calls a conflict."""
         letters = [
             school.write(
@@ -304,12 +306,12 @@ class TestTheCommand:
 
         told = school.learn()
         assert told.exit_code == 0, told.output
-        for words in ("12 corrections", "corpus, held back", "corrections, kept back", "Kept as"):
+        for words in ("16 corrections", "corpus, held back", "corrections, kept back", "Kept as"):
             assert words in told.stdout
         (version,) = school.models.versions()
         assert school.models.in_use() == version.name
         assert version.learned is not None
-        assert version.learned.corrections + version.learned.comparison.kept_back.new.n == 12
+        assert version.learned.corrections + version.learned.comparison.kept_back.new.n == 16
         shown = json.loads(school.call("model", "list", "--json").stdout)
         assert [(each["name"], each["in_use"]) for each in shown["versions"]] == [(version.name, True)]
         assert version.name in school.call("model", "list").stdout
