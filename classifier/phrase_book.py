@@ -33,6 +33,7 @@ PAUSES = (",", ";", ":", "\n")
 """What no gap in a phrase reaches across."""
 _LONGEST_GAP = 3
 _PART = re.compile(r"\{(\w+)\}|\(([^()]*)\)|(~)|([^\s{}()~]+)")
+_CLASS = re.compile(r"\{(\w+)\}")
 _PREFIXED = {"ar": ("", "و", "ف")}
 """What may stand before a word without a space, by language: Arabic "and" and "so"."""
 
@@ -145,7 +146,7 @@ _ACCENTS_COUNT = ("vi", "ar", "ru", "ko", "zh")
 
 
 def comparable(word: str, language: str, *, plain: bool = False) -> str:
-    """One word as phrases are compared: `spelled`, without the apostrophes that hurried people leave out. Never empty."""
+    """One word as phrases are compared: `spelled`, without the apostrophes that people leave out. Never empty."""
     if word.isascii():
         return word.lower().replace("'", "") or word
     return spelled(word, language, plain=plain).replace("'", "") or word
@@ -179,11 +180,25 @@ def _alternatives(match: re.Match[str], notation: str, words: Mapping[str, Seque
     group, inline, gap, literal = match.groups()
     if gap:
         return None
-    if group is not None:
-        if group not in words:
-            raise ValueError(f"{notation!r}: no [words] named {group!r}")
-        return words[group]
-    return inline.split("|") if inline is not None else [literal]
+    if literal:
+        return [literal]
+    return [
+        whole
+        for alternative in (inline.split("|") if inline is not None else [f"{{{group}}}"])
+        for whole in _filled(alternative, notation, words)
+    ]
+
+
+def _filled(alternative: str, notation: str, words: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """The alternative with each word of the class that it names, itself where it names none."""
+    match = _CLASS.search(alternative)
+    if match is None:
+        yield alternative
+        return
+    if match[1] not in words:
+        raise ValueError(f"{notation!r}: no [words] named {match[1]!r}")
+    for word in words[match[1]]:
+        yield from _filled(alternative.replace(match[0], word, 1), notation, words)
 
 
 def _choices(alternatives: Sequence[str] | None, language: str, plain: bool) -> Iterator[Phrase]:

@@ -16,6 +16,8 @@ _TOPIC = {
     Kind.MISSING_CHILD: "whereabouts",
     Kind.MEDICAL: "health",
 }
+NET_CUES = ("(safety net)", "(red de seguridad)")
+"""How the first reason ends where the net holds."""
 _URGENT_TOPICS = ("health", "safety", "wellbeing", "pickup_transport", "custody", "whereabouts", "deadline")
 
 

@@ -25,9 +25,7 @@ ALARM = "alarm"
 
 _INNOCENT, _BEFORE, _AFTER, _SEEMING = "innocent", "before", "after", "only seeming"
 _SETTINGS = frozenset(setting.value for setting in Setting)
-_DISARMING = {
-    spacy.strings.get_string_id(label): label for label in (_INNOCENT, _BEFORE, _AFTER, _SEEMING, *_SETTINGS)
-}
+_DISARMING = {spacy.strings.get_string_id(label): label for label in (_INNOCENT, _BEFORE, _AFTER, _SEEMING, *_SETTINGS)}
 _REACH = 2
 """Words between a denial and what it denies."""
 _AROUND = 25
@@ -103,8 +101,10 @@ class _Patterns:
                 for _, begin, end in matcher(doc)
             ]
             against = [_Match(_DISARMING[key], begin, end) for key, begin, end in disarming(doc)] if alarms else []
+        disarmed = [alarm for alarm in alarms if any(_disarms(other, alarm, against, read) for other in against)]
         for alarm in sorted(alarms, key=lambda match: match.begin):
-            if not any(_disarms(other, alarm, against, read) for other in against):
+            # What is denied of "wants to kill himself" is denied of "kill himself".
+            if not any(alarm.overlaps(other) for other in disarmed):
                 yield Kind(alarm.label), alarm.begin
 
     def explained(self, words: Sequence[str]) -> bool:
@@ -122,9 +122,7 @@ class _Patterns:
             numbers.update(self._by_word.get(word, ()))
             if word.startswith(self._stems):
                 numbers.update(*(found for stem, found in self._by_stem.items() if word.startswith(stem)))
-        return sorted(
-            number for number in numbers if all(token.is_among(present) for token in self._alarms[number][1])
-        )
+        return sorted(number for number in numbers if all(token.is_among(present) for token in self._alarms[number][1]))
 
     def _matcher(self, number: int) -> Any:
         if number not in self._matchers:

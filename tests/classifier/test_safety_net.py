@@ -22,7 +22,13 @@ STRONG = (
     "brought a gun",
     "had a knife in his backpack",
 )
-DENIALS = ("He never said he", "She did not say that he", "There is no talk of a boy who", "Nobody said he", "It's not that he")
+DENIALS = (
+    "He never said he",
+    "She did not say that he",
+    "There is no talk of anyone who",
+    "Nobody said he",
+    "It's not that he",
+)
 
 
 def alarms(text: str, language: str = "en") -> list[Alarm]:
@@ -114,7 +120,9 @@ def test_the_shipped_classifier_holds_on_to_a_phrase_whatever_the_model_says(cla
 def test_quoted_history_raises_no_alarm(classifier: Classifier) -> None:
     own = "What is the homework for the weekend?"
     quoted = "> He told me he wants to die and he has a gun."
-    (verdict,) = classifier.read([Letter("", f"{own}\n\nOn Mon, Feb 9, 2026 at 3:12 PM Ana <a@b.example> wrote:\n{quoted}")])
+    (verdict,) = classifier.read(
+        [Letter("", f"{own}\n\nOn Mon, Feb 9, 2026 at 3:12 PM Ana <a@b.example> wrote:\n{quoted}")]
+    )
     assert "safety net" not in verdict.reasons[0].cue
 
 
