@@ -23,8 +23,9 @@ class Evidence:
 
 def find_evidence(question: Question, text: str, letter: Rendered, weight: Singles) -> Evidence:
     """Reads the evidence off the attention that each question gave to each sentence, (questions, sentences)."""
-    if not letter.spans:
-        return Evidence(question, "", 0, 0)
     row = weight[list(Question).index(question)]
-    begin, end = letter.spans[int(row.argmax())]
+    worded = [index for index, (begin, end) in enumerate(letter.spans) if any(map(str.isalpha, text[begin:end]))]
+    if not worded:
+        return Evidence(question, "", 0, 0)
+    begin, end = letter.spans[max(worded, key=row.__getitem__)]
     return Evidence(question, text[begin : min(end, begin + LONGEST_SENTENCE)].strip(), begin, end)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from classifier.decision import SUPPORTED
 from connectors.labels import Label, Tag, labels_for
 
 
@@ -48,5 +49,8 @@ class Verdict:
 
     @property
     def labels(self) -> frozenset[Label]:
-        """The labels that tell the teacher this verdict."""
+        """The labels that tell the teacher this verdict. What nobody understood is never called routine: of a language
+        that the model has not learned, "please check" stands alone."""
+        if self.tag is Tag.ROUTINE and self.language not in SUPPORTED:
+            return frozenset({Label.CHECK})
         return labels_for(self.tag, unsure=self.unsure)

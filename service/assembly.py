@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from classifier import Bearings, Classifier
+from classifier import Classifier
 from config import SchoolCalendar, password_for
 from config.settings import MailboxSettings, Settings
 from connectors.mailbox import Mailbox
@@ -16,7 +16,7 @@ from connectors.registry import open_mailbox
 from scorecard.roster import Roster
 from service.composing import Composer
 from service.delivery import Deliverer, OnStep
-from service.models import open_in_use
+from service.models import bearings_of, open_in_use
 from service.pipeline import Pipeline
 from store.database import Database
 from store.outbox import Outbox
@@ -56,7 +56,7 @@ class Assembly:
         database = database or Database.open(settings.service.database)
         pages = Pages(database)
         calendar = SchoolCalendar.of(settings.school, settings.office)
-        bearings = Bearings(calendar, settings.school.languages[0], settings.classifier)
+        bearings = bearings_of(settings, calendar)
         model = model.at(bearings) if model else open_in_use(settings.service, bearings)
         roster = Roster.load(settings.school.roster) if settings.school.roster else Roster()
         return cls(

@@ -30,7 +30,7 @@ def load_model(model: Path | None) -> "Classifier":
     from classifier import load  # noqa: PLC0415  (so that `alliance --help` does not wait for spaCy)
     from classifier.errors import ModelError  # noqa: PLC0415
     from classifier.models import SHIPPED_NAME  # noqa: PLC0415
-    from service.models import models_of, open_strictly  # noqa: PLC0415
+    from service.models import bearings_of, models_of, open_strictly  # noqa: PLC0415
     from store.database import StoreError  # noqa: PLC0415
 
     try:
@@ -40,10 +40,11 @@ def load_model(model: Path | None) -> "Classifier":
         if settings is None:
             return load(model)
         if model is None:
-            return open_strictly(settings.service)
+            return open_strictly(settings.service).at(bearings_of(settings))
         models = models_of(settings.service)
         versions = [] if models is None else [each.name for each in models.versions()]
-        return load(models.path(model.name) if models is not None and str(model) in versions else model)
+        folder = models.path(model.name) if models is not None and str(model) in versions else model
+        return load(folder, bearings_of(settings))
     except (ModelError, StoreError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error

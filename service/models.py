@@ -6,7 +6,8 @@ import classifier
 from classifier import Bearings, Classifier
 from classifier.errors import ModelError
 from classifier.models import SHIPPED_NAME, Models
-from config.settings import Service
+from config.calendar import SchoolCalendar
+from config.settings import Service, Settings
 from store.database import file_of
 
 log = structlog.get_logger()
@@ -27,6 +28,13 @@ def in_use(models: Models | None) -> str:
         return SHIPPED_NAME if models is None else models.in_use()
     except ModelError:
         return SHIPPED_NAME
+
+
+def bearings_of(settings: Settings, calendar: SchoolCalendar | None = None) -> Bearings:
+    """What the classifier must know of the school. `calendar` is the school's, read anew where it is left out; raises
+    ConfigError where it cannot be read."""
+    calendar = calendar or SchoolCalendar.of(settings.school, settings.office)
+    return Bearings(calendar, settings.school.languages[0], settings.classifier)
 
 
 def open_strictly(service: Service, bearings: Bearings | None = None) -> Classifier:

@@ -151,6 +151,11 @@ def _print_comparison(console: "Console", comparison: "Comparison") -> None:
         macro_f1 = f"{before.macro_f1:.3f} → {after.macro_f1:.3f}" if after.n else "–"
         table.add_row(name, str(after.n), str(after.urgent), recall, macro_f1)
     console.print(table)
+    ranking = comparison.ranking
+    console.print(
+        "The quick half alone ranks urgent messages of the corpus above others in "
+        f"{ranking.new:.1%} of cases, without the corrections in {ranking.without:.1%}."
+    )
 
 
 def _print_end(console: "Console", outcome: "Outcome", *, dry_run: bool) -> None:

@@ -11,6 +11,8 @@ from service.options import DEFAULT_CONFIG, ConfigOption, load_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import JustifyMethod
+
     from classifier.models import Version
 
 
@@ -84,9 +86,10 @@ def _print(versions: "Sequence[Version]", used: str | None) -> None:
     from rich.table import Table
 
     table = Table(caption="recall of urgent, and macro-F1, on the corpus's held-back messages when it was made")
-    headings = ("version", "made", "corrections", "recall", "macro-F1", "")
+    headings = ("version", "made at", "corrections", "recall", "macro-F1", "")
     for heading in headings:
-        table.add_column(heading, justify="left" if heading in {"version", "made", ""} else "right")
+        justify: JustifyMethod = "left" if heading in {"version", ""} else "right"
+        table.add_column(heading, justify=justify, no_wrap=heading in {"version", ""})
     table.add_row("shipped", "", "", "", "", _mark(used == "shipped"))
     for each in versions:
         if each.learned is None:
@@ -95,7 +98,7 @@ def _print(versions: "Sequence[Version]", used: str | None) -> None:
         made, found = each.learned, each.learned.comparison
         table.add_row(
             each.name,
-            f"{made.at:%Y-%m-%d %H:%M}",
+            f"{made.at:%H:%M}",
             str(made.corrections),
             f"{found.corpus.new.urgent_recall or 0:.3f}",
             f"{found.corpus.new.macro_f1:.3f}",

@@ -53,7 +53,7 @@ def train(
     console.print(nlp.meta["description"], highlight=False, soft_wrap=True)
     limits = classifier.thresholds
     console.print(
-        f"Thresholds, from cross-validation: urgent {limits.urgent}, conflict {limits.conflict}", highlight=False
+        f"Thresholds, from the calibration part: urgent {limits.urgent}, conflict {limits.conflict}", highlight=False
     )
     held_back = [example for example in examples if example.held_back]
     if held_back:

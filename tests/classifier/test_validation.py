@@ -31,7 +31,7 @@ def test_no_message_of_the_validation_set_is_in_the_corpus(
 
 def test_every_message_of_the_validation_set_was_labelled_twice(validation: Sequence[Example]) -> None:
     second = Path(VALIDATION / "second" / "labels.jsonl").read_text(encoding="utf-8").splitlines()
-    assert len(second) == len(validation) == 866
+    assert len(second) == len(validation) == 1216
 
 
 def test_messages_by_other_hands_are_judged_no_worse_than_the_model_card_says(
