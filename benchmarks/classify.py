@@ -116,7 +116,7 @@ def _ask(name: str, folder: Path, *, few: bool) -> Result:
     return Result(
         scores=_scores(asked, tags),
         speed=_speed(judge, asked),
-        short_speed=_speed(judge, short[:: 1 if few else 5]),
+        short_speed=_speed(judge, short[::5]),
         memory=memory,
         first_verdict=first_verdict,
     )
