@@ -93,7 +93,7 @@ lock: | $(BIN)/python
 	$(LOCK) pyproject.toml --all-extras --group build --group dev --output-file requirements-dev.txt
 	$(LOCK) pyproject.toml --extra gmail --extra exchange --group build --constraints requirements-dev.txt --output-file requirements.txt
 	@for python in 3.11 3.12 3.13; do for machine in x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin; do \
-	  $(BIN)/uv pip install --quiet --dry-run --target build/lock --only-binary :all: --require-hashes \
+	  MACOSX_DEPLOYMENT_TARGET=14.0 $(BIN)/uv pip install --quiet --dry-run --target build/lock --only-binary :all: --require-hashes \
 	    --python-version $$python --python-platform $$machine -r requirements-dev.txt || exit 1; \
 	  echo "wheels for Python $$python on $$machine: all there"; \
 	done; done
