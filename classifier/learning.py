@@ -3,14 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
-from classifier.comparison import Comparison, Pair, Score
+import numpy as np
+import numpy.typing as npt
+
+from classifier.comparison import Comparison, Pair, Ranking, Score
+from classifier.decision import Question
 from classifier.encoder import Encoder
 from classifier.evaluation import figures
-from classifier.examples import Example
+from classifier.examples import Example, Part
+from classifier.features import Floats
 from classifier.language import Languages
 from classifier.lessons import Lesson, Lessons
+from classifier.questions import FACTORY
 from classifier.reader import Bearings, Classifier
-from classifier.training import Progress, train
+from classifier.training import Progress, learn_linear, reading_of, train
 from classifier.verdict import Letter, Verdict
 from connectors.labels import Tag
 
@@ -55,11 +61,29 @@ def compare(
     def of_lessons(name: str, chosen: list[Lesson]) -> Pair:
         return pair(name, [each.label for each in chosen], [each.letter for each in chosen], bearings)
 
+    progress("ranking: without the corrections")
+    urgent = np.array([example.label is Tag.URGENT for example in held_back])
+    readings = [reading_of(example) for example in held_back]
+    alone = learn_linear([example for example in examples if example.part is Part.LEARNING])
+    without, taught = (
+        area_under_curve(linear.scores(readings)[list(Question).index(Question.URGENT)], urgent)
+        for linear in (alone, nlp.get_pipe(FACTORY).linear)
+    )
     return Comparison(
         corpus=pair("corpus", [each.label for each in held_back], [each.letter for each in held_back], usual),
         kept_back=of_lessons("corrections kept back", kept_back),
         learned=of_lessons("corrections", learned),
+        ranking=Ranking(without=without, new=taught),
     )
+
+
+def area_under_curve(scores: Floats, yes: npt.NDArray[np.bool_]) -> float:
+    """How often a message whose answer is yes has a higher score than one whose answer is no; 1.0 where there are not
+    both. Of equal scores neither is higher."""
+    against = np.sort(scores[~yes])
+    higher = np.searchsorted(against, scores[yes], side="left")
+    pairs = len(against) * int(yes.sum())
+    return float(higher.sum()) / pairs if pairs else 1.0
 
 
 def _verdicts(model: Classifier, letters: Sequence[Letter], name: str, progress: Progress) -> list[Verdict]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from classifier.comparison import MARGIN, Comparison, Pair, Score, objections
+from classifier.comparison import MARGIN, RANKING_MARGIN, Comparison, Pair, Ranking, Score, objections
 
 SETS = ("corpus", "kept_back", "learned")
 
@@ -11,9 +11,10 @@ def score(recall: float | None = 0.9, macro_f1: float = 0.8) -> Score:
     return Score(n=100, urgent=0 if recall is None else 40, urgent_recall=recall, macro_f1=macro_f1)
 
 
-def comparison(**changed: Pair) -> Comparison:
+def comparison(*, ranking: float = 0.9, **changed: Pair) -> Comparison:
     same = Pair(in_use=score(), new=score())
-    return Comparison.model_validate({name: changed.get(name, same) for name in SETS})
+    pairs = {name: changed.get(name, same) for name in SETS}
+    return Comparison.model_validate(pairs | {"ranking": Ranking(without=0.9, new=ranking)})
 
 
 def test_a_model_that_does_as_well_everywhere_may_be_used() -> None:
@@ -36,6 +37,13 @@ def test_macro_f1_may_fall_by_the_margin_on_the_corpus_and_no_further() -> None:
     assert not objections(comparison(corpus=Pair(in_use=score(), new=score(macro_f1=0.8 - MARGIN + 1e-9))))
     (sentence,) = objections(comparison(corpus=Pair(in_use=score(), new=score(macro_f1=0.8 - MARGIN - 1e-6))))
     assert sentence.startswith("Macro-F1")
+
+
+def test_corrections_that_spoil_the_ranking_of_urgent_mail_are_refused_though_the_other_half_makes_up_for_it() -> None:
+    better = Pair(in_use=score(0.9), new=score(1.0, macro_f1=0.95))
+    assert not objections(comparison(ranking=0.9 - RANKING_MARGIN + 1e-9, corpus=better))
+    (sentence,) = objections(comparison(ranking=0.9 - RANKING_MARGIN - 1e-6, corpus=better))
+    assert "teach that urgent mail is something else" in sentence
 
 
 def test_corrections_without_an_urgent_message_say_nothing_about_recall() -> None:

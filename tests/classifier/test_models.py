@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from classifier.comparison import Comparison, Pair, Score
+from classifier.comparison import Comparison, Pair, Ranking, Score
 from classifier.errors import ModelError
 from classifier.models import NEWEST_KEPT, SHIPPED_NAME, Learned, Models, NothingNew
 
@@ -33,7 +33,7 @@ def numbers(content: str) -> Callable[[Path], None]:
 def learned(at: datetime = MARCH, corrections: int = 7) -> Learned:
     score = Score(n=10, urgent=4, urgent_recall=0.75, macro_f1=0.8)
     pair = Pair(in_use=score, new=score)
-    comparison = Comparison(corpus=pair, kept_back=pair, learned=pair)
+    comparison = Comparison(corpus=pair, kept_back=pair, learned=pair, ranking=Ranking(without=0.9, new=0.9))
     return Learned(at=at, corrections=corrections, shipped="alliance-2.0.0+abc", comparison=comparison)
 
 

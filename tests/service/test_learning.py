@@ -93,9 +93,10 @@ class School:
             return [row[0] for row in database.execute("SELECT model FROM message ORDER BY id")]
 
     def written(self) -> dict[Path, bytes]:
-        """Everything on disk but the mailbox itself."""
+        """Everything on disk but the mail itself."""
         files = (path for path in self.folder.rglob("*") if path.is_file())
-        return {path: path.read_bytes() for path in files if not path.is_relative_to(self.world.root)}
+        mailboxes = (self.world.root, self.world.outgoing)
+        return {path: path.read_bytes() for path in files if not any(map(path.is_relative_to, mailboxes))}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -119,7 +120,7 @@ def examples() -> Sequence[Example]:
     """A small corpus with every part in it."""
     english = [example for example in read_examples(CORPUS) if example.lang == "en"]
     found: list[Example] = []
-    for part, of_each in ((Part.LEARNING, 80), (Part.CALIBRATION, 14), (Part.HELD_BACK, 16)):
+    for part, of_each in ((Part.LEARNING, 60), (Part.CALIBRATION, 12), (Part.HELD_BACK, 12)):
         for tag in Tag:
             found += [each for each in english if each.part is part and each.label is tag][:of_each]
     return found
@@ -270,6 +271,7 @@ class TestGathering:
 
 class TestTheCommand:
     SECRET = "Wilhelmina Xyqzwk"
+    """Stands in every letter, and in no vocabulary."""
 
     def corrected(self, school: School, count: int = 16) -> None:
         """Letters that several families wrote, and that the teacher calls a conflict."""
@@ -327,20 +329,20 @@ class TestTheCommand:
         assert school.models.in_use() == version.name
 
         files = school.written()
-        words = ["Wilhelmina", "Xyqzwk", "gym roof", self.SECRET]
+        words = ["Xyqzwk", "gym roof", self.SECRET]
         found = [path for path, content in files.items() for word in words if word.lower().encode() in content.lower()]
         assert found == []
 
     def test_corrections_that_teach_that_urgent_is_routine_are_refused(
         self, school: School, examples: Sequence[Example]
     ) -> None:
-        urgent = [example for example in examples if example.label is Tag.URGENT]
+        urgent = [example for example in examples if example.label is Tag.URGENT and example.part is Part.LEARNING]
         letters = [school.write(example.body, example.subject) for example in urgent]
         school.run()
         school.relabel(letters, Tag.ROUTINE)
         told = school.learn()
         assert told.exit_code == 1, told.output
-        assert "would fall" in told.stdout
+        assert "teach that urgent mail is something else" in told.stdout
         assert "The model in use stays" in told.stdout
         assert (school.models.in_use(), school.models.versions()) == (SHIPPED_NAME, [])
 
