@@ -7,9 +7,10 @@ MARGIN = 0.005
 message in two hundred, not more."""
 
 
-RANKING_MARGIN = 0.01
-"""How much worse the quick half may rank urgent mail for its lessons. Honest corrections move it by a few thousandths;
-labels that teach that urgent is routine by much more, even where the encoder covers for it."""
+RANKING_MARGIN = 0.002
+"""How much worse the quick half may rank urgent mail for its lessons. Of 973 messages taken out of the corpus, honest
+corrections of up to 224 moved it by -0.0003 to +0.0015; urgent ones called routine by -0.0007 (60 of them), -0.0052
+(160) and -0.0085 (320)."""
 
 
 class _Frozen(BaseModel):

@@ -317,7 +317,7 @@ class TestWhatIsWrong:
         assert "Traceback" not in told.stderr
 
     def test_a_model_that_is_missing_is_said(self, school: School, monkeypatch: pytest.MonkeyPatch) -> None:
-        def missing() -> None:
+        def missing(*_: object) -> None:
             raise ModelError("there is no model; `alliance train` makes one")
 
         monkeypatch.setattr(classifier, "load", missing)
