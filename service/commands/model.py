@@ -85,7 +85,7 @@ def _print(versions: "Sequence[Version]", used: str | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(caption="recall of urgent, and macro-F1, on the corpus's held-back messages when it was made")
+    table = Table(caption="recall: of urgent; both on the corpus's held-back messages")
     headings = ("version", "made at", "corrections", "recall", "macro-F1", "")
     for heading in headings:
         justify: JustifyMethod = "left" if heading in {"version", ""} else "right"

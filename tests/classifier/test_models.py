@@ -218,6 +218,16 @@ def test_a_disk_that_is_full_at_any_step_leaves_everything_as_it_was(models: Mod
     assert not list(models.folder.glob(".unfinished-*"))
 
 
+def test_a_disk_that_is_full_at_the_last_step_of_all_changes_nothing_because_that_step_needs_no_room(
+    models: Models,
+) -> None:
+    old = models.keep(numbers("old"), learned(), instead_of=SHIPPED_NAME)
+    full = "__import__('resource').setrlimit(__import__('resource').RLIMIT_FSIZE, (20, 20))"
+    told = child(models, "written down", full, old)
+    assert told.returncode == 0, told.stderr
+    assert models.path(models.in_use()) != models.path(old)
+
+
 def test_a_folder_that_may_not_be_written_is_said_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "models").write_text("no folder")
     with pytest.raises(ModelError, match="cannot be written"):
