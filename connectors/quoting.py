@@ -48,6 +48,10 @@ _AROUND_SIGNATURE = " \t*_>-—[]()\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
 _DASH_SIGNATURE = re.compile(r"(?:--|—|– –) ?\Z")
 
 
+_ASKED = re.compile(r"\s{0,3}>+\s*[\"“”«‘'(¿¡]*[^\W\d_].{7,}[.?!…。？！؟][\"”»’')\s]*\Z")
+"""A quoted line that is a sentence from its first letter to its full stop."""
+
+
 def newest_text(text: str) -> str:
     """The newest text in `text`: without quoted history, forwarded mail under an own text, and signature.
 
@@ -114,14 +118,18 @@ def _is_quote(line: str) -> bool:
 
 
 def _is_history(quoted: list[int], lines: Sequence[str]) -> bool:
-    """Whether quote signs mean a quote. A single one amid own text can be anything ("> 102 since this morning")."""
+    """Whether quote signs mean a quote. A single one amid own text can be anything ("> 102 since this morning"); a
+    whole sentence that stands first, with the answer under it, is what was asked."""
     if len(quoted) != 1:
         return bool(quoted)
     only = quoted[0]
     before = lines[only - 1].strip() if only else ""
     if before and before[-1] in ":：-" and CLOSING_VERB.search(before[-_LINE_LOOKED_AT:]):
         return True
-    return not before and only > 0 and not any(line.strip() for line in lines[only + 1 :])
+    answered = any(line.strip() for line in lines[only + 1 :])
+    if not any(line.strip() for line in lines[:only]):
+        return answered and _ASKED.match(lines[only]) is not None
+    return not before and not answered
 
 
 def _past_quote(index: int, lines: Sequence[str], quotes: frozenset[int]) -> int:

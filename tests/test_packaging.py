@@ -21,6 +21,8 @@ ROOT = Path(__file__).parent.parent
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+ONLY_TO_TRAIN = ROOT / "classifier" / "encoder_training.py"
+"""What it imports stands in the group `train`, which only `make encoder` installs."""
 
 
 def _pins(lock: str) -> dict[str, Version]:
@@ -49,6 +51,22 @@ def _wanted() -> Iterator[Requirement]:
     return (Requirement(text) for group in groups for text in group)
 
 
+def _modules() -> Iterator[Path]:
+    for package in PACKAGES:
+        yield from (ROOT / package).rglob("*.py")
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        yield from _imported(node)
+
+
+def test_nothing_that_runs_at_a_school_imports_what_only_training_needs() -> None:
+    assert "torch" in set(_imports(ONLY_TO_TRAIN))
+    for path in _modules():
+        assert path == ONLY_TO_TRAIN or "classifier.encoder_training" not in set(_imports(path)), path
+
+
 def test_everything_the_project_asks_for_is_locked_at_a_version_it_accepts() -> None:
     pins = _pins("requirements.txt")
     for requirement in _wanted():
@@ -68,13 +86,7 @@ def test_tests_run_against_the_versions_that_users_get() -> None:
 
 def test_every_package_that_the_code_imports_is_asked_for_by_name() -> None:
     """What comes along with another package may stop coming along."""
-    imported = {
-        name.partition(".")[0]
-        for package in PACKAGES
-        for path in (ROOT / package).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        for name in _imported(node)
-    }
+    imported = {name.partition(".")[0] for path in _modules() if path != ONLY_TO_TRAIN for name in _imports(path)}
     provider = packages_distributions()
     foreign = imported - set(sys.stdlib_module_names) - set(PACKAGES)
     contract = map(Requirement, PROJECT["project"]["optional-dependencies"]["contract"])

@@ -157,6 +157,25 @@ def test_an_answer_below_the_quote_is_kept() -> None:
     assert newest_text(text) == OWN
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "> Could you talk with Silas about gentle hands?",
+        "> ¿Alguno de los gemelos necesita apoyo?",
+        "> 请问孩子今天怎么没来上学？",
+        "> هل تناول الدواء هذا الصباح؟",
+    ],
+)
+def test_a_question_quoted_above_its_answer_is_not_the_familys(asked: str) -> None:
+    assert newest_text(f"{asked}\n\n{OWN}") == OWN
+    assert newest_text(f"{asked}\n{OWN}") == OWN
+
+
+@pytest.mark.parametrize("line", ["> 102 since this morning, please call me.", "> he is sick", ">:( not again!"])
+def test_a_sign_before_words_that_are_no_sentence_is_the_familys_own(line: str) -> None:
+    assert newest_text(f"{line}\n{OWN}") == f"{line}\n{OWN}"
+
+
 def test_the_overhang_of_a_wrapped_quote_is_no_answer() -> None:
     long = "> Please send five dollars and the signed slip by Thursday at the latest, and\nnot on Friday.\n> Thank you."
     assert newest_text(f"{OWN}\n\n{long}\n") == OWN
@@ -187,7 +206,7 @@ def test_the_corpus_keeps_its_words_and_loses_its_history() -> None:
         history += bool(marked)
         kept_whole += bool(marked) and newest == body.strip()
     assert history > 300
-    assert kept_whole < 10
+    assert kept_whole < history / 50
 
 
 LINES = st.sampled_from(
