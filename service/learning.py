@@ -28,7 +28,12 @@ from connectors.mailbox import Mailbox
 from connectors.mime import parse_message
 from service.letters import letter_of
 from service.models import in_use
-from store.corrections import Judged
+from store.corrections import Contradicted, Judged
+
+SURE = 0.9
+"""A probability of urgent, calibrated: of a hundred such messages some five are not urgent."""
+_CONTRADICTED_AT_MOST, _CONTRADICTED_FEW = 0.2, 5
+"""What share of such messages teachers may call something else, from so many on."""
 
 OpenMailbox = Callable[[MailboxSettings], Mailbox]
 
@@ -119,6 +124,18 @@ def _lesson(judged: Judged, mailbox: Mailbox, settings: Settings) -> Lesson | Le
     return Lesson(key=judged.original, family=(judged.sender or "").lower(), letter=letter, label=judged.tag)
 
 
+def doubts(found: Contradicted) -> tuple[str, ...]:
+    """What speaks against the corrections themselves, a sentence each: whatever they do to the figures, labels that say
+    no again and again where the model has every reason to be sure are looked at by a person first."""
+    if found.contradicted < _CONTRADICTED_FEW or found.contradicted <= _CONTRADICTED_AT_MOST * found.sure:
+        return ()
+    sentence = (
+        f"Teachers called {found.contradicted} of {found.sure} messages something else of which the service was sure "
+        f"({SURE:.0%}) that they are urgent. Look at these labels first; --without leaves a mailbox out."
+    )
+    return (sentence,)
+
+
 def learn(
     gathered: Gathered,
     corpus: Sequence[Example],
@@ -126,10 +143,12 @@ def learn(
     bearings: Bearings,
     *,
     now: datetime,
+    doubtful: Sequence[str] = (),
     dry_run: bool = False,
     progress: Progress,
 ) -> Outcome:
-    """Learns, compares, and keeps the new model where nothing speaks against it. The caller holds `models.learning()`.
+    """Learns, compares, and keeps the new model where nothing speaks against it, `doubtful` included. The caller holds
+    `models.learning()`.
 
     Raises ModelError where the shipped model does not load or the new one cannot be written, ValueError where the
     corpus has too few examples.
@@ -140,7 +159,7 @@ def learn(
     lessons = Lessons(gathered.lessons, bearings.calendar)
     nlp = learn_model(corpus, Encoder(SHIPPED / FACTORY), lessons, progress=progress)
     comparison = compare(baseline, nlp, corpus, lessons, bearings, progress=progress)
-    against = objections(comparison)
+    against = (*doubtful, *objections(comparison))
     if against or dry_run:
         return Outcome(comparison, against)
     progress("writing")

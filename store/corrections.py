@@ -1,9 +1,9 @@
 """What teachers said about tags: by changing the label in their own mail program, or by taking "please check" away."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlmodel import col
 
 from connectors.labels import Label, Tag
@@ -28,6 +28,15 @@ class Judged:
     """Whether it was seen to be gone from the mailbox."""
 
 
+@dataclass(frozen=True, slots=True)
+class Contradicted:
+    """Of how many messages the service was sure that they are urgent, and of how many of those a teacher said that they
+    are not."""
+
+    sure: int
+    contradicted: int
+
+
 class Corrections:
     """Reads what teachers said."""
 
@@ -43,6 +52,27 @@ class Corrections:
             found.pop(judged.original, None)
             found[judged.original] = judged
         return list(found.values())
+
+    def contradicted(self, at_least: float, *, without: Sequence[str] = ()) -> Contradicted:
+        """How often teachers contradicted a probability of urgent of `at_least` so much, except in mailboxes `without`.
+        A label that was only taken away contradicts nothing."""
+        sure = (
+            select(col(MessageRecord.id), col(MessageRecord.tag))
+            .where(
+                col(MessageRecord.direction) == Direction.RECEIVED,
+                col(MessageRecord.tag).is_not(None),
+                col(MessageRecord.urgent) >= at_least,
+                col(MessageRecord.mailbox).not_in(without),
+            )
+            .subquery()
+        )
+        corrected = select(col(Correction.message_id)).where(col(Correction.to_tag).is_not(None))
+        away = select(func.count()).where(sure.c.tag != Tag.URGENT, sure.c.id.in_(corrected))
+        with self._database.read() as connection:
+            return Contradicted(
+                sure=connection.execute(select(func.count()).select_from(sure)).scalar_one(),
+                contradicted=connection.execute(away).scalar_one(),
+            )
 
     def _corrected(self) -> Iterator[Judged]:
         query: Query = (

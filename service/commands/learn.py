@@ -60,7 +60,8 @@ def learn(
     console, screen = Console(highlight=False, soft_wrap=True), Console(stderr=True)
     try:
         with models.learning(), screen.status("reading the letters") as status:
-            judged = Corrections(database).judged()
+            corrections = Corrections(database)
+            judged = corrections.judged()
             gathered = learning.gather(judged, settings, _opener(settings), without=left_out)
             _print_gathered(console, gathered)
             if not gathered.lessons:
@@ -72,6 +73,7 @@ def learn(
                 models,
                 bearings,
                 now=datetime.now(UTC).astimezone(settings.school.zone),
+                doubtful=learning.doubts(corrections.contradicted(learning.SURE, without=left_out)),
                 dry_run=dry_run,
                 progress=status.update,
             )

@@ -24,9 +24,9 @@ from connectors.labels import Label, Tag
 from connectors.mailbox import RawMessage
 from connectors.maildir import MaildirMailbox
 from service.cli import app
-from service.learning import LeftOut, Unreached, gather
+from service.learning import SURE, LeftOut, Unreached, doubts, gather
 from service.models import models_of
-from store.corrections import Corrections, Judged
+from store.corrections import Contradicted, Corrections, Judged
 from tests.classifier.test_models import learned
 from tests.connectors.maildir_world import MaildirWorld
 from tests.service.maple import ANA, BO, OKAFOR, RIVERA, Maple, letter
@@ -203,6 +203,24 @@ class TestWhatIsEvidence:
         maple.round()
         assert self.tags(maple) == [(message, None)]
 
+    def test_labels_that_say_no_where_the_service_was_sure_are_counted_and_from_some_on_doubted(
+        self, maple: Maple
+    ) -> None:
+        letters = [maple.write("urgent one", f"{number}@family.example") for number in range(12)]
+        maple.round()
+        for count, message in enumerate(letters[:6]):
+            found = Corrections(maple.database).contradicted(SURE)
+            assert (found.sure, found.contradicted) == (12, count)
+            assert bool(doubts(found)) is (count >= 5)
+            maple.relabel(message, Label.ROUTINE)
+            maple.round()
+        maple.relabel(letters[7])  # taken away: done with it, perhaps
+        maple.relabel(letters[0], Label.URGENT)  # second thoughts
+        maple.round()
+        assert Corrections(maple.database).contradicted(SURE).contradicted == 5
+        assert not doubts(Corrections(maple.database).contradicted(SURE, without=[RIVERA]))
+        assert not doubts(Contradicted(sure=100, contradicted=20))
+
 
 class TestGathering:
     @pytest.fixture
@@ -343,6 +361,7 @@ class TestTheCommand:
         told = school.learn()
         assert told.exit_code == 1, told.output
         assert "teach that urgent mail is something else" in told.stdout
+        assert "Look at these labels first" in told.stdout
         assert "The model in use stays" in told.stdout
         assert (school.models.in_use(), school.models.versions()) == (SHIPPED_NAME, [])
 
