@@ -50,7 +50,7 @@ class Kind(StrEnum):
 
 
 class Setting(StrEnum):
-    """What, in the same sentence, takes the alarm out of a phrase; EXPLAINED in a later one as well."""
+    """What, in the same sentence, takes the alarm out of a phrase; EXPLAINED and RETURNED in a later one as well."""
 
     SETTLED = "settled"
     """Long past, or well again."""
@@ -61,7 +61,9 @@ class Setting(StrEnum):
     ELSEWHERE = "elsewhere"
     """Far away, in the news, or an animal."""
     EXPLAINED = "explained"
-    """All is well: "he is home now", "it is from chapter nine", "the police have him"."""
+    """No danger after all: "it is from chapter nine", "a false alarm", "the police have him"."""
+    RETURNED = "returned"
+    """Home again. Answers only who was missing: a child who wanted to die and is asleep now still needs somebody."""
 
 
 class Negation(BaseModel):
@@ -73,6 +75,8 @@ class Negation(BaseModel):
     """Denies a phrase that begins within two words after it."""
     after: tuple[str, ...] = ()
     """Denies a phrase that ends within two words before it."""
+    stops: tuple[str, ...] = ()
+    """Words that no denial reaches across: "she has no friends and wants to die"."""
     only_seeming: tuple[str, ...] = ()
     """Holds a word of denial and denies nothing: "doesn't know that", "not only"."""
 

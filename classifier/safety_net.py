@@ -23,9 +23,11 @@ SAFETY = "alliance_safety"
 ALARM = "alarm"
 """Key of `doc.user_data` under which the first `Alarm` comes out, None where there is none."""
 
-_INNOCENT, _BEFORE, _AFTER, _SEEMING = "innocent", "before", "after", "only seeming"
+_INNOCENT, _BEFORE, _AFTER, _STOPS, _SEEMING = "innocent", "before", "after", "stops", "only seeming"
 _SETTINGS = frozenset(setting.value for setting in Setting)
-_DISARMING = {spacy.strings.get_string_id(label): label for label in (_INNOCENT, _BEFORE, _AFTER, _SEEMING, *_SETTINGS)}
+_DISARMING = {
+    spacy.strings.get_string_id(label): label for label in (_INNOCENT, _BEFORE, _AFTER, _STOPS, _SEEMING, *_SETTINGS)
+}
 _REACH = 2
 """Words between a denial and what it denies."""
 _AROUND = 25
@@ -107,12 +109,13 @@ class _Patterns:
             if not any(alarm.overlaps(other) for other in disarmed):
                 yield Kind(alarm.label), alarm.begin
 
-    def explained(self, words: Sequence[str]) -> bool:
-        """True where the words, which follow an alarm, say that all is well."""
+    def explained(self, kind: Kind, words: Sequence[str]) -> bool:
+        """True where the words, which follow an alarm of this kind, say that all is well."""
         read = [comparable(word, self._language, plain=self._plain) for word in words]
         disarming = self._disarming = self._disarming or self._all_disarming()
         with self._vocab.memory_zone():
-            return any(_DISARMING[key] == Setting.EXPLAINED for key, _, _ in disarming(Doc(self._vocab, words=read)))
+            said = {_DISARMING[key] for key, _, _ in disarming(Doc(self._vocab, words=read))}
+        return Setting.EXPLAINED in said or (kind is Kind.MISSING_CHILD and Setting.RETURNED in said)
 
     def _candidates(self, read: Sequence[str]) -> list[int]:
         """The phrases whose words are all among these."""
@@ -137,6 +140,7 @@ class _Patterns:
                 (_INNOCENT, source.innocent),
                 (_BEFORE, source.negation.before),
                 (_AFTER, source.negation.after),
+                (_STOPS, source.negation.stops),
                 (_SEEMING, source.negation.only_seeming),
                 *((setting.value, notations) for setting, notations in source.settings.items()),
             ]
@@ -162,6 +166,8 @@ def _disarms(other: _Match, alarm: _Match, found: Sequence[_Match], words: Seque
     """True where `other` takes the alarm out of `alarm`."""
     if other.label == _INNOCENT:
         return other.overlaps(alarm)
+    if other.label == Setting.RETURNED and alarm.label != Kind.MISSING_CHILD:
+        return False
     if other.label in _SETTINGS:
         return other.begin - alarm.end <= _AROUND and alarm.begin - other.end <= _AROUND
     if other.label == _BEFORE:
@@ -173,7 +179,10 @@ def _disarms(other: _Match, alarm: _Match, found: Sequence[_Match], words: Seque
     starts = other.end <= alarm.begin if other.label == _BEFORE else alarm.end <= other.begin
     if not starts or len(between) > _REACH or any(words[place] in PAUSES for place in between):
         return False
-    return not any(seeming.label == _SEEMING and seeming.overlaps(other) for seeming in found)
+    return not any(
+        (met.label == _SEEMING and met.overlaps(other)) or (met.label == _STOPS and met.begin in between)
+        for met in found
+    )
 
 
 class SafetyNet:
@@ -215,7 +224,7 @@ class SafetyNet:
                 last += 1
             for patterns in books:
                 for kind, from_ in patterns.alarms(words.words[first:last]):
-                    if patterns.explained(words.words[last:]):
+                    if patterns.explained(kind, words.words[last:]):
                         break
                     yield Alarm(kind, _shown(text, begin, end, places[first + from_]))
             first = last
