@@ -38,5 +38,5 @@ def test_messages_by_other_hands_are_judged_no_worse_than_the_model_card_says(
     classifier: Classifier, validation: Sequence[Example]
 ) -> None:
     figures = evaluate(classifier, validation)
-    assert figures.macro_f1 >= 0.625
-    assert figures.tags[Tag.URGENT].recall >= 0.665
+    assert figures.macro_f1 >= 0.85
+    assert figures.tags[Tag.URGENT].recall >= 0.9
