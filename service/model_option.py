@@ -30,24 +30,34 @@ def load_model(model: Path | None) -> "Classifier":
     from classifier import load  # noqa: PLC0415  (so that `alliance --help` does not wait for spaCy)
     from classifier.errors import ModelError  # noqa: PLC0415
     from classifier.models import SHIPPED_NAME  # noqa: PLC0415
-    from service.models import bearings_of, models_of, open_strictly  # noqa: PLC0415
-    from store.database import StoreError  # noqa: PLC0415
 
     try:
         if model is not None and (model.is_dir() or str(model) == SHIPPED_NAME):
             return load(model if model.is_dir() else None)
         settings = _settings()
-        if settings is None:
-            return load(model)
+        return load(model) if settings is None else _load_for(settings, model)
+    except ModelError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+
+
+def _load_for(settings: "Settings", model: Path | None) -> "Classifier":
+    """The school's model in use, or the version of its own that is named `model`. Raises ModelError."""
+    # Half a second, for schools: who only tries a message has no database.
+    from classifier import load  # noqa: PLC0415
+    from classifier.errors import ModelError  # noqa: PLC0415
+    from service.models import bearings_of, models_of, open_strictly  # noqa: PLC0415
+    from store.database import StoreError  # noqa: PLC0415
+
+    try:
         if model is None:
             return open_strictly(settings.service).at(bearings_of(settings))
         models = models_of(settings.service)
         versions = [] if models is None else [each.name for each in models.versions()]
         folder = models.path(model.name) if models is not None and str(model) in versions else model
         return load(folder, bearings_of(settings))
-    except (ModelError, StoreError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from error
+    except StoreError as error:
+        raise ModelError(str(error)) from error
 
 
 def models_or_exit(settings: "Settings") -> "Models":
