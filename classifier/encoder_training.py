@@ -225,6 +225,9 @@ def export(network: Network, folder: Path) -> None:
         model = onnx.load(whole)
         # The exporter's notes on shapes are of the weights as they were before it turned them.
         del model.graph.value_info[:]
+        # And which line of whose machine each operator came from is nobody's business.
+        for node in model.graph.node:
+            del node.metadata_props[:]
         quantize_dynamic(model, folder / MODEL, weight_type=QuantType.QInt8, per_channel=True)
     copyfile(BASE / VOCABULARY, folder / VOCABULARY)
 
