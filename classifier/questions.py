@@ -34,6 +34,8 @@ TEXT = "text"
 """Key of `doc.user_data` under which the tokenizer leaves the text: `doc.text` puts it together anew at every call."""
 WORDS = "words"
 """Key of `doc.user_data` under which the tokenizer leaves the words: a `Doc` is slow to give them back."""
+READING = "reading"
+"""Key of `doc.user_data` under which the `Reading` comes out."""
 TOPIC_SCORES = "topics"
 """Key of `doc.user_data` under which a score for each topic comes out."""
 EVIDENCE = "evidence"
@@ -92,16 +94,12 @@ class Questions:
             read_text(text, received, each[WORDS], calendar)
             for text, received, each, calendar in zip(texts, times, given, calendars, strict=True)
         ]
-        rendered = [
-            render(text, reading.lower, reading.words, language, received, calendar)
-            for text, reading, language, received, calendar in zip(
-                texts, readings, languages, times, calendars, strict=True
-            )
-        ]
+        rendered = [render(reading, language) for reading, language in zip(readings, languages, strict=True)]
         urgent, conflict, answers = self._probabilities(readings, rendered, languages)
         for index, doc in enumerate(documents):
             doc.cats = {Question.URGENT.value: urgent[index], Question.CONFLICT.value: conflict[index]}
             asked = question_behind(urgent[index], conflict[index], self.answers.thresholds)
+            doc.user_data[READING] = readings[index]
             doc.user_data[TOPIC_SCORES] = answers[index].topics
             doc.user_data[EVIDENCE] = find_evidence(asked, texts[index], rendered[index], answers[index].weight)
 

@@ -11,15 +11,13 @@ from classifier.decision import Question, Thresholds, is_unsure, tag_of
 from classifier.errors import ModelError
 from classifier.language import Languages
 from classifier.lean_spacy import spacy
-from classifier.mentions import named
-from classifier.questions import CALENDAR, EVIDENCE, FACTORY, LANGUAGE, RECEIVED, TOPIC_SCORES
+from classifier.questions import CALENDAR, EVIDENCE, FACTORY, LANGUAGE, READING, RECEIVED, TOPIC_SCORES
 from classifier.raising import raised
 from classifier.reasons import reason, topic_of
 from classifier.safety_net import ALARM, SAFETY
 from classifier.text import text_of
-from classifier.times import USUAL, acting_day
+from classifier.times import USUAL
 from classifier.verdict import Letter, Verdict
-from classifier.words import folded, lowered, split
 from config.calendar import SchoolCalendar
 from config.settings import Classification
 
@@ -97,21 +95,18 @@ class Classifier:
     def _read(self, letters: list[Letter], *, explain: bool) -> list[Verdict]:
         # The zone lets go of the words of these letters afterwards; a service that runs for a year must not keep them.
         with self._nlp.memory_zone():
-            texts = [text_of(letter) for letter in letters]
             documents = []
-            for letter, text in zip(letters, texts, strict=True):
+            for letter in letters:
+                text = text_of(letter)
                 document = self._nlp.make_doc(text)
                 document.user_data[RECEIVED] = letter.received
                 document.user_data[LANGUAGE] = self._languages.of(text)
                 document.user_data[CALENDAR] = self._bearings.calendar
                 documents.append(document)
             answered = self._nlp.pipe(documents, batch_size=len(documents))
-            return [
-                self._verdict(letter, text, document, explain=explain)
-                for letter, text, document in zip(letters, texts, answered, strict=True)
-            ]
+            return [self._verdict(document, explain=explain) for document in answered]
 
-    def _verdict(self, letter: Letter, text: str, document: Any, *, explain: bool) -> Verdict:
+    def _verdict(self, document: Any, *, explain: bool) -> Verdict:
         found = document.user_data
         urgent, conflict = document.cats[Question.URGENT], document.cats[Question.CONFLICT]
         language, topic = found[LANGUAGE], topic_of(found[TOPIC_SCORES])
@@ -121,18 +116,16 @@ class Classifier:
         if not explain:
             verdict = Verdict(urgent, conflict, tag, unsure, language, topic)
             return verdict if alarm is None else raised(verdict, alarm, self.thresholds)
-        lower = lowered(text)
-        times = named(folded(split(text), lower), lower, letter.received.date() if letter.received else None)
-        due = acting_day(letter.received, self._bearings.calendar) if letter.received else 0
+        reading = found[READING]
         why = reason(
             tag,
             topic,
             language,
             found[EVIDENCE],
-            days=times.mentions,
-            clocks=times.clocks,
-            received=letter.received,
-            due=due,
+            days=reading.named.mentions,
+            clocks=reading.named.clocks,
+            received=reading.received,
+            due=reading.due,
             staff=self._bearings.staff,
         )
         verdict = Verdict(urgent, conflict, tag, unsure, language, topic, (why,))

@@ -7,14 +7,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
+from classifier.features import Reading
 from classifier.gloss import lexicon
-from classifier.mentions import Mention, named
+from classifier.mentions import Mention
 from classifier.sentences import sentences
-from classifier.times import USUAL, acting_day, arrival
-from classifier.words import Words
-from config.calendar import SchoolCalendar
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _CAME = {
@@ -39,24 +36,17 @@ class Rendered:
     spans: tuple[tuple[int, int], ...]
 
 
-def render(
-    text: str,
-    lower: str,
-    words: Words,
-    language: str,
-    received: datetime | None,
-    calendar: SchoolCalendar = USUAL,
-) -> Rendered:
-    """Renders one tidy text. `lower` and `words` are what `classifier.words` makes of it (both in lower case)."""
-    found = named(words, lower, received.date()).mentions if received else ()
-    due = acting_day(received, calendar) if received else 0
+def render(reading: Reading, language: str) -> Rendered:
+    """Renders one reading, written in `language`."""
+    text, mentions = reading.text, reading.named.mentions if reading.received else ()
     spans = tuple(sentences(text))
     glosses = lexicon(language)
     pieces = []
     for begin, end in spans:
-        piece = _annotated(text, begin, end, [each for each in found if begin <= each.begin and each.end <= end], due)
+        inside = [each for each in mentions if begin <= each.begin and each.end <= end]
+        piece = _annotated(text, begin, end, inside, reading.due)
         pieces.append(glosses.gloss(piece) if glosses else piece)
-    opening = f"{_DAYS[received.weekday()]} {_CAME[arrival(received, calendar)]}." if received else ""
+    opening = f"{_DAYS[reading.received.weekday()]} {_CAME[reading.came]}." if reading.received else ""
     return Rendered(opening, tuple(pieces), spans)
 
 

@@ -6,8 +6,7 @@ What it finds are features for the models and words for the reasons, never a ver
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
-from classifier.mentions import Named, named
-from classifier.words import Words
+from classifier.mentions import Named
 from config.calendar import NoSchoolDay, SchoolCalendar
 
 USUAL = SchoolCalendar(
@@ -44,17 +43,11 @@ def acting_day(received: datetime, calendar: SchoolCalendar = USUAL) -> int:
         return 1
 
 
-def time_cues(words: Words, text: str, received: datetime | None, calendar: SchoolCalendar = USUAL) -> list[str]:
-    """Features, each a word: which days and clock times `text` names, against when it came. `words` and `text` are in
-    lower case. `EXPLAINED` says in English what the plain ones mean."""
-    found = named(words, text, received.date() if received else None)
+def time_cues(found: Named, received: datetime | None, came: str, due: int) -> list[str]:
+    """Features, each a word: the days and clock times that a text names (`found`), against when it came. `came` is its
+    `arrival`, `due` its `acting_day`."""
     if received is None:
         return [f"names={days}" for days in sorted(found.days) if -1 <= days <= 1]
-    return _cues(found, received, calendar)
-
-
-def _cues(found: Named, received: datetime, calendar: SchoolCalendar) -> list[str]:
-    came, due = arrival(received, calendar), acting_day(received, calendar)
     near = {day for day in found.days if 0 <= day <= due}
     cues = []
     if near:
@@ -79,11 +72,3 @@ def _cues(found: Named, received: datetime, calendar: SchoolCalendar) -> list[st
 
 def _hours(of_day: time) -> float:
     return of_day.hour + of_day.minute / 60
-
-
-EXPLAINED = {
-    "due=today": "names the day it came",
-    "due=counts": "names a day before the next school day is under way",
-    "clock=ahead": "names a time later the same school day",
-}
-"""What the cues that speak for haste mean, in the staff's words, the plainest first."""

@@ -93,17 +93,14 @@ def learn_linear(examples: Sequence[Example], weights: Floats | None = None, les
 
 
 def reading_of(example: Example) -> Reading:
-    """An example as the n-grams see it."""
+    """An example as both halves read it."""
     return read_text(text_of(example.letter), example.received)
 
 
 def scores_of(linear: Linear, encoder: Encoder, examples: Sequence[Example]) -> tuple[Floats, Floats]:
     """What the two halves say of `examples`: log odds before calibration, (questions, examples) each."""
     readings = [reading_of(example) for example in examples]
-    rendered = [
-        render(text_of(example.letter), reading.lower, reading.words, example.lang, example.received)
-        for example, reading in zip(examples, readings, strict=True)
-    ]
+    rendered = [render(reading, example.lang) for reading, example in zip(readings, examples, strict=True)]
     encoded = np.array([answer.odds for answer in encoder.answers(rendered)], dtype=np.float64)
     return linear.scores(readings), encoded.T
 

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from classifier.features import read_text
 from classifier.rendering import Rendered, render
 from classifier.sentences import sentences
 from classifier.times import USUAL
-from classifier.words import folded, lowered, split, tidy
+from classifier.words import tidy
 from config.calendar import SchoolCalendar
 from tests.classifier.local_time import local
 
@@ -19,9 +20,7 @@ MONDAY, THURSDAY = local(2026, 2, 9, 9), local(2026, 2, 12, 7, 30)
 def read(
     text: str, received: datetime | None = MONDAY, language: str = "en", calendar: SchoolCalendar = USUAL
 ) -> Rendered:
-    text = tidy(text)
-    lower = lowered(text)
-    return render(text, lower, folded(split(text), lower), language, received, calendar)
+    return render(read_text(tidy(text), received, calendar=calendar), language)
 
 
 def body(text: str, received: datetime | None = MONDAY, calendar: SchoolCalendar = USUAL) -> str:
