@@ -8,8 +8,6 @@ spare the encoder, and what it would miss.
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from classifier import blend
 from classifier.decision import Question, Thresholds, tag_of
 from classifier.evaluation import figures
@@ -18,7 +16,7 @@ from classifier.features import Floats
 from classifier.lean_spacy import spacy
 from classifier.opening import SHIPPED
 from classifier.questions import FACTORY
-from classifier.training import choose_thresholds, scores_of
+from classifier.training import calibrated, scores_of
 from classifier.verdict import Verdict
 from connectors.labels import Tag
 
@@ -39,15 +37,15 @@ def main() -> None:
     print(f"{'':43}" + f"{'macro-F1  recall  precision':>26}" * 3)
     alone = {}
     for half, (quick, slow) in {"n-grams": (1, 0), "encoder": (0, 1), "both": (1, 1)}.items():
-        fitted = _fit(calibration, learned[0] * quick, learned[1] * slow)
-        alone[half] = (fitted, quick, slow)
+        alone[half] = (calibrated(learned[0] * quick, learned[1] * slow, calibration), quick, slow)
     for name, examples in sets.items():
         line = f"{name:34}{len(examples):9}"
-        for (fitted, thresholds), quick, slow in alone.values():
+        for answers, quick, slow in alone.values():
             first, second = asked[name]
-            line += _judged(examples, _probabilities(fitted, examples, first * quick, second * slow), thresholds)
+            sure = _probabilities(answers.blend, examples, first * quick, second * slow)
+            line += _judged(examples, sure, answers.thresholds)
         print(line)
-    (fitted, _), *_ = alone["n-grams"]
+    fitted = alone["n-grams"][0].blend
     print("\na cascade: messages that the n-grams alone call routine, and what hides among them")
     for low_urgent, low_conflict in SURE_ROUTINE:
         print(f"P(urgent) < {low_urgent}, P(conflict) < {low_conflict}")
@@ -71,20 +69,6 @@ def _sets(corpus: Sequence[Example]) -> Mapping[str, Sequence[Example]]:
         name = names.get(file.stem, "other hands: eight languages")
         found.setdefault(name, []).extend(read_examples(file))
     return found
-
-
-def _fit(calibration: Sequence[Example], quick: Floats, slow: Floats) -> tuple[blend.Blend, Thresholds]:
-    labels = np.array([example.label.value for example in calibration])
-    urgent = labels == Tag.URGENT.value
-    conflict = np.where(urgent, np.nan, labels == Tag.CONFLICT.value)
-    answers = {Question.URGENT: urgent.astype(np.float64), Question.CONFLICT: conflict}
-    fitted = blend.fit(
-        {question: (quick[index], slow[index], answers[question]) for index, question in enumerate(Question)},
-        [example.lang for example in calibration],
-    )
-    alone = np.array([example.pair is None for example in calibration])
-    sure = _probabilities(fitted, calibration, quick, slow)
-    return fitted, choose_thresholds(sure[0][alone], sure[1][alone], labels[alone])
 
 
 def _probabilities(fitted: blend.Blend, examples: Sequence[Example], quick: Floats, slow: Floats) -> list[Floats]:

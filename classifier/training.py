@@ -59,7 +59,9 @@ def train(
     linear = learn_linear(learning, lessons=lessons)
     progress(f"calibration: {len(calibration)} messages")
     nlp = questions.blank()
-    nlp.get_pipe(questions.FACTORY).learned(linear, encoder, _answers(linear, encoder, calibration))
+    nlp.get_pipe(questions.FACTORY).learned(
+        linear, encoder, calibrated(*scores_of(linear, encoder, calibration), calibration)
+    )
     description = _description(learning) + (f" And from {len(lessons.letters)} corrections." if lessons else "")
     nlp.meta.update(name=NAME, version=VERSION, description=description, license="Apache-2.0")
     return nlp
@@ -121,8 +123,8 @@ def save(nlp: Any, folder: Path) -> None:
         fresh.rename(folder)
 
 
-def _answers(linear: Linear, encoder: Encoder, calibration: Sequence[Example]) -> Answers:
-    quick, slow = scores_of(linear, encoder, calibration)
+def calibrated(quick: Floats, slow: Floats, calibration: Sequence[Example]) -> Answers:
+    """The blend and the thresholds that fit what the two halves said of `calibration` (`scores_of`)."""
     labels = np.array([example.label.value for example in calibration])
     urgent = labels == Tag.URGENT.value
     languages = [example.lang for example in calibration]
