@@ -16,14 +16,14 @@ pytest.register_assert_rewrite(
     *(f"connectors.contract.{part}" for part in ("reader", "reading", "labelling", "sending", "robustness"))
 )
 
-from connectors.contract.harness import MailboxHarness, Marks  # noqa: E402 - asserts are rewritten first
+from connectors.contract.harness import MailboxHarness, MailboxWorld, Marks  # noqa: E402 - asserts come first
 from connectors.contract.labelling import LabellingContract  # noqa: E402
 from connectors.contract.reader import Reader  # noqa: E402
 from connectors.contract.reading import ReadingContract  # noqa: E402
 from connectors.contract.robustness import RobustnessContract  # noqa: E402
 from connectors.contract.sending import SendingContract  # noqa: E402
 
-__all__ = ["MailboxContract", "MailboxHarness", "Marks", "Reader"]
+__all__ = ["MailboxContract", "MailboxHarness", "MailboxWorld", "Marks", "Reader"]
 
 
 class MailboxContract(ReadingContract, LabellingContract, SendingContract, RobustnessContract):
