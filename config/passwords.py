@@ -1,4 +1,4 @@
-"""Passwords, which come from the environment or from files it names, and from nowhere else."""
+"""Passwords and other secrets out of the environment, or out of files that it names."""
 
 import re
 from collections.abc import Mapping
@@ -16,24 +16,32 @@ def password_variable(box: MailboxSettings) -> str:
 
 
 def password_for(box: MailboxSettings, environ: Mapping[str, str]) -> SecretStr | None:
-    """The mailbox's password from `password_variable`, or from the file that the same name with _FILE behind it names;
+    """The mailbox's password from `password_variable`; None where it is not set. Raises `ConfigError`."""
+    password = secret_from(environ, password_variable(box))
+    if password is not None and "\n" in password:
+        name = f"{password_variable(box)}_FILE"
+        raise _fault(name, f"one line, the password of {box.address}", f"look at {environ.get(name)}")
+    return None if password is None else SecretStr(password)
+
+
+def secret_from(environ: Mapping[str, str], name: str) -> str | None:
+    """A secret from the environment variable `name`, or from the file that the same name with _FILE behind it names;
     None where neither is set. A file's last line break does not count. Raises `ConfigError` where both are set, or the
     file cannot be read or is empty."""
-    name = password_variable(box)
     direct, path = environ.get(name), environ.get(f"{name}_FILE")
     if direct and path:
-        raise _fault(name, f"either {name} or {name}_FILE, not both", f"unset one of them for {box.address}")
+        raise _fault(name, f"either {name} or {name}_FILE, not both", "unset one of them")
     if direct or not path:
-        return SecretStr(direct) if direct else None
+        return direct or None
     try:
-        password = Path(path).read_text(encoding="utf-8")
+        secret = Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise _fault(f"{name}_FILE", f"a readable file with the password of {box.address}", f"{path}: {why}") from error
-    password = password.removesuffix("\n").removesuffix("\r")
-    if not password or "\n" in password:
-        raise _fault(f"{name}_FILE", f"one line, the password of {box.address}", f"look at {path}")
-    return SecretStr(password)
+        raise _fault(f"{name}_FILE", "a readable file with the secret", f"{path}: {why}") from error
+    secret = secret.removesuffix("\n").removesuffix("\r")
+    if not secret:
+        raise _fault(f"{name}_FILE", "a file that holds a secret, and it is empty", f"look at {path}")
+    return secret
 
 
 def _fault(name: str, expected: str, advice: str) -> ConfigError:

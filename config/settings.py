@@ -264,6 +264,95 @@ class MaildirFolder(_Section):
     """Maildir that takes outgoing mail, for a local mail system to pick up. Left out: over [smtp]."""
 
 
+class Gmail(_Section):
+    """Google Workspace and Gmail, over the Gmail API. Keys and tokens are stored by `alliance connect gmail`."""
+
+    auth: Literal["service-account", "oauth"] = "service-account"
+    """service-account: one key with domain-wide delegation for every teacher. oauth: each teacher agrees once."""
+    topic: str | None = Field(default=None, pattern=r"^projects/[^/]+/topics/[^/]+$")
+    """Pub/Sub topic that Gmail tells of new mail, e.g. projects/maple/topics/mail. Without it, Gmail is polled."""
+    subscription: str | None = Field(default=None, pattern=r"^projects/[^/]+/subscriptions/[^/]+$")
+    """Pull subscription of that topic."""
+    units_per_minute_per_user: int = Field(default=15_000, ge=250)
+    """Gmail's quota for one mailbox, in quota units a minute."""
+    units_per_minute: int = Field(default=1_200_000, ge=250)
+    """Gmail's quota for the whole Cloud project, in quota units a minute."""
+    timeout_seconds: float = Field(default=30, gt=0, le=300)
+    """How long one answer may take."""
+    endpoint: str | None = None
+    """Another address of the Gmail API: an emulator's."""
+    pubsub_endpoint: str | None = None
+    """Another address of the Pub/Sub API: an emulator's."""
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> "Gmail":
+        if self.topic and not self.subscription:
+            raise Misplaced(("subscription",), "a pull subscription of the topic")
+        if self.subscription and not self.topic:
+            raise Misplaced(("topic",), "the topic of the subscription")
+        return self
+
+
+class Graph(_Section):
+    """Microsoft 365, over Microsoft Graph. Secrets and tokens are stored by `alliance connect graph`."""
+
+    tenant: str = Field(min_length=1)
+    """Directory (tenant) id, or a domain of the tenant."""
+    client_id: str = Field(min_length=1)
+    """Application (client) id of the app registration."""
+    auth: Literal["application", "device-code"] = "application"
+    """application: application permissions for every teacher, with a certificate or a secret. device-code: each teacher
+    signs in once."""
+    cloud: Literal["global", "us-government", "us-defense", "china"] = "global"
+    """Which of Microsoft's clouds the tenant is in."""
+    notification_url: str | None = Field(default=None, pattern=r"^https://")
+    """Public https address at which Microsoft reaches this service to tell of new mail. Without it, mail is polled."""
+    notification_listen: str = Field(default="127.0.0.1:8765", pattern=r"^[^:]+:\d{1,5}$")
+    """Host and port that notifications arrive at behind the school's TLS proxy."""
+    timeout_seconds: float = Field(default=30, gt=0, le=300)
+    """How long one answer may take."""
+    endpoint: str | None = None
+    """Another address of Microsoft Graph: an emulator's."""
+    authority: str | None = None
+    """Another address to sign in at: an emulator's."""
+
+
+class Exchange(_Section):
+    """Exchange Server (2016, 2019, Subscription Edition), over Exchange Web Services. Not for Exchange Online."""
+
+    endpoint: str | None = Field(default=None, pattern=r"^https?://")
+    """Address of the web service, e.g. https://mail.maple.example/EWS/Exchange.asmx; found by Autodiscover where left
+    out."""
+    auth: Literal["ntlm", "basic", "oauth"] = "ntlm"
+    """How to sign in."""
+    username: str | None = None
+    r"""The service account, e.g. MAPLE\alliance or alliance@maple.example; each mailbox's own user where left out."""
+    impersonation: bool = True
+    """Whether the service account acts for the teachers (role ApplicationImpersonation)."""
+    tenant: str | None = None
+    """For oauth: the directory (tenant) id, or "adfs"."""
+    client_id: str | None = None
+    """For oauth: the application (client) id."""
+    authority: str | None = None
+    """For oauth: where to sign in, e.g. https://adfs.maple.example."""
+    ca_file: Path | None = None
+    """PEM file of a private certificate authority."""
+    timeout_seconds: float = Field(default=60, gt=0, le=300)
+    """How long one answer may take."""
+    allow_insecure: bool = False
+    """Allows an http:// endpoint. Only for a server on the same machine."""
+
+    @model_validator(mode="after")
+    def _insecure_is_meant(self) -> "Exchange":
+        if self.endpoint and self.endpoint.startswith("http:") and not self.allow_insecure:
+            raise Misplaced(
+                ("endpoint",), "an https address (http shows every password; allow_insecure = true if meant)"
+            )
+        if self.auth == "oauth" and not (self.tenant and self.client_id):
+            raise Misplaced(("client_id" if self.tenant else "tenant",), "tenant and client_id, which oauth needs")
+        return self
+
+
 class Classification(_Section):
     """How sure the classifier must be before it tags. Left out, the model's own numbers hold, which were chosen to miss
     as little urgent mail as it can (`alliance classify --explain` shows them)."""
@@ -291,7 +380,8 @@ class MailboxSettings(_Section):
     team: str = ""
     """Team, for the scorecard."""
     connector: str = "imap"
-    """imap, maildir, or the name of an installed connector (entry point alliance.connectors)."""
+    """imap, gmail, graph (Microsoft 365), exchange (Exchange Server), maildir, or the name of an installed connector
+    (entry point alliance.connectors)."""
     stage: Stage = Stage.OBSERVE
     """observe, tag or reply."""
     username: str | None = None
@@ -322,6 +412,14 @@ class Service(_Section):
     """How long a worker may take over one delivery before another looks after it. Longer than SMTP's time-outs."""
     settle_seconds: int = Field(default=60, ge=0, le=3600)
     """How long to leave a mail server in peace before asking what became of an interrupted sending."""
+    vault: Path | None = None
+    """Folder of the encrypted keys, tokens and passwords that `alliance connect` stores; vault beside the SQLite
+    file where left out. Needed there with a database URL."""
+    administrator: EmailAddress | None = None
+    """Who is told when a mailbox's credentials stop working."""
+    notices_from: EmailAddress | None = None
+    """A mailbox of the same mail system, no teacher's, that such notices are sent from; without it they stand in the
+    log and in `alliance doctor` only."""
     keep_subjects: bool = False
     """Whether the database keeps subjects. Off, it keeps no words of any message."""
     models: Path | None = None
@@ -366,6 +464,12 @@ class Settings(BaseSettings):
     """The IMAP server of all mailboxes that name none of their own."""
     smtp: SmtpServer | None = None
     """The SMTP server of all mailboxes that name none of their own."""
+    gmail: Gmail | None = None
+    """Google Workspace and Gmail, for connector = "gmail"."""
+    graph: Graph | None = None
+    """Microsoft 365, for connector = "graph"."""
+    exchange: Exchange | None = None
+    """Exchange Server, for connector = "exchange"."""
     mailboxes: tuple[MailboxSettings, ...] = Field(min_length=1)
     """The teachers' mailboxes, one [[mailboxes]] each."""
 

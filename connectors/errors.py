@@ -15,6 +15,15 @@ class ConnectFailed(MailboxError):
     """The server could not be reached, or hung up. Tried again with back-off."""
 
 
+class Throttled(ConnectFailed):
+    """The server asks for a pause, and it is longer than a call may take."""
+
+    def __init__(self, text: str, retry_after: float | None = None) -> None:
+        """`retry_after` are the seconds that the server asked for, None where it named none."""
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
 class InsecureConnection(MailboxError):
     """The server offers no TLS (or a certificate that does not verify) and the configuration does not allow that."""
 
@@ -25,6 +34,10 @@ class AuthenticationFailed(MailboxError):
     """The server refused the credentials. The mailbox is parked until an administrator acts."""
 
     transient = False
+
+
+class PermissionDenied(AuthenticationFailed):
+    """Signed in, but a right lacks. The text names the right, and the page or command by which it is given."""
 
 
 class ChangesFailed(MailboxError):
@@ -63,3 +76,7 @@ class SendUncertain(MailboxError):
     """The connection broke after the message was handed over: it may or may not be out (RFC 5321 §4.5.4.1)."""
 
     transient = False
+
+
+BROKEN = (ConnectFailed, AuthenticationFailed, InsecureConnection)
+"""Errors of the connection, after which no other message fares better."""

@@ -2,12 +2,13 @@
 
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from config.secrets import Secrets
 from config.settings import ImapServer, MailboxSettings, Settings
-from connectors.errors import ConnectFailed, FetchFailed, MessageGone
+from connectors.errors import ConnectFailed, FetchFailed, MailboxError, MessageGone
 from connectors.imap_changes import PageReader
 from connectors.imap_connection import IDLE_RENEWED_AFTER, FolderState
 from connectors.imap_copies import write_copies
@@ -17,7 +18,7 @@ from connectors.imap_ids import Place, message_place
 from connectors.imap_labels import Marking, labels_in, write_keywords, write_star
 from connectors.imap_session import Session
 from connectors.labels import Label
-from connectors.mailbox import Changes, Direction, DraftState, Known, RawMessage, nothing_known
+from connectors.mailbox import Changes, Direction, DraftState, Known, RawMessage, nothing_known, tag_each
 from connectors.smtp import SmtpSender
 
 _LARGEST = 128 * 1024 * 1024
@@ -52,12 +53,12 @@ class ImapMailbox:
             end.setblocking(False)
 
     @classmethod
-    def open(cls, box: MailboxSettings, settings: Settings, password: str | None) -> "ImapMailbox":
+    def open(cls, box: MailboxSettings, settings: Settings, secrets: Secrets) -> "ImapMailbox":
         """The mailbox that the settings describe, not connected yet. Raises ConnectFailed where they name no server."""
         server = box.imap or settings.imap
         if server is None:
             raise ConnectFailed(f"{box.address} has no IMAP server: set [imap], or imap under its [[mailboxes]]")
-        outgoing = box.smtp or settings.smtp
+        outgoing, password = box.smtp or settings.smtp, secrets.password(box)
         username = box.username or box.address
         sender = SmtpSender(outgoing, box.address, username, password) if outgoing else None
         return cls(box.address, server, username=username, password=password, sender=sender)
@@ -96,6 +97,10 @@ class ImapMailbox:
         if place.folder != INBOX:
             raise MessageGone("only mail in INBOX is tagged")
         self._session.retried(lambda: self._write(place, labels))
+
+    def tag_many(self, wanted: Mapping[str, frozenset[Label]]) -> Mapping[str, MailboxError]:
+        """See `Mailbox.tag_many`."""
+        return tag_each(self, wanted)
 
     def save_draft(self, mime: bytes) -> str:
         """See `Mailbox.save_draft`."""

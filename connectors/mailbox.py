@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from connectors.errors import BROKEN, MailboxError
 from connectors.labels import Label
 
 
@@ -125,6 +126,12 @@ class Mailbox(Protocol):
         everything else alone. Idempotent. Raises `MessageGone`, `TagFailed`."""
         ...
 
+    def tag_many(self, wanted: Mapping[str, frozenset[Label]]) -> Mapping[str, MailboxError]:
+        """`tag` for many messages, in as few requests as the system allows. Returns what failed, by message, and never
+        raises: a broken connection is the failure of every message that it kept from being written. A system that
+        knows no batches uses `tag_each`."""
+        ...
+
     def save_draft(self, mime: bytes) -> str:
         """Saves a complete message as a draft and returns the draft's id. Where Drafts already holds one with the same
         Message-ID (left by a crash before its id was recorded), that one is returned, not a second. Raises
@@ -157,3 +164,20 @@ class Mailbox(Protocol):
     def close(self) -> None:
         """Lets go of every connection. Safe to call twice; a later call of another method connects again."""
         ...
+
+
+def tag_each(mailbox: Mailbox, wanted: Mapping[str, frozenset[Label]]) -> Mapping[str, MailboxError]:
+    """`Mailbox.tag_many`, one message after the other."""
+    failed: dict[str, MailboxError] = {}
+    broken: MailboxError | None = None
+    for message_id, labels in wanted.items():
+        try:
+            if broken is None:
+                mailbox.tag(message_id, labels)
+        except BROKEN as error:
+            broken = error
+        except MailboxError as error:
+            failed[message_id] = error
+        if broken is not None:
+            failed[message_id] = broken
+    return failed

@@ -6,6 +6,8 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol, cast
 
+from config.faults import ConfigError
+from config.secrets import Secrets
 from config.settings import MailboxSettings, Settings
 from connectors.errors import MailboxError
 from connectors.mailbox import Mailbox
@@ -21,7 +23,7 @@ _BUILT_IN: Mapping[str, str] = {
 class Connector(Protocol):
     """What an entry point names: most often a class with this as a class method."""
 
-    def open(self, box: MailboxSettings, settings: Settings, password: str | None) -> Mailbox:
+    def open(self, box: MailboxSettings, settings: Settings, secrets: Secrets) -> Mailbox:
         """The mailbox that the settings describe, not connected yet. Raises MailboxError."""
         ...
 
@@ -44,15 +46,16 @@ def available() -> Mapping[str, str]:
     return {name: offered[name] for name in sorted(offered)} | dict.fromkeys(_BUILT_IN, "built in")
 
 
-def open_mailbox(box: MailboxSettings, settings: Settings, password: str | None) -> Mailbox:
+def open_mailbox(box: MailboxSettings, settings: Settings, secrets: Secrets) -> Mailbox:
     """The mailbox that `box` describes, through its connector; it connects at its first use.
 
-    Raises `UnknownConnector`, `BrokenConnector`, or a MailboxError of the connector's own.
+    Raises `UnknownConnector`, `BrokenConnector`, a MailboxError of the connector's own, or ConfigError where a secret
+    cannot be read.
     """
     connector, origin = _load(box)
     try:
-        mailbox = connector.open(box, settings, password)
-    except MailboxError:
+        mailbox = connector.open(box, settings, secrets)
+    except (MailboxError, ConfigError):
         raise
     except Exception as error:
         raise BrokenConnector(
@@ -82,9 +85,7 @@ def _load(box: MailboxSettings) -> tuple[Connector, str]:
             "Update or remove that package."
         ) from error
     if not callable(getattr(connector, "open", None)):
-        raise BrokenConnector(
-            f"The connector {point.name!r} of {_package(point)} has no open(box, settings, password)."
-        )
+        raise BrokenConnector(f"The connector {point.name!r} of {_package(point)} has no open(box, settings, secrets).")
     return cast("Connector", connector), _package(point)
 
 

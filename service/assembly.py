@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from classifier import Classifier
-from config import SchoolCalendar, password_for
+from config import SchoolCalendar
+from config.secrets import Secrets
 from config.settings import MailboxSettings, Settings
 from connectors.mailbox import Mailbox
 from connectors.registry import open_mailbox
@@ -82,9 +83,8 @@ class Assembly:
         return build() if on_step is None else build(on_step=on_step)
 
     def open(self, box: MailboxSettings, environ: Mapping[str, str] | None = None) -> Mailbox:
-        """The mailbox's connector, with its password from the environment. Connects at its first use."""
-        password = password_for(box, os.environ if environ is None else environ)
-        return open_mailbox(box, self.settings, password.get_secret_value() if password else None)
+        """The mailbox's connector, with its secrets from `environ` and the vault. Connects at its first use."""
+        return open_mailbox(box, self.settings, Secrets.of(self.settings, os.environ if environ is None else environ))
 
     def close(self) -> None:
         """Lets go of the database."""

@@ -6,7 +6,7 @@ mailbox is asked what became of the draft. Where the system cannot say (SMTP), a
 time and a route to the office is.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -16,6 +16,7 @@ import structlog
 from autoresponder.plan import ReplyFacts
 from config.settings import MailboxSettings, Settings, Stage
 from connectors.errors import (
+    BROKEN,
     AuthenticationFailed,
     ConnectFailed,
     InsecureConnection,
@@ -53,8 +54,6 @@ _CHUNK_OF_TAGS = 50
 _NOT_OUT = (SendFailed, SendRejected, MessageGone, AuthenticationFailed, InsecureConnection)
 """Errors of sending after which the mail is certainly not out."""
 _REFUSED = (AuthenticationFailed, InsecureConnection)
-_BROKEN = (ConnectFailed, *_REFUSED)
-"""Errors of the connection, after which no other message fares better."""
 
 OnStep = Callable[[str, int], None]
 """Told of each step of a delivery, by name and delivery number, as soon as its effect stands."""
@@ -129,36 +128,41 @@ class Deliverer:
 
     def _tag(self, box: MailboxSettings, mailbox: Mailbox, chunk: Sequence[Due]) -> int:
         now = self._clock()
-        written: list[Due] = []
-        try:
+        if box.stage is Stage.OBSERVE:
             for due in chunk:
-                if box.stage is Stage.OBSERVE:
-                    self._outbox.cancel_tag(due, now, "the mailbox is back in stage observe")
-                elif self._tagged(mailbox, due, now):
-                    written.append(due)
-                    self._on_step("tag written", due.id)
-        finally:
-            self._outbox.finish_tags(written, now)
+                self._outbox.cancel_tag(due, now, "the mailbox is back in stage observe")
+            return 0
+        failed = self._tag_all(mailbox, chunk)
+        written = [due for due in chunk if due.message.provider_id not in failed]
+        for due in written:
+            self._on_step("tag written", due.id)
+        self._outbox.finish_tags(written, now)
         for due in written:
             self._on_step("tag recorded", due.id)
+        for due in chunk:
+            if (error := failed.get(due.message.provider_id)) is not None:
+                self._not_tagged(mailbox, due, error, now)
+        for error in failed.values():
+            if isinstance(error, BROKEN):
+                raise error
         return len(written)
 
-    def _tagged(self, mailbox: Mailbox, due: Due, now: datetime) -> bool:
-        """Writes the labels of one message; True where it carries them now. Raises what breaks the connection."""
+    def _tag_all(self, mailbox: Mailbox, chunk: Sequence[Due]) -> Mapping[str, Exception]:
+        """Writes the labels of many messages. Returns what failed, by message."""
+        wanted = {due.message.provider_id: labels_from(due.message.labels) for due in chunk}
         try:
-            mailbox.tag(due.message.provider_id, labels_from(due.message.labels))
-        except Exception as error:  # one message, or a connector's fault, must not stop the others
-            if isinstance(error, MessageGone) and _is_gone(due, due.delivery.attempts + 1):
-                self._outbox.cancel_tag(due, now, "the message is no longer in the mailbox")
-                return False
-            text = _text(error)
-            give_up = due.delivery.attempts + 1 >= _OTHER_ATTEMPTS
-            self._outbox.postpone_tag(due, now + self._wait(due), text, give_up=give_up)
-            log.warning("labels could not be written", mailbox=mailbox.address, delivery=due.id, error=text)
-            if isinstance(error, _BROKEN):
-                raise
-            return False
-        return True
+            return mailbox.tag_many(wanted)
+        except Exception as error:  # noqa: BLE001 - a connector's fault must not stop the others
+            return dict.fromkeys(wanted, error)
+
+    def _not_tagged(self, mailbox: Mailbox, due: Due, error: Exception, now: datetime) -> None:
+        if isinstance(error, MessageGone) and _is_gone(due, due.delivery.attempts + 1):
+            self._outbox.cancel_tag(due, now, "the message is no longer in the mailbox")
+            return
+        text = _text(error)
+        give_up = due.delivery.attempts + 1 >= _OTHER_ATTEMPTS
+        self._outbox.postpone_tag(due, now + self._wait(due), text, give_up=give_up)
+        log.warning("labels could not be written", mailbox=mailbox.address, delivery=due.id, error=text)
 
     def _send(self, box: MailboxSettings, mailbox: Mailbox, offered: Due) -> bool:
         """Brings one mail on its way; True where it is sent now. Raises ConnectFailed, on record."""

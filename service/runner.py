@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config import ConfigError
 from config.settings import MailboxSettings
-from connectors.errors import MailboxError
+from connectors.errors import MailboxError, Throttled
 from connectors.mailbox import Mailbox
 from service.assembly import Assembly
 from service.delivery import Delivered, OnStep
@@ -180,6 +180,8 @@ class Runner:
     def _pause(self, error: Exception, failures: int) -> float:
         if isinstance(error, MailboxError) and not error.transient:
             return _PAUSE_FOR_A_PERSON
+        if isinstance(error, Throttled) and error.retry_after is not None:
+            return error.retry_after * self._jitter.uniform(1, 1.25)
         pause = min(_FIRST_PAUSE * float(2 ** min(failures - 1, 10)), _LONGEST_PAUSE)
         return pause * self._jitter.uniform(0.75, 1.25)
 

@@ -2,12 +2,13 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from config.secrets import Secrets
 from config.settings import MailboxSettings, Settings
-from connectors.errors import ChangesFailed, ConnectFailed, FetchFailed, MessageGone, TagFailed
+from connectors.errors import ChangesFailed, ConnectFailed, FetchFailed, MailboxError, MessageGone, TagFailed
 from connectors.labels import Label
-from connectors.mailbox import Changes, DraftState, Known, RawMessage, nothing_known
+from connectors.mailbox import Changes, DraftState, Known, RawMessage, nothing_known, tag_each
 from connectors.maildir.folder import Folder, Place, failing_as
 from connectors.maildir.keywords import Keywords, NoLetterLeft
 from connectors.maildir.locks import dovecot_lock
@@ -42,7 +43,7 @@ class MaildirMailbox:
         self._sending = Sending(folder.path, Folder(folder.path / ".Drafts"), self._sent, outgoing, post)
 
     @classmethod
-    def open(cls, box: MailboxSettings, settings: Settings, password: str | None) -> "MaildirMailbox":
+    def open(cls, box: MailboxSettings, settings: Settings, secrets: Secrets) -> "MaildirMailbox":
         """The mailbox that the settings describe. Nothing is touched yet. Raises ConnectFailed where the settings name
         no Maildir."""
         if box.maildir is None:
@@ -51,7 +52,7 @@ class MaildirMailbox:
         server = box.smtp or settings.smtp
         post = None
         if outgoing is None and server is not None:
-            post = SmtpSender(server, box.address, box.username or box.address, password)
+            post = SmtpSender(server, box.address, box.username or box.address, secrets.password(box))
         return cls(box.address, Folder(box.maildir.path), outgoing=outgoing, post=post)
 
     def check(self) -> Sequence[str]:
@@ -99,6 +100,10 @@ class MaildirMailbox:
             if there is None:
                 raise self._gone(message_id)
             self._reading.tagged(message_id, labels, there)
+
+    def tag_many(self, wanted: Mapping[str, frozenset[Label]]) -> Mapping[str, MailboxError]:
+        """See `Mailbox.tag_many`."""
+        return tag_each(self, wanted)
 
     def save_draft(self, mime: bytes) -> str:
         """See `Mailbox.save_draft`."""

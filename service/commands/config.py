@@ -105,11 +105,12 @@ def _breaks(calendar: "SchoolCalendar", opening: datetime) -> str:
 
 
 def _passwords(settings: "Settings") -> "Iterator[str]":
-    from config import password_for
     from config.passwords import password_variable
+    from config.secrets import Secrets
 
+    secrets = Secrets.of(settings, os.environ)
     for box in settings.mailboxes:
-        if box.connector == "imap" and password_for(box, os.environ) is None:
+        if box.connector == "imap" and secrets.password(box) is None:
             yield f"{box.address}: set its password in {password_variable(box)} (or name a file in …_FILE)"
 
 

@@ -116,12 +116,13 @@ def _known(settings: "Settings", addresses: Sequence[str]) -> Sequence[str]:
 def _opener(settings: "Settings") -> "Callable[[MailboxSettings], Mailbox]":
     import os
 
-    from config import password_for
+    from config.secrets import Secrets
     from connectors.registry import open_mailbox
 
+    secrets = Secrets.of(settings, os.environ)
+
     def open_one(box: "MailboxSettings") -> "Mailbox":
-        password = password_for(box, os.environ)
-        return open_mailbox(box, settings, password.get_secret_value() if password else None)
+        return open_mailbox(box, settings, secrets)
 
     return open_one
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from pydantic import SecretStr
 from sqlalchemy import select
 from sqlmodel import col
 
-from config import ConfigError, password_for
+from config import ConfigError
 from config.passwords import password_variable
+from config.secrets import Secrets
 from config.settings import MailboxSettings, Settings, SmtpServer, Stage
 from connectors.errors import (
     AuthenticationFailed,
@@ -48,10 +48,11 @@ def examine(
     """Signs in to one mailbox and its SMTP server as a run would, and looks around."""
     examined = Examined()
     note = examined.findings.append
+    secrets = Secrets.of(settings, environ)
     try:
-        password = password_for(box, environ)
+        password = secrets.password(box)
     except ConfigError as error:
-        note(Finding(box.address, Level.FAIL, str(error), "Correct that variable, or the file that it names."))
+        note(Finding(box.address, Level.FAIL, str(error), "Correct what it names."))
         return examined
     if password is None and _needs_password(settings, box):
         name = password_variable(box)
@@ -60,12 +61,14 @@ def examine(
         return examined
     mailbox: Mailbox | None = None
     try:
-        mailbox = open_mailbox(box, settings, password.get_secret_value() if password else None)
+        mailbox = open_mailbox(box, settings, secrets)
         examined.findings += [Finding(box.address, Level.OK, fact) for fact in mailbox.check()]
         note(_newest(box, _some_messages(mailbox), now))
         examined.recorded += _recorded(mailbox, database)
     except MailboxError as error:
         note(Finding(box.address, Level.FAIL, str(error), _fix(box, error)))
+    except ConfigError as error:
+        note(Finding(box.address, Level.FAIL, str(error), "Correct what it names."))
     finally:
         if mailbox is not None:
             mailbox.close()
@@ -128,13 +131,12 @@ def _recorded(mailbox: Mailbox, database: Database | None) -> Iterator[Message]:
         yield parse_message(raw.raw, mailbox=mailbox.address, id=raw.id, received_at=raw.received_at, size=raw.size)
 
 
-def _sending(settings: Settings, box: MailboxSettings, password: SecretStr | None) -> Iterator[Finding]:
+def _sending(settings: Settings, box: MailboxSettings, password: str | None) -> Iterator[Finding]:
     server = _smtp_server(settings, box)
     if server is None:
         return
-    secret = password.get_secret_value() if password else None
     try:
-        fact = SmtpSender(server, box.address, box.username or box.address, secret).check()
+        fact = SmtpSender(server, box.address, box.username or box.address, password).check()
     except MailboxError as error:
         yield Finding(box.address, Level.FAIL, str(error), _fix(box, error))
         return

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from config.secrets import Secrets
 from config.settings import MailboxSettings, MaildirFolder, Office, School, Settings
 from connectors.contract import Reader
 from connectors.contract.mails import family_id, family_mail, reply, reply_id
@@ -386,7 +387,7 @@ class TestDiskAndRights:
             office=Office(address="office@maple.example", phone="555 0100"),
             mailboxes=(box,),
         )
-        mailbox = MaildirMailbox.open(box, settings, None)
+        mailbox = MaildirMailbox.open(box, settings, Secrets.in_memory())
         assert mailbox.atomic_send
         mailbox.send_draft(mailbox.save_draft(reply(1, ADDRESS)))
         assert [message_id_of(raw) for raw in world.departed()] == [reply_id(1)]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from config.secrets import Secrets
 from config.settings import MailboxSettings, MaildirFolder, Office, School, Settings
 from connectors.contract.mails import FAMILY, reply, reply_id
 from connectors.contract.reader import message_id_of
@@ -190,7 +191,7 @@ class SmtpWorld(MaildirWorld):
             office=Office(address="office@maple.example", phone="555 0100"),
             mailboxes=(box,),
         )
-        return MaildirMailbox.open(box, settings, None)
+        return MaildirMailbox.open(box, settings, Secrets.in_memory())
 
     def departed(self) -> list[bytes]:
         return [message.content for message in self.sink.arrived]

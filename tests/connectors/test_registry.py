@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from config.secrets import Secrets
 from config.settings import MailboxSettings, MaildirFolder, Office, School, Settings
 from connectors.maildir import MaildirMailbox
 from connectors.registry import BrokenConnector, UnknownConnector, available, open_mailbox
@@ -16,14 +17,15 @@ from connectors.errors import AuthenticationFailed
 
 class Pigeon:
     @classmethod
-    def open(cls, box, settings, password):
+    def open(cls, box, settings, secrets):
+        password = secrets.password(box)
         if password == "wrong":
             raise AuthenticationFailed("the pigeon does not know you")
         if password == "boom":
             raise KeyError("loft")
         if password == "other":
             return object()
-        return MaildirMailbox.open(box, settings, password)
+        return MaildirMailbox.open(box, settings, secrets)
 
 not_a_connector = 7
 """
@@ -63,7 +65,8 @@ def settings_with(connector: str, folder: Path) -> Settings:
 
 def opened(connector: str, folder: Path, password: str | None = None) -> object:
     settings = settings_with(connector, folder)
-    return open_mailbox(settings.mailboxes[0], settings, password)
+    box = settings.mailboxes[0]
+    return open_mailbox(box, settings, Secrets.in_memory({f"password/{box.address}": password} if password else {}))
 
 
 def test_the_built_in_connectors_are_always_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

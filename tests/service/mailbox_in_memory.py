@@ -7,13 +7,13 @@ What happened is read off the system itself, never off our database: `departed` 
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 
 from connectors.contract.reader import message_id_of
-from connectors.errors import MessageGone
+from connectors.errors import MailboxError, MessageGone
 from connectors.labels import Label
 from connectors.mailbox import (
     Changes,
@@ -24,6 +24,7 @@ from connectors.mailbox import (
     Progress,
     RawMessage,
     nothing_known,
+    tag_each,
 )
 
 PAGE_BYTES = 64 * 1024
@@ -224,6 +225,10 @@ class MemoryMailbox:
             raise MessageGone(f"{self.address}: the message is no longer there")
         self._system.label(self._account, message_id, labels)
         self._system.step(self.address, "tag done")
+
+    def tag_many(self, wanted: Mapping[str, frozenset[Label]]) -> Mapping[str, MailboxError]:
+        """See `Mailbox.tag_many`."""
+        return tag_each(self, wanted)
 
     def save_draft(self, mime: bytes) -> str:
         self._system.step(self.address, "save_draft")

@@ -17,6 +17,7 @@ from sqlalchemy import inspect
 from typer.testing import CliRunner
 
 from config import load
+from config.secrets import Secrets
 from config.settings import Service
 from connectors.mailbox import Direction
 from connectors.registry import open_mailbox
@@ -149,7 +150,8 @@ def _record(setup: Setup, *, provider_id: str, error: str | None = None, subject
 
 def _provider_id(setup: Setup) -> str:
     settings = load(setup.write(), {})
-    mailbox = open_mailbox(settings.mailboxes[0], settings, dovecot.PASSWORD)
+    box = settings.mailboxes[0]
+    mailbox = open_mailbox(box, settings, Secrets.in_memory({f"password/{box.address}": dovecot.PASSWORD}))
     try:
         cursor, messages = None, ()
         while not messages:
