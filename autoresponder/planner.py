@@ -57,6 +57,8 @@ STANDINGS: dict[Guard, Standing] = {
     # A wish about answers, which some offices put on all their people's mail; no sign of a robot.
     automatic.auto_response_suppress: PERSON,
     automatic.autoresponder_mark: CROWD,
+    # A person's hand, and perhaps more than an emoji: what was written beside it is judged by itself.
+    content.reaction: PERSON,
     content.calendar_mail: CROWD,
     automatic.out_of_office_subject: CROWD,
     automatic.automatic_in_words: CROWD,

@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 
+REACTION = "text/vnd.google.email-reaction+json"
+"""The part that makes a mail an emoji reaction (https://developers.google.com/workspace/gmail/reactions/format)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """One mailbox of RFC 5322 §3.4. `email` is in lower case, so that it can be compared; both are decoded text."""
@@ -99,3 +103,8 @@ class Message:
     """True where only the first part of the message was read."""
     defects: tuple[str, ...] = field(default=())
     """What was broken or cut off, in words for a log; never text of the message."""
+
+    @property
+    def is_reaction(self) -> bool:
+        """Whether this is an emoji that somebody put to a message, as Gmail sends it; its subject is that message's."""
+        return any(part.content_type == REACTION and not part.filename for part in self.attachments)

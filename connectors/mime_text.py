@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from connectors.charsets import clean, decode
 from connectors.headers import decode_words
 from connectors.hypertext import html_to_text
-from connectors.message import Attachment
+from connectors.message import REACTION, Attachment
 from connectors.mime_tree import Part
 
 MAX_TEXT = 200_000
@@ -34,7 +34,7 @@ _DATA_TEXT = frozenset(
     {
         *("text/calendar", "text/vcard", "text/x-vcard", "text/directory", "text/csv", "text/rtf", "text/xml"),
         *("text/rfc822-headers", "text/x-amp-html", "text/javascript", "text/css", "text/x-vcalendar"),
-        *("text/tab-separated-values", "text/x-moz-deleted"),
+        *("text/tab-separated-values", "text/x-moz-deleted", REACTION),
     }
 )
 _SEALED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})

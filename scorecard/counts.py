@@ -13,6 +13,7 @@ from operator import attrgetter
 from sqlalchemy import Connection, select
 from sqlmodel import col
 
+from autoresponder.guards.content import reaction
 from autoresponder.hours import reply_by
 from config import SchoolCalendar
 from config.calendar import NoSchoolDay
@@ -143,10 +144,11 @@ def _teachers_answers(connection: Connection) -> Mapping[tuple[str, str], list[d
 
 
 def _conversations(connection: Connection) -> Iterator[_Opened]:
-    """The first message of each conversation that a family opened: later ones in it are thanks and follow-ups."""
+    """The first message of each conversation that a family opened: later ones in it are thanks and follow-ups. An emoji
+    opens none."""
     query = (
         select(col(_MESSAGE.mailbox), col(_MESSAGE.thread), col(_MESSAGE.received_at))
-        .where(*_IS_FAMILY_MAIL)
+        .where(*_IS_FAMILY_MAIL, col(_MESSAGE.guard).is_distinct_from(reaction.__name__))
         .order_by(col(_MESSAGE.received_at), col(_MESSAGE.id))
     )
     seen: set[tuple[str, str]] = set()

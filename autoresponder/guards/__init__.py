@@ -26,6 +26,7 @@ GUARDS: tuple[Guard, ...] = (
     automatic.newsletter,
     automatic.auto_response_suppress,
     automatic.autoresponder_mark,
+    content.reaction,
     content.calendar_mail,
     automatic.out_of_office_subject,
     automatic.automatic_in_words,

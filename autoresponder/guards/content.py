@@ -1,4 +1,4 @@
-"""Guards about what the message is: unreadable, sealed, empty, or an entry for a calendar."""
+"""Guards about what the message is: unreadable, sealed, empty, an emoji, or an entry for a calendar."""
 
 from autoresponder.guards.case import Case
 
@@ -26,6 +26,12 @@ def empty(case: Case) -> str | None:
     if not message.subject.strip() and not message.newest.strip() and not message.attachments:
         return "It is empty."
     return None
+
+
+def reaction(case: Case) -> str | None:
+    """An emoji that a family put to a message: a sign of life that wants no answer. Rule: Gmail's email reaction format
+    (https://developers.google.com/workspace/gmail/reactions/format)."""
+    return "It is an emoji reaction." if case.message.is_reaction else None
 
 
 def calendar_mail(case: Case) -> str | None:

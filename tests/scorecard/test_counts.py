@@ -153,3 +153,11 @@ def test_a_calendar_without_school_days_breaks_no_norm_and_no_count(book: Book) 
     closed = replace(CALENDAR, breaks=((date(2020, 1, 1), date(2040, 1, 1)),))
     (week,) = weekly_counts(book.database, SETTINGS, closed, MONDAY + timedelta(days=400))
     assert (week.routine, week.norm_missed, week.norm_open) == (1, 0, 1)
+
+
+def test_an_emoji_is_family_mail_and_opens_no_conversation() -> None:
+    book = Book()
+    book.message(MONDAY, "a", guard="reaction")
+    book.message(MONDAY + timedelta(days=1), "b", guard="answered_lately")
+    (week,) = weekly_counts(book.database, SETTINGS, CALENDAR, MONDAY + timedelta(days=20))
+    assert (week.routine, week.norm_missed) == (2, 1)
