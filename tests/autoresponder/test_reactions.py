@@ -1,4 +1,4 @@
-"""An emoji that a family puts to a message is a sign of life: never answered, never an alarm by its borrowed subject."""
+"""An emoji that a family puts to a message: a sign of life, never answered, and no alarm by its borrowed subject."""
 
 from zoneinfo import ZoneInfo
 
