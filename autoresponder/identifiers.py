@@ -12,8 +12,8 @@ from typing import Literal
 
 from connectors.message import Message
 
-Kind = Literal["reply", "route"]
-"""What we send: an answer to the family, or the original to the office."""
+Kind = Literal["reply", "route", "notice"]
+"""What we send: an answer to the family, the original to the office, a notice to the administrator."""
 
 _OWN = re.compile(r"alliance\.[a-z]+\.[0-9a-f]{32}@(?P<domain>[a-z0-9.-]+)", re.ASCII)
 _MAX_KEY_BYTES = 64  # BLAKE2b, RFC 7693 §2.1

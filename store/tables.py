@@ -65,6 +65,15 @@ class DeliveryStep(StrEnum):
     """Handed to the mail server, or about to be: from here on it may be out."""
 
 
+class NoticeKind(StrEnum):
+    """What a notice tells the administrator."""
+
+    PARKED = "parked"
+    """Mailboxes are not worked on until somebody acts."""
+    LIFTED = "lifted"
+    """Mailboxes that were parked work again."""
+
+
 class _Word(TypeDecorator[StrEnum]):
     """An enumeration's value as plain text: readable in any tool, and a new value needs no migration."""
 
@@ -105,6 +114,11 @@ class _StateWord(_Word):
 
 class _StepWord(_Word):
     words = DeliveryStep
+    cache_ok = True
+
+
+class _NoticeWord(_Word):
+    words = NoticeKind
     cache_ok = True
 
 
@@ -219,3 +233,39 @@ class Correction(SQLModel, table=True):
     to_tag: Tag | None = Field(sa_type=_TagWord)
     """None where the teacher took the label away."""
     at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Notice(SQLModel, table=True):
+    """One mail to the administrator about mailboxes that are parked, or that work again."""
+
+    __tablename__ = "notice"
+    __table_args__ = (UniqueConstraint("rfc_message_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    kind: NoticeKind = Field(sa_type=_NoticeWord)
+    rfc_message_id: str = Field(sa_type=Text)
+    """Derived from the mailboxes it tells of and since when each is parked: the same outage, the same Message-ID."""
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    next_attempt_at: datetime = Field(sa_type=UtcDateTime)
+    lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    attempts: int = 0
+    handovers: int = 0
+    """How often it was handed to the mail server without word of what became of it."""
+    told_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When it was out, or there was nothing left to tell."""
+
+
+class Parking(SQLModel, table=True):
+    """A mailbox whose server refuses us, from the first refusal until it works again and that is told."""
+
+    __tablename__ = "parking"
+
+    mailbox: str = Field(primary_key=True)
+    since: datetime = Field(sa_type=UtcDateTime)
+    reason: str = Field(sa_type=Text)
+    """The error's own words, which never hold a secret (`connectors.errors`)."""
+    sending: bool = False
+    """True where its mail is read and tagged and only sending is refused."""
+    lifted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    outage_notice: int | None = Field(default=None, foreign_key="notice.id")
+    lifting_notice: int | None = Field(default=None, foreign_key="notice.id")

@@ -51,6 +51,10 @@ KEPT: Mapping[str, str] = MappingProxyType(
         "correction.mailbox": "the teacher's address",
         "correction.from_tag": "the tag before",
         "correction.to_tag": "the tag after",
+        "parking.mailbox": "the teacher's address",
+        "parking.reason": "why its server refused this service, in this program's and the server's words",
+        "notice.kind": "parked or lifted",
+        "notice.rfc_message_id": "the Message-ID that the administrator's notice goes under",
     }
 )
 """What every column that could hold text does hold. A column that is not listed here fails the check."""
