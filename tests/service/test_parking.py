@@ -1,0 +1,400 @@
+"""A mailbox whose credentials fail is parked, the administrator hears of it once, and the others go on."""
+
+import email
+import email.policy
+import sqlite3
+import threading
+from datetime import timedelta
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+import structlog
+from alembic import command
+from sqlalchemy.exc import OperationalError
+
+from config import ConfigError, Fault
+from connectors.errors import (
+    AuthenticationFailed,
+    ConnectFailed,
+    InsecureConnection,
+    PermissionDenied,
+    SendFailed,
+    SendUncertain,
+    Throttled,
+)
+from service.parking import AT_ONCE, Attendant, needs_a_person, notices_box, settling_time
+from store import database as databases
+from store.database import Database
+from store.parking import ParkingLot
+from tests.service.maple import OKAFOR, RIVERA, Maple
+
+IT, ALLIANCE = "it@maple.example", "alliance@maple.example"
+REFUSED = AuthenticationFailed("imap.maple.example refused the password")
+TOLD = {"administrator": IT, "notices_from": ALLIANCE, "poll_seconds": 60}
+MANY = tuple(f"teacher{number}@maple.example" for number in range(60))
+PATIENCE = 30.0
+
+
+class Crash(BaseException):
+    """The process is gone."""
+
+
+def attendant(maple: Maple, die_at: str = "") -> Attendant:
+    """A fresh process's attendant, that dies at a step if told so."""
+
+    def step(name: str, _notice: int) -> None:
+        if name == die_at:
+            raise Crash
+
+    return Attendant(maple.assembly(), environ={}, on_step=step)
+
+
+def notices(maple: Maple) -> list[EmailMessage]:
+    """What really left for the administrator."""
+    mails = [
+        email.message_from_bytes(raw, _class=EmailMessage, policy=email.policy.default)
+        for _, raw in maple.system.departed
+    ]
+    return [mail for mail in mails if mail["To"] == IT]
+
+
+def text(mail: EmailMessage) -> str:
+    """Its plain text, on one line."""
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return " ".join(body.get_content().split())
+
+
+@pytest.fixture
+def maple() -> Maple:
+    return Maple(settings=TOLD)
+
+
+def time_for_notices(maple: Maple, **amount: float) -> None:
+    """Some time passes, with somebody looking after notices all the while."""
+    end = maple.clock.now + timedelta(**(amount or {"hours": 2}))
+    somebody = attendant(maple)
+    while maple.clock.now < end:
+        somebody.tell()
+        maple.clock.forward(minutes=1)
+
+
+class TestTelling:
+    def test_one_revoked_key_of_sixty_mailboxes_is_one_notice_that_lists_what_fits(self) -> None:
+        maple = Maple(settings=TOLD, teachers=MANY)
+        for address in MANY[:55]:
+            attendant(maple).refused(address, AuthenticationFailed(f"the key was revoked ({address})"))
+            maple.clock.forward(seconds=1)
+        time_for_notices(maple)
+        (notice,) = notices(maple)
+        said = text(notice)
+        assert notice["Subject"] == "Alliance Inbox cannot get into 55 mailboxes"
+        assert "The other 5 mailboxes go on as always." in said
+        assert said.count("@maple.example") == 41  # forty of them by name, one in the reason
+        assert "and 15 more" in said
+        assert said.count("the key was revoked") == 1
+
+    def test_nothing_is_told_before_every_mailbox_had_its_turn(self, maple: Maple) -> None:
+        attendant(maple).refused(RIVERA, REFUSED)
+        maple.clock.forward(seconds=119)
+        attendant(maple).tell()
+        assert notices(maple) == []
+        maple.clock.forward(seconds=1)
+        attendant(maple).tell()
+        assert len(notices(maple)) == 1
+
+    def test_the_notice_says_which_since_when_why_and_what_to_do(self, maple: Maple) -> None:
+        attendant(maple).refused(RIVERA, REFUSED)
+        maple.clock.forward(hours=1)
+        attendant(maple).tell()
+        (notice,) = notices(maple)
+        said = text(notice)
+        assert notice["From"] == f"Alliance Inbox <{ALLIANCE}>"
+        for words in (
+            RIVERA,
+            "Tuesday, March 3, 10:00 AM",
+            str(REFUSED),
+            "No mail is lost",
+            "“alliance connect imap”",
+            "tell the office",
+        ):
+            assert words in said
+
+    def test_no_robot_and_no_guard_takes_the_notice_for_a_familys_mail(self, maple: Maple) -> None:
+        attendant(maple).refused(RIVERA, REFUSED)
+        attendant(maple).tell(AT_ONCE)
+        (notice,) = notices(maple)
+        assert notice["Auto-Submitted"] == "auto-generated"
+        maple.round()
+        maple.system.deliver(notice.as_bytes(), OKAFOR)
+        maple.rounds(3)
+        assert maple.answers(ALLIANCE) == []
+        assert maple.to_office() == []
+
+    def test_it_is_told_once_however_often_the_mailbox_is_refused_and_the_service_restarted(self, maple: Maple) -> None:
+        for _ in range(50):
+            attendant(maple).refused(RIVERA, REFUSED)
+            attendant(maple).tell()
+            maple.clock.forward(minutes=15)
+        assert len(notices(maple)) == 1
+
+    def test_a_second_outage_while_the_first_goes_on_is_told_by_itself(self, maple: Maple) -> None:
+        attendant(maple).refused(RIVERA, REFUSED)
+        time_for_notices(maple)
+        attendant(maple).refused(OKAFOR, InsecureConnection("its certificate ran out"))
+        time_for_notices(maple)
+        first, second = notices(maple)
+        assert RIVERA in text(first)
+        assert OKAFOR not in text(first)
+        assert "The other mailbox goes on as always." in text(first)
+        assert OKAFOR in text(second)
+        assert RIVERA not in text(second)
+        assert "go" not in text(second).partition("Mailbox:")[0].partition("until somebody acts.")[2]
+
+    def test_mailboxes_that_fail_one_after_the_other_make_few_notices(self) -> None:
+        maple = Maple(settings=TOLD, teachers=MANY)
+        for address in MANY:
+            attendant(maple).refused(address, REFUSED)
+            attendant(maple).tell()
+            maple.clock.forward(minutes=1)
+        time_for_notices(maple)
+        assert len(notices(maple)) <= 5
+        assert all(any(address in text(notice) for notice in notices(maple)) for address in MANY)
+
+    def test_a_mailbox_that_is_read_and_cannot_send_is_told_as_that(self, maple: Maple) -> None:
+        attendant(maple).refused(RIVERA, PermissionDenied("the right Mail.Send lacks"), sending=True)
+        attendant(maple).works(RIVERA, sent=False)
+        attendant(maple).tell(AT_ONCE)
+        (notice,) = notices(maple)
+        assert notice["Subject"] == f"Alliance Inbox cannot send from {RIVERA}"
+        assert "read and tagged" in text(notice)
+        attendant(maple).works(RIVERA, sent=True)
+        time_for_notices(maple)
+        assert "works again" in text(notices(maple)[1])
+
+    @pytest.mark.parametrize(
+        ("error", "parks"),
+        [
+            (REFUSED, True),
+            (PermissionDenied("a right lacks"), True),
+            (InsecureConnection("no TLS"), True),
+            (ConfigError([Fault("vault", "", "a key")]), True),
+            (ConnectFailed("no route"), False),
+            (Throttled("later", 30), False),
+            (OperationalError("SELECT", {}, Exception("locked")), False),
+            (KeyError("a fault"), False),
+        ],
+    )
+    def test_only_what_a_person_must_mend_parks(self, maple: Maple, error: Exception, parks: bool) -> None:
+        attendant(maple).refused(RIVERA, error)
+        assert needs_a_person(error) is parks
+        assert [parking.mailbox for parking in _lot(maple).all()] == ([RIVERA] if parks else [])
+
+
+class TestTheEnd:
+    def test_a_mailbox_that_works_again_is_told_once_when_it_has_worked_for_a_while(self, maple: Maple) -> None:
+        attendant(maple).refused(RIVERA, REFUSED)
+        time_for_notices(maple, hours=3)
+        attendant(maple).works(RIVERA, sent=False)
+        time_for_notices(maple, minutes=19)
+        assert len(notices(maple)) == 1
+        time_for_notices(maple)
+        _, end = notices(maple)
+        assert end["Subject"] == f"Alliance Inbox is back in {RIVERA}"
+        assert "10:00 AM" in text(end)
+        assert "1:00 PM" in text(end)
+        assert _lot(maple).all() == []
+
+    def test_what_nobody_heard_of_ends_without_a_word(self, maple: Maple) -> None:
+        attendant(maple).refused(RIVERA, REFUSED)
+        attendant(maple).works(RIVERA, sent=False)
+        time_for_notices(maple)
+        assert notices(maple) == []
+
+    def test_a_mailbox_that_comes_and_goes_is_one_outage(self, maple: Maple) -> None:
+        for _ in range(20):
+            attendant(maple).refused(RIVERA, REFUSED)
+            time_for_notices(maple, minutes=15)
+            attendant(maple).works(RIVERA, sent=False)
+            time_for_notices(maple, minutes=15)
+        assert len(notices(maple)) == 1
+
+    def test_the_next_outage_is_told_again(self, maple: Maple) -> None:
+        for _ in range(2):
+            attendant(maple).refused(RIVERA, REFUSED)
+            time_for_notices(maple)
+            attendant(maple).works(RIVERA, sent=False)
+            time_for_notices(maple)
+        subjects = [notice["Subject"].split()[2] for notice in notices(maple)]
+        assert subjects == ["cannot", "is", "cannot", "is"]
+
+    def test_an_outage_that_ended_before_its_notice_could_leave_is_told_as_over_only(self, maple: Maple) -> None:
+        attendant(maple).refused(RIVERA, REFUSED)
+        maple.system.fail("save_draft", ConnectFailed("no route"), mailbox=ALLIANCE, times=10**6)
+        time_for_notices(maple)
+        attendant(maple).works(RIVERA, sent=False)
+        maple.system.heal()
+        time_for_notices(maple)
+        (end,) = notices(maple)
+        assert end["Subject"] == f"Alliance Inbox is back in {RIVERA}"
+        assert maple.drafts(ALLIANCE) == []
+
+    @pytest.mark.parametrize("step", ["notice handover recorded", "notice sent"])
+    def test_a_refusal_after_the_end_may_have_been_told_is_a_new_outage(self, maple: Maple, step: str) -> None:
+        attendant(maple).refused(RIVERA, REFUSED)
+        time_for_notices(maple)
+        attendant(maple).works(RIVERA, sent=False)
+        maple.clock.forward(hours=1)
+        with pytest.raises(Crash):
+            attendant(maple, step).tell()
+        attendant(maple).refused(RIVERA, REFUSED)
+        time_for_notices(maple)
+        assert notices(maple)[-1]["Subject"] == f"Alliance Inbox cannot get into {RIVERA}"
+        assert len(notices(maple)) <= 3
+
+
+STEPS = (
+    "notice announced",
+    "notice taken",
+    "notice draft saved",
+    "notice handover recorded",
+    "notice sent",
+    "notice told",
+)
+
+
+class TestOnce:
+    @pytest.mark.parametrize("atomic", [True, False])
+    @pytest.mark.parametrize("step", STEPS)
+    def test_a_crash_at_any_step_leaves_one_notice(self, step: str, atomic: bool) -> None:
+        maple = Maple(settings=TOLD, atomic_send=atomic)
+        attendant(maple).refused(RIVERA, REFUSED)
+        maple.clock.forward(minutes=5)
+        with pytest.raises(Crash):
+            attendant(maple, step).tell()
+        time_for_notices(maple)
+        assert len(notices(maple)) == 1
+        assert maple.drafts(ALLIANCE) == []
+
+    def test_where_the_mail_server_cannot_say_it_is_rather_told_twice_than_not(self, maple: Maple) -> None:
+        attendant(maple).refused(RIVERA, REFUSED)
+        maple.system.fail("send_draft handed over", SendUncertain("the line broke"), mailbox=ALLIANCE)
+        time_for_notices(maple)
+        first, second = notices(maple)
+        assert first["Message-ID"] == second["Message-ID"]
+
+    def test_a_server_that_never_says_what_it_took_gets_it_no_more_than_six_times(self, maple: Maple) -> None:
+        attendant(maple).refused(RIVERA, REFUSED)
+        maple.system.fail("send_draft handed over", SendUncertain("the line broke"), mailbox=ALLIANCE, times=10**6)
+        time_for_notices(maple, hours=8)
+        assert len(notices(maple)) == 6
+        assert maple.drafts(ALLIANCE) == []
+
+    @pytest.mark.parametrize(
+        "error", [SendFailed("later"), AuthenticationFailed("535"), ConnectFailed("gone"), KeyError("a fault")]
+    )
+    @pytest.mark.parametrize("step", ["draft_state", "save_draft", "send_draft"])
+    def test_a_notice_that_cannot_leave_is_tried_until_it_can(self, maple: Maple, step: str, error: Exception) -> None:
+        attendant(maple).refused(RIVERA, REFUSED)
+        maple.system.fail(step, error, mailbox=ALLIANCE, times=5)
+        time_for_notices(maple, hours=6)
+        assert len(notices(maple)) == 1
+
+    def test_two_workers_at_once_send_one(self, tmp_path: Path) -> None:
+        maple = Maple(settings=TOLD, teachers=MANY, database=Database.open(str(tmp_path / "a.db")))
+        both = threading.Barrier(4)
+        maple.clock.forward(minutes=5)
+
+        def work() -> None:
+            mine = attendant(maple)
+            both.wait(PATIENCE)
+            for address in MANY:
+                mine.refused(address, REFUSED)
+            both.wait(PATIENCE)
+            for _ in range(5):
+                mine.tell(AT_ONCE)
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE)
+        assert len(notices(maple)) == 1
+        maple.database.close()
+
+
+class TestWithoutAnybodyToTell:
+    @pytest.mark.parametrize("settings", [{}, {"administrator": IT}, {"notices_from": ALLIANCE}])
+    def test_the_log_says_so_once_and_no_mail_leaves(self, settings: dict[str, object]) -> None:
+        maple = Maple(settings=settings)
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(3):
+                attendant(maple).refused(RIVERA, REFUSED)
+                attendant(maple).tell(AT_ONCE)
+        errors = [entry for entry in logs if entry["log_level"] == "error"]
+        assert [(entry["event"], entry["mailbox"]) for entry in errors] == [("a mailbox is parked", RIVERA)]
+        assert "service.administrator" in errors[0]["administrator"]
+        assert maple.system.departed == []
+
+    def test_somebody_named_later_is_told_of_what_is_still_parked(self) -> None:
+        maple = Maple()
+        attendant(maple).refused(RIVERA, REFUSED)
+        service = maple.settings.service.model_copy(update=TOLD)
+        maple.settings = maple.settings.model_copy(update={"service": service})
+        time_for_notices(maple)
+        assert len(notices(maple)) == 1
+
+    def test_a_database_that_fails_raises_nothing_into_the_mailboxes_thread(self, maple: Maple) -> None:
+        with maple.database.write() as connection:
+            connection.exec_driver_sql("ALTER TABLE parking RENAME TO elsewhere")
+        try:
+            with structlog.testing.capture_logs() as logs:
+                attendant(maple).refused(RIVERA, REFUSED)
+                attendant(maple).works(RIVERA, sent=True)
+                attendant(maple).tell(AT_ONCE)
+            assert len([entry for entry in logs if entry["log_level"] == "error"]) == 3
+        finally:
+            with maple.database.write() as connection:
+                connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO parking")
+
+
+class TestTheMailboxThatTells:
+    def test_it_is_reached_as_the_schools_others_are(self, maple: Maple) -> None:
+        box = notices_box(maple.settings)
+        assert box is not None
+        assert (box.address, box.connector, box.username) == (ALLIANCE, "imap", None)
+
+    def test_one_that_is_listed_keeps_its_own_settings(self) -> None:
+        maple = Maple(settings=TOLD, teachers=(RIVERA, ALLIANCE))
+        assert notices_box(maple.settings) == maple.box(ALLIANCE)
+
+    @pytest.mark.parametrize(("poll", "seconds"), [(1, 60), (60, 120), (3600, 900)])
+    def test_the_settling_time_follows_how_often_mailboxes_are_looked_at(self, poll: int, seconds: int) -> None:
+        assert settling_time(Maple(settings={"poll_seconds": poll}).settings).seconds == seconds
+
+
+class TestTheTables:
+    def test_a_database_of_the_version_before_is_brought_up_to_date_with_all_it_holds(self, tmp_path: Path) -> None:
+        path = tmp_path / "alliance.db"
+        database = Database.at(str(path))
+        with database.write() as connection:
+            command.upgrade(databases._alembic(connection), "0001")
+            connection.exec_driver_sql(
+                "INSERT INTO mailbox (address, cursor, connected_at) VALUES ('rivera@maple.example', 'c', '2026-01-01')"
+            )
+        database.close()
+        Database.open(str(path)).close()
+        with sqlite3.connect(path) as connection:
+            assert connection.execute("SELECT cursor FROM mailbox").fetchall() == [("c",)]
+            assert connection.execute("SELECT count(*) FROM parking").fetchone() == (0,)
+        connection.close()
+        again = Database.at(str(path))
+        with again.write() as connection:
+            command.downgrade(databases._alembic(connection), "0001")
+            assert connection.exec_driver_sql("SELECT cursor FROM mailbox").scalar() == "c"
+        again.close()
+
+
+def _lot(maple: Maple) -> ParkingLot:
+    return ParkingLot(maple.database, timedelta(minutes=2))
