@@ -107,9 +107,12 @@ class Drafts:
             self._discard(place)
             return None
         uid = self._draft_uid(place)
-        mime = connection.bodies([uid], _LARGEST).get(uid) if uid is not None else None
-        if mime is None:
+        told = connection.bodies([uid], _LARGEST) if uid is not None else {}
+        if uid is None or uid not in told:
             raise MessageGone("the draft is neither in Drafts nor in Sent: it was discarded")
+        mime = told[uid]
+        if mime is None:
+            raise DraftFailed(f"{connection.where}: the server has the draft and cannot read it now")
         return mime
 
     def _file(self, place: Place) -> None:

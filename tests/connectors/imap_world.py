@@ -7,28 +7,37 @@ from connectors.imap import ImapMailbox
 from connectors.labels import KEYWORDS, Label
 from connectors.smtp import SmtpSender
 from tests.servers.dovecot import PASSWORD, Dovecot
+from tests.servers.network import Network, NetworkedWorld
 from tests.servers.smtp_sink import SmtpSink
 
 
-class ImapWorld:
+class ImapWorld(NetworkedWorld):
     """`connectors.contract.MailboxHarness` on one user of a Dovecot. The mail program is IMAPClient by itself."""
 
     push = True
     exact_labels = True
 
-    def __init__(self, dovecot: Dovecot, sink: SmtpSink, user: str | None = None) -> None:
+    def __init__(
+        self, dovecot: Dovecot, sink: SmtpSink, user: str | None = None, *, network: Network | None = None
+    ) -> None:
         self.dovecot = dovecot
         self.sink = sink
         self.address = user or dovecot.users[0]
+        self.network = network
         self.push = "IDLE" not in dovecot.hide
         self._opened: list[ImapMailbox] = []
 
-    def open(self, **settings: object) -> ImapMailbox:
+    def open(self, through: Network | None = None, **settings: object) -> ImapMailbox:
+        network = through or self.network
+        way_out: dict[str, object] = {}
+        if network is not None:
+            settings = {"port": network.before(self.dovecot.ports[0], "imap")} | settings
+            way_out = {"port": network.before(self.sink.port, "smtp")}
         mailbox = ImapMailbox(
             self.address,
             self.dovecot.imap(**settings),
             password=PASSWORD,
-            sender=SmtpSender(self.sink.settings(), self.address),
+            sender=SmtpSender(self.sink.settings(**way_out), self.address),
         )
         self._opened.append(mailbox)
         return mailbox
@@ -65,6 +74,17 @@ class ImapWorld:
             client.delete_messages([self.uid_of(client, message_id)])
             client.expunge()
 
+    def move_away(self, message_id: str) -> None:
+        with self.client() as client:
+            uid = self.uid_of(client, message_id)
+            if not client.folder_exists("Archive"):
+                client.create_folder("Archive")
+            client.move([uid], "Archive")
+
+    def move_back(self, message_id: str) -> None:
+        with self.client() as client:
+            client.move([self.uid_of(client, message_id, "Archive")], "INBOX")
+
     def break_cursor(self) -> None:
         self.dovecot.doveadm("mailbox", "update", "-u", self.address, "--uid-validity", "4000000000", "INBOX")
 
@@ -91,7 +111,7 @@ class ImapWorld:
             found = client.fetch(client.search() or [], ["BODY.PEEK[]"])
             return [found[uid][b"BODY[]"] for uid in sorted(found)]
 
-    def uid_of(self, client: IMAPClient, message_id: str) -> int:
-        """Opens INBOX and finds the message."""
-        client.select_folder("INBOX")
+    def uid_of(self, client: IMAPClient, message_id: str, folder: str = "INBOX") -> int:
+        """Opens a folder and finds the message."""
+        client.select_folder(folder)
         return client.search(["HEADER", "Message-ID", f"<{message_id}>"])[-1]
