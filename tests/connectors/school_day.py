@@ -5,6 +5,7 @@ while is tried again, and a draft that may be out is asked about before anything
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
@@ -24,8 +25,8 @@ from connectors.mailbox import DraftState, Mailbox
 from tests.servers.network import Network
 
 _ATTEMPTS = 60
-_NOT_OUT = (SendFailed, SendRejected, MessageGone, AuthenticationFailed, InsecureConnection)
-"""Errors of sending after which the mail is certainly not out (`service.delivery`)."""
+_FOR_GOOD = (SendRejected, MessageGone, AuthenticationFailed, InsecureConnection)
+"""What no network can bring about: whoever takes a fault for one of these gives up too early."""
 URGENT, ROUTINE, CONFLICT = (frozenset({label}) for label in (Label.URGENT, Label.ROUTINE, Label.CONFLICT))
 
 _Result = TypeVar("_Result")
@@ -137,47 +138,57 @@ class Service:
 
     def answer(self, number: int) -> None:
         """Sends a reply, once."""
-        draft_id, asked, message_id = "", True, reply_id(number)
+        it = _Reply(number)
         for _ in range(_ATTEMPTS):
             try:
-                if not asked:
-                    state = self.mailbox.draft_state(draft_id, message_id)
-                    if state is DraftState.SENT:
-                        return
-                    if not self.mailbox.atomic_send:
-                        _until_done(lambda draft_id=draft_id: self.mailbox.discard_draft(draft_id))
-                        self.uncertain.add(message_id)
-                        return
-                    assert state is DraftState.DRAFT, f"the draft of {message_id} was lost"
-                    asked = True
-                if not draft_id:
-                    if self.mailbox.draft_state("", message_id) is DraftState.SENT:
-                        return
-                    draft_id = self.mailbox.save_draft(reply(number, self._world.address))
-                asked = False
-                self.mailbox.send_draft(draft_id)
-            except _NOT_OUT as error:
-                assert not isinstance(error, AuthenticationFailed | MessageGone | SendRejected), error
-                asked = True
-                draft_id = self._withdrawn(draft_id)
+                if self._answered(it):
+                    return
+            except SendFailed:  # it is certainly not out: a new draft, or this one if it cannot be discarded now
+                with suppress(MailboxError):
+                    self.mailbox.discard_draft(it.draft_id)
+                it.sending, it.draft_id = False, ""
+            except _FOR_GOOD:
+                raise
             except MailboxError:
                 continue
-            else:
-                return
-        raise AssertionError(f"{message_id} did not leave in {_ATTEMPTS} attempts")
+        raise AssertionError(f"{it.message_id} did not leave in {_ATTEMPTS} attempts")
+
+    def _answered(self, it: "_Reply") -> bool:
+        """One attempt; True where nothing is left to do."""
+        if it.sending:
+            state = self.mailbox.draft_state(it.draft_id, it.message_id)
+            if state is DraftState.SENT:
+                return True
+            if not self.mailbox.atomic_send:
+                self.mailbox.discard_draft(it.draft_id)
+                self.uncertain.add(it.message_id)
+                return True
+            assert state is DraftState.DRAFT, f"the draft of {it.message_id} was lost"
+        if not it.draft_id:
+            if self.mailbox.draft_state("", it.message_id) is DraftState.SENT:
+                return True
+            it.draft_id = self.mailbox.save_draft(reply(it.number, self._world.address))
+        it.sending = True
+        self.mailbox.send_draft(it.draft_id)
+        return True
 
     def draft_and_discard(self, number: int) -> None:
         """Drafts a reply that is not wanted any more when it is ready."""
         draft_id = _until_done(lambda: self.mailbox.save_draft(reply(number, self._world.address)))
         _until_done(lambda: self.mailbox.discard_draft(draft_id))
 
-    def _withdrawn(self, draft_id: str) -> str:
-        """Takes a draft out of sight that did not leave; where that fails the next one is found to be there."""
-        try:
-            self.mailbox.discard_draft(draft_id)
-        except MailboxError:
-            pass
-        return ""
+
+@dataclass
+class _Reply:
+    """What the service has on record of a reply."""
+
+    number: int
+    draft_id: str = ""
+    sending: bool = False
+
+    @property
+    def message_id(self) -> str:
+        return reply_id(self.number)
 
 
 def lived_through(world: World, through: Network | None = None) -> Evening:

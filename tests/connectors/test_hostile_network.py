@@ -9,9 +9,9 @@ import pytest
 from tests.connectors.imap_world import ImapWorld
 from tests.connectors.school_day import Evening, World, lived_through
 from tests.servers import dovecot, network, smtp_sink
-from tests.servers.network import Network, Storm
+from tests.servers.network import Storm
 
-USERS = [f"t{number}@maple.example" for number in range(40)]
+USERS = [f"t{number}@maple.example" for number in range(8)]
 _numbers = count()
 
 NewWorld = Callable[[], World]

@@ -454,17 +454,16 @@ class _Imap(_Line):
                     line = lines.read(int(literal[1])) + lines.readline()  # noqa: PLW2901 - the rest of the same one
                     whole += line
                 last = bool(self._tag) and whole.startswith(self._tag + b" ")
+                if last or whole.startswith(b"+"):
+                    self._answered.put(not last)  # first: once the client has it, the next command is on its way
                 if whole.startswith(b"+"):
                     self._client.sendall(whole)
-                    self._answered.put(True)
                 elif self._fate.fault in (Fault.NONE, Fault.DRIBBLE):
                     self._give(whole, self._fate)
                 else:
                     held.append(whole)
                     if last:
                         self._give(b"".join(held), self._fate)
-                if last:
-                    self._answered.put(False)
         # The other thread notices, and lets go of both.
         for sock in (self._client, self._server):
             with suppress(OSError):
