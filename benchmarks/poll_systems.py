@@ -1,0 +1,197 @@
+"""The mail systems of `benchmarks.poll`: each with a server on this machine, and the two programs that read it."""
+
+import os
+import sys
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmarks.mail import TEACHER, Mail, store
+from benchmarks.readers.process import Program
+from tests.servers import dovecot
+from tests.servers.network import Network
+
+PEERS = "ALLIANCE_PEERS"
+"""Environment variable that names the Python with the other programs; left out, the one of `make peers`."""
+_PEERS = Path(__file__).parents[1] / "build" / "bench" / "bin" / "python"
+_SCHOOL = {
+    "school": {"name": "Maple School", "timezone": "America/Chicago"},
+    "office": {"address": "office@maple.example", "phone": "555 0100"},
+}
+Whose = Literal["ours", "theirs"]
+
+
+def peers_python() -> Path:
+    """The Python that has the other programs."""
+    return Path(os.environ.get(PEERS, _PEERS))
+
+
+class System(ABC):
+    """One mail system with one mailbox in it. `running` is the way to make one."""
+
+    name: str
+    """For people."""
+    server: str
+    """What stands in for the system."""
+    peer: str = "mailsuite"
+    """The other program."""
+    speaks: Literal["http", "imap"] | None = None
+    """How requests are counted; None where there is no server."""
+    inbox: Sequence[str] = ("INBOX",)
+    """What the other program calls the folder that it may look at alone."""
+    parses: bool = True
+    """Whether the other program can also be asked to parse what it reads."""
+    pause: float = 0
+    """Seconds between one idle poll and the next, where it matters,"""
+    most_polls: int = 1000
+    """and how many polls a round are enough then."""
+
+    @classmethod
+    @abstractmethod
+    def running(cls) -> Any:
+        """A context manager: the system as long as the block."""
+
+    @abstractmethod
+    def fill(self, backlog: Sequence[Mail]) -> None:
+        """Puts old mail into INBOX."""
+
+    @abstractmethod
+    def deliver(self, mail: bytes) -> None:
+        """Lets one message arrive."""
+
+    def rest(self) -> None:  # noqa: B027 - most systems have nothing to do here
+        """Lets a quiet hour pass, as far as the system can tell."""
+
+    @property
+    def port(self) -> int:
+        """Where the server listens on 127.0.0.1; 0 where there is none."""
+        return 0
+
+    @abstractmethod
+    def ours(self, port: int) -> Mapping[str, Any]:
+        """Options of `readers.ours`, with the server at `port`."""
+
+    @abstractmethod
+    def theirs(self, port: int) -> tuple[str, Mapping[str, Any]]:
+        """The other program's module in `readers`, and its options."""
+
+    def reader(self, whose: Whose, options: Mapping[str, object], through: Network | None = None) -> Program:
+        """A program that reads the mailbox, directly or through a network. `options` go before its own."""
+        port = through.before(self.port, self.speaks) if through and self.speaks else self.port
+        if whose == "ours":
+            return Program(Path(sys.executable), "ours", {**self.ours(port), "parse": False, **options})
+        module, own = self.theirs(port)
+        return Program(peers_python(), module, {**own, "parse": False, **options})
+
+
+class Imap(System):
+    """Any IMAP server."""
+
+    name = "IMAP"
+    speaks = "imap"
+
+    def __init__(self, server: dovecot.Dovecot) -> None:
+        self._server = server
+        self.server = "Dovecot"
+
+    @classmethod
+    @contextmanager
+    def running(cls) -> Iterator["Imap"]:
+        """See `System.running`."""
+        with dovecot.running(users=(TEACHER,)) as server:
+            yield cls(server)
+
+    @property
+    def port(self) -> int:
+        """See `System.port`."""
+        return self._server.ports[0]
+
+    def fill(self, backlog: Sequence[Mail]) -> None:
+        """See `System.fill`."""
+        store(self._server.maildir(), backlog)
+        self._server.own(self._server.home())
+
+    def deliver(self, mail: bytes) -> None:
+        """See `System.deliver`."""
+        self._server.deliver(mail)
+
+    def ours(self, port: int) -> Mapping[str, Any]:
+        """See `System.ours`."""
+        imap = self._server.imap(port=port)
+        return _options({}, imap=imap.model_dump(mode="json"), secrets={f"password/{TEACHER}": dovecot.PASSWORD})
+
+    def theirs(self, port: int) -> tuple[str, Mapping[str, Any]]:
+        """See `System.theirs`."""
+        return "mailsuite_imap", {
+            "host": "127.0.0.1",
+            "port": port,
+            "user": TEACHER,
+            "password": dovecot.PASSWORD,
+            "folders": ["INBOX", "Sent"],
+            "since": f"{datetime.now(UTC):%d-%b-%Y}",
+        }
+
+
+class Maildir(System):
+    """A folder on this machine's disk."""
+
+    name = "Maildir"
+    server = "this disk"
+    pause = 2.2  # `mailbox.Maildir` lists everything again until two seconds after it last did
+    most_polls = 3
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._delivered = 0
+        for part in ("new", "cur", "tmp"):
+            (folder / part).mkdir(parents=True)
+            (folder / ".Sent" / part).mkdir(parents=True)
+
+    @classmethod
+    @contextmanager
+    def running(cls) -> Iterator["Maildir"]:
+        """See `System.running`."""
+        with tempfile.TemporaryDirectory(prefix="poll-") as folder:
+            yield cls(Path(folder) / "Maildir")
+
+    def fill(self, backlog: Sequence[Mail]) -> None:
+        """See `System.fill`."""
+        store(self._folder, backlog)
+        self.rest()
+
+    def deliver(self, mail: bytes) -> None:
+        """See `System.deliver`."""
+        self._delivered += 1
+        name = f"{int(datetime.now(UTC).timestamp())}.M{self._delivered}P{os.getpid()}.benchmark"
+        staged = self._folder / "tmp" / name
+        staged.write_bytes(mail)
+        staged.rename(self._folder / "new" / name)
+
+    def rest(self) -> None:
+        """See `System.rest`."""
+        for path in self._folder.glob("**/"):
+            status = path.stat()
+            os.utime(path, (status.st_atime - 3600, status.st_mtime - 3600))
+
+    def ours(self, port: int) -> Mapping[str, Any]:
+        """See `System.ours`."""
+        del port
+        return _options({}, connector="maildir", maildir={"path": str(self._folder)})
+
+    def theirs(self, port: int) -> tuple[str, Mapping[str, Any]]:
+        """See `System.theirs`."""
+        del port
+        return "mailsuite_maildir", {"path": str(self._folder), "folders": ["INBOX", "Sent"]}
+
+
+def _options(sections: Mapping[str, Any], *, secrets: Mapping[str, str] | None = None, **box: Any) -> dict[str, Any]:
+    """Options of `readers.ours`: settings with one mailbox."""
+    mailbox = {"address": TEACHER, "teacher": "Ms. Rivera", **box}
+    return {"settings": {**_SCHOOL, **sections, "mailboxes": [mailbox]}, "secrets": dict(secrets or {})}
+
+
+SYSTEMS: Mapping[str, type[System]] = {"imap": Imap, "maildir": Maildir}
