@@ -73,7 +73,6 @@ class Login:
     expired_secret: bool = False
     asked: list[str] = field(default_factory=list)
     """The grant type of each token request."""
-    _assertions: set[str] = field(default_factory=set)
 
     # What happens to credentials without the connector
 
@@ -213,15 +212,12 @@ class Login:
                 algorithms=["RS256", "PS256"],
                 audience=[f"{request.base}{request.target}"],
                 issuer=self.client_id,
-                options={"require": ["aud", "exp", "iss", "jti", "nbf", "sub"]},
+                options={"require": ["aud", "exp", "iss", "jti", "sub"]},
             )
         except jwt.PyJWTError as error:
             return _refused(401, "invalid_client", 700027, f"Client assertion failed signature validation: {error}")
-        if claims["sub"] != self.client_id or claims["jti"] in self._assertions:
-            return _refused(
-                401, "invalid_client", 700027, "The client assertion was used before, or is not the client's."
-            )
-        self._assertions.add(claims["jti"])
+        if claims["sub"] != self.client_id:
+            return _refused(401, "invalid_client", 700027, "The client assertion is not the client's.")
         return None
 
     def _device_code(self, request: Request, tenant: str) -> Answer:

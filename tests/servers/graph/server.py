@@ -1,23 +1,22 @@
-"""The stand-in's HTTP server, and what tests order of it."""
+"""Who is answered what by the stand-in, and what tests order of it."""
 
-import json
-import socket
+import atexit
 import ssl
-import sys
 import tempfile
 import threading
 import uuid
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.graph import messages
+from tests.servers.graph.batch import part_answer, part_request, parts_of
 from tests.servers.graph.delta import delta
+from tests.servers.graph.http import HttpServer
 from tests.servers.graph.login import Grant, Login
 from tests.servers.graph.mailbox import Box
 from tests.servers.graph.queries import only
@@ -26,7 +25,6 @@ from tests.servers.graph.wire import Answer, Cut, Fault, GraphError, Logged, Req
 
 CONCURRENT = 4
 """Requests to one mailbox at a time: https://learn.microsoft.com/graph/throttling-limits#limits-per-mailbox."""
-BATCH_LIMIT = 20
 _READ = frozenset({"Mail.Read", "Mail.ReadWrite"})
 _WRITE = frozenset({"Mail.ReadWrite"})
 _SEND = frozenset({"Mail.Send"})
@@ -76,6 +74,8 @@ class GraphServer:
         self.batches_overrun = False
         """True: parts of a batch to one mailbox run at once, so that the fifth and later are throttled unless they
         depend on each other."""
+        self.batched_mime: Literal["base64", "text"] = "base64"
+        """How the MIME of a message stands in the answer to a batch. Microsoft documents neither."""
         self.login = Login(self.now)
         self.subscriptions = Subscriptions(self.login.tenant, self.now)
         self.url = ""
@@ -90,7 +90,7 @@ class GraphServer:
 
     @property
     def authority(self) -> str:
-        """The authority as msal wants it: https, with the tenant."""
+        """The authority as msal wants it: https, with the tenant. Over plain HTTP it is `url` with the tenant."""
         return f"{self.secure_url}/{self.login.tenant}"
 
     def box(self, address: str) -> Box:
@@ -137,25 +137,25 @@ class GraphServer:
         try:
             request = read_request(method, target, headers, body, base)
             answer = self.login.answer(request)
-            if answer is not None:
-                with self._lock:
-                    self.log.append(
-                        Logged(method, f"/{{tenant}}/{request.segments[-1]}", target, "", answer.status, False, "")
-                    )
-                return self._faulted(method, f"/{{tenant}}/{request.segments[-1]}", answer)
         except Violation as violation:
             return self._error(violation, f"{method} {target}")
+        if answer is not None:
+            return self._signed_in(request, answer)
         if (method, *request.segments) == ("POST", "v1.0", "$batch"):
             return self._batch(request)
         return self._one(request)
 
-    def _faulted(self, method: str, template: str, answer: Answer) -> Answer:
-        fault = self._fault(method, template, "")
+    def _signed_in(self, request: Request, answer: Answer) -> Answer:
+        """The authority's answer, unless something is to go wrong with it."""
+        template = f"/{{tenant}}/{request.segments[-1]}"
+        fault = self._fault(request.method, template, "")
+        self._note(request, template, "", answer.status if fault is None else fault.status)
         if fault is None:
             return answer
-        if fault.cut is not None:
-            raise Cut(fault.cut)
-        return self._error(fault.answer(), template)
+        trouble = fault.trouble(answer)
+        if isinstance(trouble, Cut):
+            raise trouble
+        return self._error(trouble, template)
 
     def _one(self, request: Request) -> Answer:
         template, mailbox = "", ""
@@ -167,21 +167,23 @@ class GraphServer:
         except GraphError as error:
             answer = self._error(error, f"{request.method} {request.target}")
         except Cut:
+            self._note(request, template, mailbox, 0)
             raise
         except Exception as error:  # noqa: BLE001 - a mistake of the stand-in must be seen, whoever asked
             self.violations.append(f"the stand-in failed on {request.method} {request.target}: {error!r}")
             answer = self._error(GraphError(500, "InternalServerError", "Unexpected."), request.target)
-        with self._lock:
-            prefer = request.headers.get("prefer", "")
-            self.log.append(
-                Logged(request.method, template, request.target, mailbox, answer.status, request.part, prefer)
-            )
+        self._note(request, template, mailbox, answer.status)
         return answer
+
+    def _note(self, request: Request, template: str, mailbox: str, status: int) -> None:
+        prefer = request.headers.get("prefer", "")
+        with self._lock:
+            self.log.append(Logged(request.method, template, request.target, mailbox, status, request.part, prefer))
 
     def _carried_out(self, request: Request, template: str, work: Callable[[], Answer], box: Box | None) -> Answer:
         fault = self._fault(request.method, template, box.address if box is not None else "")
         if fault is not None and not fault.after:
-            raise Cut(fault.cut) if fault.cut is not None else fault.answer()
+            raise fault.trouble()
         if box is None:
             answer = work()
         else:
@@ -199,7 +201,7 @@ class GraphServer:
                 with self._lock:
                     box.busy -= 1
         if fault is not None:
-            raise Cut(fault.cut) if fault.cut is not None else fault.answer()
+            raise fault.trouble(answer)
         return answer
 
     def _resolved(self, request: Request, grant: Grant) -> tuple[str, Callable[[], Answer], Box | None]:
@@ -328,16 +330,18 @@ class GraphServer:
             self._admitted(request)
             fault = self._fault("POST", "/$batch", "")
             if fault is not None and not fault.after:
-                raise Cut(fault.cut) if fault.cut is not None else fault.answer()
-            parts = _batch_parts(request)
+                raise fault.trouble()
+            parts = parts_of(request)
             answers = self._run_parts(request, parts)
-            if fault is not None:
-                raise Cut(fault.cut) if fault.cut is not None else fault.answer()
             answer = Answer(200, {"responses": answers}, content_type="application/json")
+            if fault is not None:
+                raise fault.trouble(answer)
         except GraphError as error:
             answer = self._error(error, "POST $batch")
-        with self._lock:
-            self.log.append(Logged(request.method, "/$batch", request.target, "", answer.status, False, ""))
+        except Cut:
+            self._note(request, "/$batch", "", 0)
+            raise
+        self._note(request, "/$batch", "", answer.status)
         return answer
 
     def _run_parts(self, request: Request, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -355,9 +359,9 @@ class GraphServer:
                 over = GraphError(429, "ApplicationThrottled", text, {"Retry-After": "1"})
                 done[part["id"]] = self._error(over, part["url"])
                 continue
-            done[part["id"]] = self._one(_part_request(request, part))
+            done[part["id"]] = self._one(part_request(request, part))
         # The order of the answers is not that of the requests.
-        return [_part_answer(id_, answer) for id_, answer in reversed(done.items())]
+        return [part_answer(id_, answer, self.batched_mime) for id_, answer in reversed(done.items())]
 
 
 def _matched(rest: list[str]) -> tuple[str, dict[str, str]]:
@@ -376,150 +380,40 @@ def _matched(rest: list[str]) -> tuple[str, dict[str, str]]:
     return best
 
 
-def _batch_parts(request: Request) -> list[dict[str, Any]]:
-    """The parts of a batch, checked as the documentation says."""
-    body = request.json()
-    parts = body.get("requests")
-    if set(body) != {"requests"} or not isinstance(parts, list) or not parts:
-        raise Violation("$batch: the body holds a list of requests and nothing else")
-    if len(parts) > BATCH_LIMIT:
-        text = "Number of batch request steps exceeds the maximum value of 20."
-        raise Violation(text, code="MaximumValueExceeded")
-    seen: set[str] = set()
-    for part in parts:
-        unknown = set(part) - {"id", "method", "url", "headers", "body", "dependsOn"}
-        if unknown or not isinstance(part.get("id"), str) or part["id"].lower() in seen:
-            raise Violation(f"$batch: properties {sorted(unknown)}, id {part.get('id')!r}")
-        if not set(part.get("dependsOn", ())) <= {one["id"] for one in parts[: len(seen)]}:
-            raise Violation(f"$batch: {part['id']} depends on what does not stand before it")
-        if not str(part.get("url", "")).startswith("/"):
-            raise Violation(f"$batch: the URL {part.get('url')!r} is not relative to the version")
-        types = {name.lower() for name in part.get("headers", {})}
-        if "body" in part and "content-type" not in types:
-            raise Violation(f"$batch: write request {part['id']} does not contain a Content-Type header")
-        seen.add(part["id"].lower())
-    return parts
-
-
-def _part_request(request: Request, part: dict[str, Any]) -> Request:
-    headers = {"Authorization": request.headers["authorization"]} | part.get("headers", {})
-    body = part.get("body")
-    raw = b"" if body is None else body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    return read_request(part["method"], f"/v1.0{part['url']}", headers, raw, request.base, part=True)
-
-
-def _part_answer(id_: str, answer: Answer) -> dict[str, Any]:
-    shown: dict[str, Any] = {"id": id_, "status": answer.status, "headers": dict(answer.headers)}
-    if answer.body is not None:
-        shown["headers"]["Content-Type"] = answer.content_type.split(";odata.streaming")[0]
-        shown["body"] = b64encode(answer.body).decode() if isinstance(answer.body, bytes) else answer.body
-    return shown
-
-
 def _unauthorized(text: str) -> GraphError:
     challenge = 'Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize"'
     return GraphError(401, "InvalidAuthenticationToken", text, {"WWW-Authenticate": challenge})
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def __init__(self, graph: GraphServer, context: ssl.SSLContext | None) -> None:
-        self.graph = graph
-        self.context = context
-        self.open: set[socket.socket] = set()
-        super().__init__(("127.0.0.1", 0), _HttpHandler)
-
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        if self.context is not None:
-            try:
-                request.settimeout(30)
-                request = self.context.wrap_socket(request, server_side=True)
-            except (ssl.SSLError, OSError):
-                return  # the client did not trust us
-        self.open.add(request)
-        try:
-            super().finish_request(request, client_address)
-        finally:
-            self.open.discard(request)
-            request.close()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no news; anything else is a mistake of the stand-in."""
-        error = sys.exception()
-        if not isinstance(error, ConnectionError | TimeoutError | ssl.SSLError | OSError):
-            self.graph.violations.append(f"the stand-in failed: {error!r}")
-            super().handle_error(request, client_address)
-
-    def hang_up(self) -> None:
-        """Ends every connection."""
-        for one in list(self.open):
-            try:
-                one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
-
-
-class _HttpHandler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    server: _Server
-
-    def do_GET(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        if "chunked" in self.headers.get("Transfer-Encoding", ""):
-            self.send_error(411)
-            return
-        body = self.rfile.read(length)
-        scheme = "https" if self.server.context is not None else "http"
-        base = f"{scheme}://{self.headers.get('Host')}"
-        try:
-            answer = self.server.graph.respond(self.command, self.path, dict(self.headers.items()), body, base)
-        except Cut as cut:
-            self.wfile.write(self._bytes(Answer(200, b"{" + b" " * 65536))[: cut.sent])
-            self.close_connection = True
-            self.connection.close()
-            return
-        self.wfile.write(self._bytes(answer))
-
-    do_POST = do_PATCH = do_DELETE = do_PUT = do_GET  # noqa: N815 - names of the standard library
-
-    def _bytes(self, answer: Answer) -> bytes:
-        content = answer.content()
-        lines = [f"HTTP/1.1 {answer.status} {self.responses.get(answer.status, ('',))[0]}"]
-        headers = {"Content-Length": str(len(content)), "request-id": str(uuid.uuid4())} | dict(answer.headers)
-        if content:
-            headers["Content-Type"] = answer.content_type
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        return "\r\n".join([*lines, "", ""]).encode("latin-1") + content
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - name of the standard library
-        """Tests have `GraphServer.log`."""
+@cache
+def _certificates() -> Certificates:
+    """One authority for every server of this process."""
+    folder = tempfile.TemporaryDirectory(prefix="graph-")
+    atexit.register(folder.cleanup)
+    return make_certificates(Path(folder.name))
 
 
 @contextmanager
 def running(*addresses: str, certificates: Certificates | None = None) -> Iterator[GraphServer]:
     """The service with these mailboxes, as long as the block. Fails in the end where a client violated the
     documentation and the test did not clear `violations`."""
-    with tempfile.TemporaryDirectory(prefix="graph-") as folder:
-        graph = GraphServer(certificates or make_certificates(Path(folder)))
-        for address in addresses:
-            graph.box(address)
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(graph.certificates.certificate, graph.certificates.key)
-        servers = (_Server(graph, None), _Server(graph, context))
-        graph.url = f"http://127.0.0.1:{servers[0].server_address[1]}"
-        graph.secure_url = f"https://localhost:{servers[1].server_address[1]}"
-        threads = [threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True) for server in servers]
-        for thread in threads:
-            thread.start()
-        try:
-            yield graph
-        finally:
-            for server in servers:
-                server.shutdown()
-                server.hang_up()
-                server.server_close()
-            graph.subscriptions.close()
+    graph = GraphServer(certificates or _certificates())
+    for address in addresses:
+        graph.box(address)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(graph.certificates.certificate, graph.certificates.key)
+    servers = (HttpServer(graph, None), HttpServer(graph, context))
+    graph.url = f"http://127.0.0.1:{servers[0].server_address[1]}"
+    graph.secure_url = f"https://localhost:{servers[1].server_address[1]}"
+    threads = [threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True) for server in servers]
+    for thread in threads:
+        thread.start()
+    try:
+        yield graph
+    finally:
+        for server in servers:
+            server.shutdown()
+            server.hang_up()
+            server.server_close()
+        graph.subscriptions.close()
     assert graph.violations == [], "\n".join(graph.violations)

@@ -17,14 +17,6 @@ class GraphError(Exception):
         self.status, self.code, self.text, self.headers = status, code, text, dict(headers or {})
 
 
-class Cut(Exception):
-    """The connection ends here, after `sent` bytes of the answer."""
-
-    def __init__(self, sent: int) -> None:
-        super().__init__()
-        self.sent = sent
-
-
 class Violation(GraphError):
     """The client sent what is not documented. Answered as `GraphError`, and kept."""
 
@@ -45,6 +37,14 @@ class Answer:
         if self.body is None:
             return b""
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body, ensure_ascii=False).encode()
+
+
+class Cut(Exception):
+    """The connection ends here, after `sent` bytes of the answer."""
+
+    def __init__(self, sent: int, answer: Answer | None = None) -> None:
+        super().__init__()
+        self.sent, self.answer = sent, answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,10 @@ class Fault:
             and all(part in (method, template) for part in wanted)
         )
 
-    def answer(self) -> GraphError:
+    def trouble(self, answer: Answer | None = None) -> GraphError | Cut:
+        """What is raised instead of `answer`."""
+        if self.cut is not None:
+            return Cut(self.cut, answer)
         headers = {} if self.retry_after is None else {"Retry-After": self.retry_after}
         return GraphError(self.status, self.code, self.text, headers)
 
