@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,6 +13,7 @@ from tests.servers.ews.authentication import Account, Authentication, bindings_o
 from tests.servers.ews.box import Box
 from tests.servers.ews.call import Call
 from tests.servers.ews.operations import OPERATIONS
+from tests.servers.ews.operations.notifications import Subscriptions, streamed
 from tests.servers.ews.properties import Properties
 from tests.servers.ews.schema import schema
 from tests.servers.ews.soap import Fault, M, Malformed, Refused, T, element, envelope, fault, opened
@@ -90,6 +91,9 @@ class ExchangeServer:
         self.application = Account(CLIENT, SECRET, impersonates=None, application=True)
         """The application that was registered for OAuth."""
         self.authentication.accounts += [self.service, self.application]
+        self.happened = threading.Condition(self.lock)
+        """Notified at every change that somebody may wait for."""
+        self.subscriptions = Subscriptions(self)
         self.web = Web(self)
 
     # For tests
@@ -166,6 +170,22 @@ class ExchangeServer:
         with self.lock:
             for mailbox in self.mailboxes.values():
                 mailbox.states.clear()
+
+    def wait_for_stream(self, seconds: float = 30) -> None:
+        """Returns when a client listens to a stream of notifications."""
+        with self.lock:
+            if not self.happened.wait_for(lambda: self.subscriptions.streams > 0, seconds):
+                raise TimeoutError("no client listens")
+
+    def end_streams(self) -> None:
+        """Every stream of notifications ends in good order, as when its time is up."""
+        with self.lock:
+            self.subscriptions.end_streams()
+
+    def forget_subscriptions(self) -> None:
+        """No subscription is known any more; streams end with an error."""
+        with self.lock:
+            self.subscriptions.forget()
 
     def violation(self, text: str) -> None:
         """Notes what must make the test fail."""
@@ -271,13 +291,24 @@ class ExchangeServer:
         with self.lock:
             return operation(Call(self, request.content, request.account.name, request.mailbox, request.sees_all))
 
+    def stream(self, request: "Request", gone: Callable[[], bool]) -> Iterator[bytes]:
+        """The documents that answer GetStreamingEvents."""
+        call = Call(self, request.content, request.account.name, request.mailbox, request.sees_all)
+        for content in streamed(call, gone):
+            yield self.document(content)
+
+    @property
+    def build(self) -> tuple[str, str, str, str, str]:
+        """The version's numbers, and what the server calls its schema."""
+        return _BUILDS[self.version]
+
     def document(self, content: etree._Element) -> bytes:
         """The document that carries a response or a fault, after it was judged."""
         if content.tag.startswith(M):
             complaint = schema().complaint(content)
             if complaint is not None:
                 self.violation(f"response {etree.QName(content).localname}: {complaint}")
-        major, minor, build, revision, version = _BUILDS[self.version]
+        major, minor, build, revision, version = self.build
         info = element(
             f"{T}ServerVersionInfo",
             {

@@ -1,26 +1,34 @@
 """The web server in front of Exchange: HTTP/1.1 with keep-alive, TLS, signing in, and lines that break on order."""
 
 import json
+import select
 import socket
 import ssl
 import sys
 import threading
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.servers.ews import autodiscover
 from tests.servers.ews.authentication import Account, Connection
-from tests.servers.ews.soap import Fault, M, Refused
-from tests.servers.ews.troubles import Failing, Line, Status
+from tests.servers.ews.soap import Fault, M, Malformed, Refused
+from tests.servers.ews.troubles import Failing, Line, Status, Trouble
 
 if TYPE_CHECKING:
     from tests.servers.ews.server import ExchangeServer, Request
 
 XML = "text/xml; charset=utf-8"
 _MOST_BYTES = 128 * 1024 * 1024
+
+
+_AUTODISCOVER = {
+    "/autodiscover/autodiscover.svc": autodiscover.soap,
+    "/autodiscover/autodiscover.xml": autodiscover.plain,
+}
 
 
 class _Broken(Exception):
@@ -143,6 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if path.lower() == "/ews/exchange.asmx":
                 self._exchange(self._read())
+            elif path.lower() in _AUTODISCOVER:
+                self._autodiscover(_AUTODISCOVER[path.lower()], self._read())
             elif path.rstrip("/").endswith(("/oauth2/v2.0/token", "/oauth2/token")):
                 self._token(self._read())
             else:
@@ -190,6 +200,9 @@ class _Handler(BaseHTTPRequestHandler):
             if trouble.how == "hang":
                 self._wait_for_the_client()
             raise _Broken
+        if request.operation == "GetStreamingEvents":
+            self._stream(request, trouble)
+            return None
         content = exchange.carry_out(request)
         messages = list(content.iterfind(f"{M}ResponseMessages/*"))
         codes = [message.findtext(f"{M}ResponseCode", "") for message in messages]
@@ -203,6 +216,39 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(document[: len(document) // 2])
             raise _Broken
         return document
+
+    def _stream(self, request: "Request", trouble: Trouble | None) -> None:
+        self.exchange.note(request, request.account, "NoError", 1)
+        self._begin(200, XML, {"Transfer-Encoding": "chunked"})
+        for document in self.exchange.stream(request, self._gone):
+            self.wfile.write(f"{len(document):x}\r\n".encode() + document + b"\r\n")
+            self.wfile.flush()
+            if isinstance(trouble, Line):
+                raise _Broken
+        if self._gone():
+            raise _Broken
+        self.wfile.write(b"0\r\n\r\n")
+        self.wfile.flush()
+
+    def _gone(self) -> bool:
+        if self.server.web.stopping.is_set():
+            return True
+        readable, _, _ = select.select([self.connection], [], [], 0)
+        if not readable:
+            return False
+        try:
+            return not self.connection.recv(1, 0 if self.server.tls else socket.MSG_PEEK)
+        except OSError:
+            return True
+
+    def _autodiscover(self, answer: Callable[["ExchangeServer", bytes], bytes], body: bytes) -> None:
+        if self._signed_in() is None:
+            return
+        try:
+            self._answer(200, answer(self.exchange, body), XML)
+        except Malformed as malformed:
+            self.exchange.violation(f"autodiscover: {malformed}")
+            self._answer(400, b"", "text/plain")
 
     # Signing in
 

@@ -1,11 +1,20 @@
-"""The operations of EWS that the stand-in carries out."""
+"""The operations of EWS that the stand-in carries out; GetStreamingEvents, whose answer takes minutes, is apart."""
 
 from collections.abc import Callable, Mapping
 
 from lxml import etree
 
 from tests.servers.ews.call import Call
-from tests.servers.ews.operations import configurations, directory, folders, items, searching, sending, syncing
+from tests.servers.ews.operations import (
+    configurations,
+    directory,
+    folders,
+    items,
+    notifications,
+    searching,
+    sending,
+    syncing,
+)
 
 OPERATIONS: Mapping[str, Callable[[Call], etree._Element]] = {
     "ConvertId": directory.convert_id,
@@ -20,6 +29,7 @@ OPERATIONS: Mapping[str, Callable[[Call], etree._Element]] = {
     "FindFolder": folders.find_folder,
     "FindItem": searching.find_item,
     "GetAttachment": items.get_attachment,
+    "GetEvents": notifications.get_events,
     "GetFolder": folders.get_folder,
     "GetItem": items.get_item,
     "GetServerTimeZones": directory.get_server_time_zones,
@@ -29,8 +39,10 @@ OPERATIONS: Mapping[str, Callable[[Call], etree._Element]] = {
     "MoveItem": items.move_item,
     "ResolveNames": directory.resolve_names,
     "SendItem": sending.send_item,
+    "Subscribe": notifications.subscribe,
     "SyncFolderHierarchy": folders.sync_folder_hierarchy,
     "SyncFolderItems": syncing.sync_folder_items,
+    "Unsubscribe": notifications.unsubscribe,
     "UpdateFolder": folders.update_folder,
     "UpdateItem": items.update_item,
     "UpdateUserConfiguration": configurations.update_user_configuration,
