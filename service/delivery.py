@@ -66,6 +66,8 @@ class Delivered:
     tags: int = 0
     routes: int = 0
     replies: int = 0
+    refused: Exception | None = None
+    """Why the mail server lets nothing be sent, although mail can be read: only a person can mend that."""
 
 
 def _no_step(step: str, delivery: int) -> None:
@@ -97,6 +99,7 @@ class Deliverer:
         self._clock = clock
         self._on_step = on_step
         self._jitter = Random()  # noqa: S311 - spreads retries, guards no secret
+        self._refused: Exception | None = None
         self._settle = timedelta(seconds=settings.service.settle_seconds)
 
     def deliver(self, box: MailboxSettings, mailbox: Mailbox, enough: Callable[[], bool] = _never) -> Delivered:
@@ -106,6 +109,7 @@ class Deliverer:
         on record too, where the mailbox cannot be worked on any more.
         """
         tags = routes = replies = 0
+        self._refused = None
         postponed: set[int] = set()
         while not enough():
             batch = [due for due in self._outbox.due(box.address, self._clock()) if due.id not in postponed]
@@ -124,7 +128,7 @@ class Deliverer:
                     break
                 tags += self._tag(box, mailbox, to_tag[start : start + _CHUNK_OF_TAGS])
             postponed.update(due.id for due in to_tag)
-        return Delivered(tags, routes, replies)
+        return Delivered(tags, routes, replies, self._refused)
 
     def _tag(self, box: MailboxSettings, mailbox: Mailbox, chunk: Sequence[Due]) -> int:
         now = self._clock()
@@ -177,6 +181,7 @@ class Deliverer:
         except Exception as error:  # a mail that cannot be composed must not stop the others
             self._failed(mailbox, due, error)
             if isinstance(error, _REFUSED):
+                self._refused = error
                 self._outbox.park(box.address, self._clock() + _PARKED, str(error))
             if isinstance(error, ConnectFailed):
                 raise

@@ -18,6 +18,7 @@ from connectors.mailbox import Mailbox
 from service.assembly import Assembly
 from service.delivery import Delivered, OnStep
 from service.logs import place
+from service.parking import AT_ONCE, Attendant, needs_a_person
 from service.pipeline import Swept
 
 log = structlog.get_logger()
@@ -28,6 +29,7 @@ _PAUSE_FOR_A_PERSON = 900.0
 """Seconds until a refused password or certificate is tried again: only a person can mend it, and a server locks an
 account that keeps knocking."""
 _SHORTEST_WAIT = 0.2
+_NOTICES_LOOKED_AFTER_EVERY = 15.0
 _DELIVERING_AT_MOST = 20.0
 """Seconds after which a mailbox with much to deliver looks for new mail again: some of it may be urgent."""
 
@@ -78,6 +80,7 @@ class Runner:
         self._environ = environ
         self._watcher = _Sturdy(watcher or Quiet())
         self._on_step = on_step
+        self._attendant = Attendant(assembly, environ=environ, on_step=on_step)
         self._boxes = tuple(boxes if boxes is not None else assembly.settings.mailboxes)
         self._stop = threading.Event()
         self._open: set[Mailbox] = set()
@@ -93,11 +96,13 @@ class Runner:
                 mailbox = self._open_mailbox(box)
                 self._work(box, mailbox)
             except Exception as error:  # noqa: BLE001 - one mailbox's trouble must not end the others' turn
+                self._attendant.refused(box.address, error)
                 failures[box.address] = _reason(error)
                 self._watcher.failed(box.address, failures[box.address], 0)
             finally:
                 if mailbox is not None:
                     self._close(mailbox)
+        self._attendant.tell(AT_ONCE)
         return failures
 
     def run(self) -> None:
@@ -105,6 +110,8 @@ class Runner:
         threads = [
             threading.Thread(target=self._keep, args=(box,), name=f"mailbox {box.address}") for box in self._boxes
         ]
+        if self._attendant.tells:
+            threads.append(threading.Thread(target=self._look_after_notices, name="notices"))
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -132,6 +139,7 @@ class Runner:
                 self._wait(box, mailbox)
             except Exception as error:  # noqa: BLE001 - one mailbox's trouble must not end the service
                 failures += 1
+                self._attendant.refused(box.address, error)
                 pause = self._pause(error, failures)
                 self._watcher.failed(box.address, _reason(error), pause)
                 if mailbox is not None:
@@ -141,15 +149,22 @@ class Runner:
         if mailbox is not None:
             self._close(mailbox)
 
+    def _look_after_notices(self) -> None:
+        while not self._stop.is_set():
+            self._attendant.tell()
+            self._stop.wait(_NOTICES_LOOKED_AFTER_EVERY)
+
     def _work(self, box: MailboxSettings, mailbox: Mailbox, at_most: float = inf) -> None:
         """Reads what is new, page by page, and delivers in between, `at_most` so many seconds at a time: urgent mail
         waits neither for old mail nor for a long line of replies."""
         deliverer = self._assembly.deliverer(on_step=self._on_step)
+        delivered: list[Delivered] = []
 
         def deliver() -> None:
             until = time.monotonic() + at_most
             done = deliverer.deliver(box, mailbox, lambda: self._stop.is_set() or time.monotonic() > until)
             self._watcher.delivered(box.address, done)
+            delivered.append(done)
 
         delivered_after_last_page = False
         for swept in self._assembly.pipeline.sweep(box, mailbox, lambda: self._is_due(box)):
@@ -161,6 +176,15 @@ class Runner:
                 return
         if not delivered_after_last_page:
             deliver()
+        self._note(box, delivered)
+
+    def _note(self, box: MailboxSettings, delivered: Sequence[Delivered]) -> None:
+        """The mailbox could be read; what came of sending says whether it works altogether."""
+        refused = next((done.refused for done in delivered if done.refused is not None), None)
+        if refused is not None:
+            self._attendant.refused(box.address, refused, sending=True)
+        else:
+            self._attendant.works(box.address, sent=any(done.routes or done.replies for done in delivered))
 
     def _is_due(self, box: MailboxSettings) -> bool:
         due_at = self._assembly.outbox().next_due_at(box.address)
@@ -178,7 +202,7 @@ class Runner:
             self._stop.wait(max(0.0, seconds - (time.monotonic() - began)))
 
     def _pause(self, error: Exception, failures: int) -> float:
-        if isinstance(error, MailboxError) and not error.transient:
+        if needs_a_person(error):
             return _PAUSE_FOR_A_PERSON
         if isinstance(error, Throttled) and error.retry_after is not None:
             return error.retry_after * self._jitter.uniform(1, 1.25)
