@@ -1,7 +1,9 @@
 """Questions on the terminal whose answers are checked at once."""
 
 import re
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -10,6 +12,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from config.faults import ConfigError
 
 _Answer = TypeVar("_Answer")
+_LARGEST_SECRET = 100_000
+"""Characters; a key with its certificate has some thousands."""
 
 
 class Questions:
@@ -52,6 +56,36 @@ class Questions:
         while (one := self.answer(option, question, _or_none(check), default="")) is not None:
             answers.append(one)
         return tuple(answers)
+
+    def secret(self, option: str, question: str, *, file: str | None = None, kept: bool = False) -> str | None:
+        """A secret: from `file` ("-" is standard input), else typed without being shown; never from the command line.
+        None where nobody can be asked, or just Enter is pressed, and one is `kept` already. A file's last line break
+        does not count."""
+        if file is not None:
+            return _secret_in(option, file)
+        if self._ask:
+            typed = typer.prompt(
+                question + (" (not shown; Enter keeps the one that is stored)" if kept else " (not shown)"),
+                hide_input=True,
+                default="" if kept else None,
+                show_default=False,
+            )
+            return str(typed) or None
+        if not kept:
+            raise _refused(option, "is needed where nobody can be asked")
+        return None
+
+
+def _secret_in(option: str, file: str) -> str:
+    try:
+        secret = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise _refused(option, f"names {file}, which cannot be read: {why}") from error
+    secret = secret.removesuffix("\n").removesuffix("\r")
+    if not secret.strip() or len(secret) > _LARGEST_SECRET:
+        raise _refused(option, f"names {file}, which is {'too large' if secret.strip() else 'empty'}")
+    return secret
 
 
 def for_field(model: type[BaseModel], name: str) -> Callable[[str], Any]:
