@@ -47,6 +47,7 @@ def examine(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator[F
         examined = mailboxes.examine(settings, box, environ, database, now)
         yield from examined.findings
         recorded += examined.recorded
+    yield from mailboxes.notices(settings, environ)
     if database is not None:
         yield from databases.privacy(database, settings.service, recorded)
         database.close()

@@ -1,6 +1,7 @@
 """Can each mailbox be read, and can its mail be sent? Asks the servers what a run would ask them; writes nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,6 +18,7 @@ from connectors.errors import (
     InsecureConnection,
     MailboxError,
     MessageGone,
+    PermissionDenied,
 )
 from connectors.mailbox import Mailbox, RawMessage
 from connectors.message import Message
@@ -24,7 +26,9 @@ from connectors.mime import parse_message
 from connectors.registry import open_mailbox
 from connectors.smtp import SmtpSender
 from service.doctor.finding import Finding, Level
+from service.parking import notices_box
 from store.database import Database, Shape
+from store.parking import ParkingLot
 from store.tables import MessageRecord
 
 _FUTURE = timedelta(minutes=2)
@@ -74,7 +78,30 @@ def examine(
             mailbox.close()
     examined.findings += _sending(settings, box, password)
     note(_stage(box))
+    works = all(finding.level is not Level.FAIL for finding in examined.findings)
+    examined.findings += _parked(settings, box, database, works=works)
     return examined
+
+
+def notices(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether the administrator can be told when a mailbox is parked."""
+    about = "notices"
+    box = notices_box(settings)
+    if box is None:
+        seen = (
+            "nobody is told by mail when a mailbox's credentials fail: service.administrator and service.notices_from"
+        )
+        yield Finding(about, Level.OK, f"{seen} are not both set, or no mailbox of that system can be opened")
+        return
+    try:
+        with closing(open_mailbox(box, settings, Secrets.of(settings, environ))) as mailbox:
+            mailbox.check()
+    except (MailboxError, ConfigError) as error:
+        fix = f"Give {box.address} its own access as a teacher's mailbox has it: `alliance connect {box.connector}`."
+        yield Finding(about, Level.FAIL, f"no notice can be sent from {box.address}: {error}", fix)
+        return
+    seen = f"{settings.service.administrator} is told from {box.address} when a mailbox's credentials fail"
+    yield Finding(about, Level.OK, seen)
 
 
 def _needs_password(settings: Settings, box: MailboxSettings) -> bool:
@@ -143,6 +170,24 @@ def _sending(settings: Settings, box: MailboxSettings, password: str | None) -> 
     yield Finding(box.address, Level.OK, fact)
 
 
+def _parked(settings: Settings, box: MailboxSettings, database: Database | None, *, works: bool) -> Iterator[Finding]:
+    """Whether the service has the mailbox on record as parked."""
+    if database is None or database.shape() is not Shape.CURRENT:
+        return
+    lot = ParkingLot(database, timedelta(seconds=settings.service.lease_seconds))
+    parking = next((each for each in lot.all() if each.mailbox == box.address), None)
+    if parking is None or parking.lifted_at is not None:
+        return
+    since = f"{parking.since.astimezone(settings.school.zone):%Y-%m-%d %H:%M}"
+    what = "sending is parked" if parking.sending else "parked"
+    told = "its notice is on record" if parking.outage_notice is not None else "nobody has been told by mail"
+    fix = "The service tries again every 15 minutes; restarting it makes it try at once."
+    if not works:
+        fix = f"Put right what fails above, or run `alliance connect {box.connector} {box.address}`. {fix}"
+    now = "; it works from here now" if works else ""
+    yield Finding(box.address, Level.WARN, f"{what} since {since}, {told}{now}: {parking.reason}", fix)
+
+
 def _stage(box: MailboxSettings) -> Finding:
     does = {
         Stage.OBSERVE: "reads and records, writes nothing (stage observe)",
@@ -154,11 +199,15 @@ def _stage(box: MailboxSettings) -> Finding:
 
 def _fix(box: MailboxSettings, error: MailboxError) -> str:
     match error:
-        case AuthenticationFailed():
+        case PermissionDenied():
+            return f"Do what it names; then `alliance connect {box.connector} {box.address}` tries each permission."
+        case AuthenticationFailed() if box.connector in {"imap", "maildir"}:
             return (
                 f"Check username and the password in {password_variable(box)}; some systems want an app password here, "
-                "or IMAP to be allowed for the account."
+                f"or IMAP to be allowed for the account. `alliance connect imap {box.address}` stores another."
             )
+        case AuthenticationFailed():
+            return f"`alliance connect {box.connector} {box.address}` stores what it needs, and tries it."
         case InsecureConnection():
             return "Check host, port and security; for the school's own authority name its certificate in ca_file."
         case ConnectFailed():

@@ -12,6 +12,7 @@ import pytest
 import structlog
 from alembic import command
 from sqlalchemy.exc import OperationalError
+from typer.testing import CliRunner, Result
 
 from config import ConfigError, Fault
 from connectors.errors import (
@@ -23,11 +24,14 @@ from connectors.errors import (
     SendUncertain,
     Throttled,
 )
+from service.cli import app
 from service.parking import AT_ONCE, Attendant, needs_a_person, notices_box, settling_time
+from service.runner import Runner
 from store import database as databases
 from store.database import Database
 from store.parking import ParkingLot
-from tests.service.maple import OKAFOR, RIVERA, Maple
+from tests.servers import dovecot, smtp_sink
+from tests.service.maple import OFFICE, OKAFOR, RIVERA, Maple
 
 IT, ALLIANCE = "it@maple.example", "alliance@maple.example"
 REFUSED = AuthenticationFailed("imap.maple.example refused the password")
@@ -398,3 +402,143 @@ class TestTheTables:
 
 def _lot(maple: Maple) -> ParkingLot:
     return ParkingLot(maple.database, timedelta(minutes=2))
+
+
+def runner_of(maple: Maple) -> Runner:
+    """A fresh service process."""
+    return Runner(maple.assembly(), environ={})
+
+
+def until_stopped(runner: Runner) -> None:
+    """Runs it in a thread of its own and waits for its end."""
+    thread = threading.Thread(target=runner.run, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    assert not thread.is_alive(), "the runner does not stop"
+
+
+class TestInTheRunner:
+    def test_a_refused_mailbox_is_told_of_and_the_others_urgent_mail_reaches_the_office(self, maple: Maple) -> None:
+        maple.round()
+        maple.write("urgent bus", to=(OKAFOR,))
+        maple.write("urgent bus", to=(RIVERA,), sender="bo@family.example")
+        maple.system.fail("changes", REFUSED, mailbox=RIVERA, times=10**6)
+        for _ in range(3):
+            assert list(runner_of(maple).run_once()) == [RIVERA]
+            maple.clock.forward(minutes=30)
+        assert len(maple.routed()) == 1
+        (notice,) = notices(maple)
+        assert RIVERA in text(notice)
+        maple.system.heal()
+        for _ in range(3):
+            assert runner_of(maple).run_once() == {}
+            maple.clock.forward(minutes=30)
+        assert len(maple.routed()) == 2
+        assert [mail["Subject"] for mail in notices(maple)[1:]] == [f"Alliance Inbox is back in {RIVERA}"]
+
+    def test_a_server_that_lets_nothing_be_sent_is_told_of_while_mail_is_read_on(self, maple: Maple) -> None:
+        maple.round()
+        urgent = maple.write("urgent bus")
+        maple.system.fail("send_draft", PermissionDenied("Mail.Send lacks"), mailbox=RIVERA, times=10**6)
+        for _ in range(4):
+            assert runner_of(maple).run_once() == {}
+            maple.clock.forward(minutes=16)
+        assert maple.labels(urgent)
+        assert [mail["Subject"] for mail in notices(maple)] == [f"Alliance Inbox cannot send from {RIVERA}"]
+        maple.system.heal()
+        for _ in range(4):
+            runner_of(maple).run_once()
+            maple.clock.forward(minutes=16)
+        assert maple.routed() == ["urgent bus"]
+        assert [mail["Subject"] for mail in notices(maple)[1:]] == [f"Alliance Inbox is back in {RIVERA}"]
+
+    def test_a_running_service_tells_without_being_asked(self, tmp_path: Path) -> None:
+        maple = Maple(settings=TOLD, database=Database.open(str(tmp_path / "a.db")))
+        maple.system.fail("changes", REFUSED, mailbox=RIVERA, times=10**6)
+        attendant(maple).refused(RIVERA, REFUSED)
+        maple.clock.forward(minutes=5)
+        runner = runner_of(maple)
+        maple.system.hooks.append(
+            lambda address, step: runner.stop() if (address, step) == (ALLIANCE, "send_draft filed") else None
+        )
+        until_stopped(runner)
+        assert len(notices(maple)) == 1
+        maple.database.close()
+
+
+_SCHOOL = """
+[school]
+name = "Maple Street School"
+timezone = "America/Chicago"
+[office]
+address = "office@maple.example"
+phone = "555 0100"
+[service]
+administrator = "it@maple.example"
+notices_from = "alliance@maple.example"
+[imap]
+host = "127.0.0.1"
+port = {imap}
+security = "none"
+allow_insecure = true
+[smtp]
+host = "127.0.0.1"
+port = {smtp}
+security = "none"
+allow_insecure = true
+authenticate = false
+[[mailboxes]]
+address = "rivera@maple.example"
+teacher = "Ms. Rivera"
+stage = "tag"
+[[mailboxes]]
+address = "okafor@maple.example"
+teacher = "Mr. Okafor"
+stage = "tag"
+"""
+PROMPT = "Please keep Leo off the bus today and call me at once, his father is outside and may not pick him up."
+
+
+@pytest.mark.server("dovecot")
+def test_on_real_servers_a_changed_password_parks_one_mailbox_and_the_other_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everybody = (RIVERA, OKAFOR, ALLIANCE, IT, OFFICE)
+    with dovecot.running(users=everybody) as imap, smtp_sink.running(lmtp=("127.0.0.1", imap.ports[2])) as smtp:
+        config = tmp_path / "alliance.toml"
+        config.write_text(_SCHOOL.format(imap=imap.ports[0], smtp=smtp.port))
+        for address in everybody:
+            monkeypatch.setenv(f"ALLIANCE_PASSWORD_{_variable(address)}", dovecot.PASSWORD)
+
+        def run() -> Result:
+            return CliRunner().invoke(app, ["run", "--once", "--config", str(config)])
+
+        assert run().exit_code == 0
+        monkeypatch.setenv(f"ALLIANCE_PASSWORD_{_variable(RIVERA)}", "correct horse once")
+        imap.deliver(
+            f"From: ana@family.example\r\nTo: {OKAFOR}\r\nSubject: Leo\r\n\r\n{PROMPT}\r\n".encode(), to=OKAFOR
+        )
+        ran = [run() for _ in range(3)]
+        assert [result.exit_code for result in ran] == [1, 1, 1]
+        assert not any("correct horse" in result.output for result in ran)
+        with imap.client(IT) as client:
+            client.select_folder("INBOX")
+            (told,) = client.fetch(client.search(), ["BODY[]"]).values()
+            notice = email.message_from_bytes(told[b"BODY[]"], _class=EmailMessage, policy=email.policy.default)
+        assert notice["Subject"] == f"Alliance Inbox cannot get into {RIVERA}"
+        assert "refused the sign-in of rivera@maple.example" in text(notice)
+        assert b"correct horse" not in (tmp_path / "alliance.db").read_bytes() + told[b"BODY[]"]
+        with imap.client(OKAFOR) as client:
+            client.select_folder("INBOX")
+            assert b"AllianceUrgent" in client.fetch(client.search(), ["FLAGS"]).popitem()[1][b"FLAGS"]
+        with imap.client(OFFICE) as client:
+            assert client.select_folder("INBOX")[b"EXISTS"] == 1
+        with imap.client(ALLIANCE) as client:
+            assert client.select_folder("Sent")[b"EXISTS"] == 1
+            assert client.select_folder("Drafts")[b"EXISTS"] == 0
+        doctor = CliRunner().invoke(app, ["doctor", "--config", str(config)])
+        assert "parked since" in " ".join(doctor.output.split())
+
+
+def _variable(address: str) -> str:
+    return address.upper().replace("@", "_").replace(".", "_")
