@@ -3,7 +3,16 @@
 import email.parser
 import logging
 
-from connectors.errors import ConnectFailed, DraftFailed, FetchFailed, MailboxError, MessageGone, SendFailed
+from connectors.errors import (
+    ChangesFailed,
+    ConnectFailed,
+    DraftFailed,
+    FetchFailed,
+    MailboxError,
+    MessageGone,
+    SendFailed,
+    TagFailed,
+)
 from connectors.imap_ids import Place, draft_place
 from connectors.imap_session import Session
 from connectors.mailbox import DraftState
@@ -46,7 +55,7 @@ class Drafts:
             return
         try:
             mime = self._session.retried(lambda: self._unsent(place))
-        except (ConnectFailed, DraftFailed, FetchFailed) as error:
+        except (ConnectFailed, ChangesFailed, FetchFailed, TagFailed, DraftFailed) as error:
             # Nothing was handed over yet: who takes this for uncertain never answers the family.
             raise SendFailed(str(error)) from error
         if mime is None:

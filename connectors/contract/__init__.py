@@ -13,7 +13,7 @@ See docs/write-a-connector.md. Needs pytest, which the service itself does not.
 import pytest
 
 pytest.register_assert_rewrite(
-    *(f"connectors.contract.{part}" for part in ("reader", "reading", "labelling", "sending", "robustness"))
+    *(f"connectors.contract.{part}" for part in ("reader", "reading", "labelling", "sending", "robustness", "trouble"))
 )
 
 from connectors.contract.harness import MailboxHarness, MailboxWorld, Marks  # noqa: E402 - asserts come first
@@ -22,9 +22,10 @@ from connectors.contract.reader import Reader  # noqa: E402
 from connectors.contract.reading import ReadingContract  # noqa: E402
 from connectors.contract.robustness import RobustnessContract  # noqa: E402
 from connectors.contract.sending import SendingContract  # noqa: E402
+from connectors.contract.trouble import TroubleContract  # noqa: E402
 
 __all__ = ["MailboxContract", "MailboxHarness", "MailboxWorld", "Marks", "Reader"]
 
 
-class MailboxContract(ReadingContract, LabellingContract, SendingContract, RobustnessContract):
+class MailboxContract(ReadingContract, LabellingContract, SendingContract, RobustnessContract, TroubleContract):
     """Every promise of `Mailbox`. Subclasses provide the fixture `harness`."""

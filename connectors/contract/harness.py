@@ -68,7 +68,8 @@ class MailboxHarness(Protocol):
         ...
 
     def teacher_renames_label(self, label: Label, name: str) -> None:
-        """The teacher calls the label `name` in their own mail program; messages keep it."""
+        """The teacher calls the label `name` in their own mail program; messages keep it. `marks` and `teacher_labels`
+        know it by that name from then on."""
         ...
 
     def delete(self, message_id: str) -> None:
@@ -85,6 +86,10 @@ class MailboxHarness(Protocol):
 
     def break_cursor(self) -> None:
         """The system forgets what every earlier cursor stood for; the mail stays (IMAP: a new UIDVALIDITY)."""
+        ...
+
+    def settle(self) -> None:
+        """Some minutes pass, as far as the system can tell: what it says only of a quiet mailbox, it says now."""
         ...
 
     def throttle(self, times: int, *, status: int = 429, retry_after: float | None = None) -> None:
@@ -155,6 +160,9 @@ class MailboxWorld:
     def move_back(self, message_id: str) -> None:
         """See `MailboxHarness.move_back`."""
         _lacks("this system has one folder", message_id)
+
+    def settle(self) -> None:
+        """See `MailboxHarness.settle`. Most systems say all at once."""
 
     def throttle(self, times: int, *, status: int = 429, retry_after: float | None = None) -> None:
         """See `MailboxHarness.throttle`."""

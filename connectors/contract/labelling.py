@@ -4,9 +4,10 @@ from itertools import pairwise
 
 import pytest
 
-from connectors.contract.harness import MailboxHarness
+from connectors.contract.harness import MailboxHarness, Marks
 from connectors.contract.mails import family_id, family_mail
 from connectors.contract.reader import Reader
+from connectors.errors import MailboxError, MessageGone
 from connectors.labels import Label
 
 SETS = (
@@ -49,6 +50,61 @@ class LabellingContract:
         for labels in (frozenset({Label.CONFLICT, Label.CHECK}), frozenset({Label.ROUTINE}), frozenset[Label]()):
             reader.tag(reader.id_of(family_id(1)), labels)
             assert harness.marks(family_id(1)).others == others
+
+    def test_tagging_many_is_tagging_one_after_the_other(self, harness: MailboxHarness) -> None:
+        reader = Reader(harness.open())
+        numbers = range(len(SETS) * 2)
+        harness.deliver(*(family_mail(number, harness.address) for number in numbers))
+        reader.sync()
+        harness.teacher_marks(family_id(3))
+        others = [harness.marks(family_id(number)).others for number in numbers]
+        for shift in (0, 1):
+            wanted = {reader.id_of(family_id(number)): SETS[(number + shift) % len(SETS)] for number in numbers}
+            assert reader.mailbox.tag_many(wanted) == {}
+            assert reader.mailbox.tag_many(wanted) == {}
+            reader.recorded.update(wanted)
+            marks = [harness.marks(family_id(number)) for number in numbers]
+            assert [mark.others for mark in marks] == others
+            if harness.exact_labels:
+                assert [mark.labels for mark in marks] == [*wanted.values()]
+        assert reader.sync() == []
+
+    def test_tagging_none_does_nothing(self, harness: MailboxHarness) -> None:
+        assert harness.open().tag_many({}) == {}
+
+    def test_of_many_a_message_that_is_gone_fails_alone(self, harness: MailboxHarness) -> None:
+        reader = Reader(harness.open())
+        harness.deliver(*(family_mail(number, harness.address) for number in range(3)))
+        reader.sync()
+        wanted = {reader.id_of(family_id(number)): frozenset({Label.URGENT}) for number in range(3)}
+        gone = reader.id_of(family_id(1))
+        harness.delete(family_id(1))
+        failed = reader.mailbox.tag_many(wanted | {"no-such-message": frozenset({Label.ROUTINE})})
+        assert failed.keys() == {gone, "no-such-message"}
+        assert isinstance(failed[gone], MessageGone)
+        assert isinstance(failed["no-such-message"], MailboxError)
+        if harness.exact_labels:
+            assert [harness.marks(family_id(number)).labels for number in (0, 2)] == [{Label.URGENT}] * 2
+
+    def test_a_label_that_the_teacher_renames_is_the_same_label(self, harness: MailboxHarness) -> None:
+        _needs_exact_labels(harness)
+        reader = Reader(harness.open())
+        harness.deliver(*(family_mail(number, harness.address) for number in range(3)))
+        reader.sync()
+        reader.tag(reader.id_of(family_id(0)), frozenset({Label.URGENT}))
+        reader.sync()
+        others = harness.marks(family_id(1)).others
+        harness.teacher_renames_label(Label.URGENT, "Dringend / עכשיו")
+        reader = reader.restarted(harness.open())
+        assert reader.sync() == []
+        assert reader.labels_of(family_id(0)) == {Label.URGENT}
+        reader.tag(reader.id_of(family_id(1)), frozenset({Label.URGENT, Label.CHECK}))
+        assert harness.marks(family_id(1)) == Marks(frozenset({Label.URGENT, Label.CHECK}), others)
+        harness.teacher_labels(family_id(2), frozenset({Label.URGENT}))
+        assert reader.sync() == []
+        assert reader.labels_of(family_id(2)) == {Label.URGENT}
+        reader.tag(reader.id_of(family_id(0)), frozenset({Label.ROUTINE}))
+        assert harness.marks(family_id(0)).labels == {Label.ROUTINE}
 
     def test_tagging_does_not_make_a_message_come_again(self, harness: MailboxHarness) -> None:
         reader = _reader_with_mail(harness)

@@ -34,14 +34,31 @@ def reply_id(number: int) -> str:
     return f"reply-{number}@school.example"
 
 
-def reply(number: int, sender: str) -> bytes:
+def reply(number: int, sender: str, *, subject: str | None = None) -> bytes:
     """A message from the teacher's address to the family."""
+    return _mail(
+        {
+            "From": sender,
+            "To": FAMILY,
+            "Subject": subject or f"Re: Question {number}",
+            "Message-ID": f"<{reply_id(number)}>",
+            "Date": format_datetime(_START),
+        },
+        f"Dear Mia, this answers message {number}.\n",
+    )
+
+
+def answer(number: int, sender: str) -> bytes:
+    """`reply(number)` as an answer to `family_mail(number)` (RFC 5322 §3.6.4)."""
+    asked = f"<{family_id(number)}>"
     return _mail(
         {
             "From": sender,
             "To": FAMILY,
             "Subject": f"Re: Question {number}",
             "Message-ID": f"<{reply_id(number)}>",
+            "In-Reply-To": asked,
+            "References": asked,
             "Date": format_datetime(_START),
         },
         f"Dear Mia, this answers message {number}.\n",
@@ -57,6 +74,35 @@ def raw_utf8_mail(number: int, to: str) -> bytes:
         f"Message-ID: <{family_id(number)}>",
         "MIME-Version: 1.0",
         "Content-Type: text/plain; charset=utf-8",
+        "",
+        "Grüße",
+        "",
+    )
+    return "\r\n".join(lines).encode()
+
+
+SUBJECTS: Mapping[str, str] = {
+    "umlauts": "Größe der Füße: Straßenschuhe für Zoë Müller-Ünal",
+    "right to left": "שאלה על הטיול מחר",
+    "both directions": "Trip מחר at 9:00 و غداً?",
+    "emoji": "🚌 Bus 12 👩‍👧 🇩🇪",
+    "combining marks": "Cafe\u0301 Tie\u0302\u0301ng Vie\u0323\u0302t",
+    "longer than a line": "Überraschung " * 20 + "Ende",
+}
+"""Subjects in the scripts that families write, and one that has to be folded."""
+
+
+def raw_subject_mail(number: int, subject: str, sender: str, to: str, message_id: str) -> bytes:
+    """A message whose subject is undeclared UTF-8 (RFC 6532)."""
+    lines = (
+        f"From: {sender}",
+        f"To: {to}",
+        f"Subject: {subject}",
+        f"Message-ID: <{message_id}>",
+        f"Date: {format_datetime(_START + timedelta(minutes=number))}",
+        "MIME-Version: 1.0",
+        "Content-Type: text/plain; charset=utf-8",
+        "Content-Transfer-Encoding: 8bit",
         "",
         "Grüße",
         "",

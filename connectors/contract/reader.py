@@ -1,8 +1,10 @@
 """The store's part in the tests: commits pages, keeps the cursor, and answers what is known."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
+from email.header import decode_header, make_header
 
 from connectors.labels import Label
 from connectors.mailbox import Changes, Mailbox, RawMessage
@@ -17,6 +19,13 @@ def message_id_of(raw: bytes) -> str:
     """The Message-ID of a message without angle brackets; empty where it has none."""
     found = message_from_bytes(raw[:65536], policy=policy.compat32)["Message-ID"]
     return str(found or "").strip().strip("<>")
+
+
+def subject_of(raw: bytes) -> str:
+    """The subject as a person reads it, whether it is encoded (RFC 2047), folded, or undeclared UTF-8 (RFC 6532)."""
+    head = unwrapped(raw).partition(b"\n\n")[0].decode("utf-8", "replace")
+    found = re.search(r"^subject:[ \t]*(.*(?:\n[ \t].*)*)", head, re.IGNORECASE | re.MULTILINE)
+    return str(make_header(decode_header(re.sub(r"\n(?=[ \t])", "", found[1])))).strip() if found else ""
 
 
 def unwrapped(raw: bytes) -> bytes:

@@ -1,16 +1,32 @@
 """Reading: what `changes` and `fetch` promise."""
 
+import tracemalloc
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from connectors.contract.harness import MailboxHarness
-from connectors.contract.mails import family_id, family_mail, raw_utf8_mail, reply, reply_id
-from connectors.contract.reader import Reader, message_id_of, unwrapped
-from connectors.errors import MailboxError, MessageGone
+from connectors.contract.mails import (
+    FAMILY,
+    SUBJECTS,
+    family_id,
+    family_mail,
+    raw_subject_mail,
+    raw_utf8_mail,
+    reply,
+    reply_id,
+)
+from connectors.contract.reader import Reader, message_id_of, subject_of, unwrapped
+from connectors.errors import FetchFailed, MailboxError, MessageGone
+from connectors.labels import Label
 from connectors.mailbox import Changes, Direction, Mailbox, RawMessage
 
 UNUSABLE_CURSORS = ("", "garbage", "{}", '{"v": 9999}', "[1, 2", "12:34:56", "\x00", "９" * 40, '{"v": 1, "dirs": 7}')
+
+
+_PAGE = 200
+"""Messages of a page of the backlog, as the service asks for them."""
 
 
 def ids(messages: list[RawMessage]) -> list[str]:
@@ -21,8 +37,8 @@ def ids(messages: list[RawMessage]) -> list[str]:
 class ReadingContract:
     """New mail, old mail, sent mail, deletions, lost cursors."""
 
-    backlog = 1000
-    """How many old messages `test_a_backlog_is_read_page_by_page` delivers."""
+    backlog = 5000
+    """How many old messages the test of a backlog delivers. Where a system takes minutes to be given so many, fewer."""
 
     def test_it_is_a_mailbox_with_its_address_in_lower_case(self, harness: MailboxHarness) -> None:
         mailbox = harness.open()
@@ -122,11 +138,34 @@ class ReadingContract:
         found += ids(reader.sync())
         assert found == [family_id(number) for number in reversed(range(7))]
 
-    def test_a_backlog_is_read_page_by_page(self, harness: MailboxHarness) -> None:
-        harness.deliver(*(family_mail(number, harness.address) for number in range(self.backlog)))
+    def test_a_backlog_is_read_page_by_page_and_never_held_as_a_whole(self, harness: MailboxHarness) -> None:
+        body = "So it goes, line after line after line.\n" * 100
+        numbers = range(self.backlog)
+        for first in numbers[::1000]:
+            some = numbers[first : first + 1000]
+            harness.deliver(*(family_mail(number, harness.address, body=body) for number in some))
         reader = Reader(harness.open())
-        found = ids(reader.sync(limit=max(1, self.backlog // 7)))
-        assert sorted(found) == sorted(family_id(number) for number in range(self.backlog))
+        found: list[str] = []
+        most = kept = 0
+        more = True
+        tracemalloc.start()
+        try:
+            while more:
+                tracemalloc.reset_peak()
+                before, _ = tracemalloc.get_traced_memory()
+                page = reader.look(limit=_PAGE)
+                most = max(most, tracemalloc.get_traced_memory()[1] - before)
+                found += ids([*page.messages])
+                reader.commit(page)
+                more = page.more
+                del page
+            kept, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert sorted(found) == sorted(family_id(number) for number in numbers)
+        bound = 8 * 1024 * 1024 + 4 * _PAGE * len(body)
+        assert most < bound, f"one page of {_PAGE} messages took {most} bytes"
+        assert kept < bound, f"{kept} bytes are still held after {self.backlog} messages"
 
     def test_mail_that_the_teacher_sends_is_seen_as_sent(self, harness: MailboxHarness) -> None:
         reader = Reader(harness.open())
@@ -177,6 +216,62 @@ class ReadingContract:
             reader.mailbox.tag(gone, frozenset())
         assert ids(reader.sync()) == [family_id(2)]
 
+    def test_a_message_that_the_teacher_moves_away_is_gone_until_it_is_moved_back(
+        self, harness: MailboxHarness
+    ) -> None:
+        reader = Reader(harness.open())
+        harness.deliver(family_mail(0, harness.address), family_mail(1, harness.address))
+        reader.sync()
+        gone = reader.id_of(family_id(0))
+        reader.tag(gone, frozenset({Label.URGENT}))
+        reader.sync()
+        harness.move_away(family_id(0))
+        with pytest.raises(MessageGone):
+            reader.mailbox.tag(gone, frozenset({Label.ROUTINE}))
+        harness.deliver(family_mail(2, harness.address))
+        assert ids(reader.sync()) == [family_id(2)]
+        harness.settle()
+        assert reader.sync() == []
+        assert family_id(0) not in reader.message_ids.values(), "nothing told that the message is gone"
+        harness.move_back(family_id(0))
+        assert set(ids(reader.sync())) <= {family_id(0)}
+        assert sorted(reader.message_ids.values()) == [family_id(0), family_id(1), family_id(2)]
+        again = reader.id_of(family_id(0))
+        assert message_id_of(reader.mailbox.fetch(again).raw) == family_id(0)
+        if harness.exact_labels:
+            assert reader.labels_of(family_id(0)) == {Label.URGENT}
+        reader.tag(again, frozenset({Label.ROUTINE}))
+        assert reader.sync() == []
+
+    def test_a_message_that_was_moved_away_and_back_between_two_looks_is_not_lost(
+        self, harness: MailboxHarness
+    ) -> None:
+        reader = Reader(harness.open())
+        harness.deliver(family_mail(0, harness.address), family_mail(1, harness.address))
+        reader.sync()
+        harness.move_away(family_id(0))
+        harness.move_back(family_id(0))
+        found = ids(reader.sync())
+        harness.settle()
+        assert {*found, *ids(reader.sync())} <= {family_id(0)}
+        assert sorted(reader.message_ids.values()) == [family_id(0), family_id(1)]
+        reader.tag(reader.id_of(family_id(0)), frozenset({Label.URGENT}))
+        assert reader.sync() == []
+
+    def test_a_message_that_the_system_cannot_read_is_told_and_holds_nothing_up(self, harness: MailboxHarness) -> None:
+        reader = Reader(harness.open())
+        reader.sync()
+        harness.deliver_unreadable()
+        harness.deliver(family_mail(1, harness.address))
+        odd, good = reader.sync()
+        assert message_id_of(good.raw) == family_id(1)
+        assert odd.size > 0, "it must not pass for a message with nothing in it"
+        assert len(odd.raw) <= odd.size
+        with suppress(FetchFailed):
+            assert reader.mailbox.fetch(odd.id).id == odd.id
+        harness.deliver(family_mail(2, harness.address))
+        assert ids(reader.sync()) == [family_id(2)]
+
     @pytest.mark.parametrize("nonsense", ["", "no-such-message", "../../../etc/passwd", "\x00", "9" * 300, ".", "é/*"])
     def test_an_id_that_never_was_is_an_error_that_names_the_operation(
         self, harness: MailboxHarness, nonsense: str
@@ -202,6 +297,27 @@ class ReadingContract:
         (found,) = Reader(harness.open()).sync()
         assert "Subject: Größe שלום 🚌".encode() in found.raw
         assert "Zoë Müller-Ünal".encode() in found.raw
+
+    @pytest.mark.parametrize("script", SUBJECTS)
+    @pytest.mark.parametrize("encoded", [True, False], ids=["encoded", "raw UTF-8"])
+    def test_subjects_of_every_script_arrive_as_they_were_written(
+        self, harness: MailboxHarness, script: str, *, encoded: bool
+    ) -> None:
+        subject, address = SUBJECTS[script], harness.address
+        received = raw_subject_mail(1, subject, FAMILY, address, family_id(1))
+        sent = raw_subject_mail(1, subject, address, FAMILY, reply_id(1))
+        if encoded:
+            received, sent = family_mail(1, address, subject=subject), reply(1, address, subject=subject)
+        reader = Reader(harness.open())
+        reader.sync()
+        harness.deliver(received)
+        harness.teacher_sends(sent)
+        found = {message_id_of(message.raw): message for message in reader.sync()}
+        assert {id_: subject_of(message.raw) for id_, message in found.items()} == {
+            family_id(1): subject,
+            reply_id(1): subject,
+        }
+        assert subject_of(reader.mailbox.fetch(found[family_id(1)].id).raw) == subject
 
     def test_messages_tell_when_they_were_received_in_utc(self, harness: MailboxHarness) -> None:
         harness.deliver(family_mail(1, harness.address))

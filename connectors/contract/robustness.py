@@ -1,14 +1,20 @@
 """Hostile mail, large mail, and an instance's life: two at once, waiting, closing."""
 
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import pytest
 
 from connectors.contract.harness import MailboxHarness
 from connectors.contract.mails import NOT_MAIL, family_id, family_mail, reply, reply_id
 from connectors.contract.reader import RAW_BOUND, Reader, message_id_of
+from connectors.errors import MailboxError, SendUncertain
 from connectors.labels import Label
-from connectors.mailbox import DraftState
+from connectors.mailbox import DraftState, Mailbox
+
+_Result = TypeVar("_Result")
 
 PATIENCE = 30.0
 """Seconds after which a call that should have ended is taken to hang."""
@@ -63,6 +69,62 @@ class RobustnessContract:
         assert one.mailbox.draft_state(draft, reply_id(1)) is DraftState.SENT
         assert [message_id_of(found) for found in harness.departed()] == [reply_id(1)]
 
+    def test_two_workers_reading_at_once_are_each_told_everything_once(self, harness: MailboxHarness) -> None:
+        readers = [Reader(harness.open()) for _ in range(2)]
+        for reader in readers:
+            reader.sync()
+        harness.deliver(*(family_mail(number, harness.address) for number in range(20)))
+        found = _at_once(*(lambda reader=reader: reader.sync(limit=3) for reader in readers))
+        for messages in found:
+            assert [message_id_of(message.raw) for message in messages] == [family_id(number) for number in range(20)]
+
+    def test_two_workers_tagging_the_same_mail_at_once_leave_it_tagged_as_by_one(self, harness: MailboxHarness) -> None:
+        readers = [Reader(harness.open()) for _ in range(2)]
+        harness.deliver(*(family_mail(number, harness.address) for number in range(6)))
+        for reader in readers:
+            reader.sync()
+        others = [harness.marks(family_id(number)).others for number in range(6)]
+        labels = frozenset({Label.CONFLICT, Label.CHECK})
+
+        def tag_all(reader: Reader) -> None:
+            reader.tag(reader.id_of(family_id(0)), labels)
+            rest = {reader.id_of(family_id(number)): labels for number in range(1, 6)}
+            assert reader.mailbox.tag_many(rest) == {}
+            reader.recorded.update(rest)
+
+        _at_once(*(lambda reader=reader: tag_all(reader) for reader in readers))
+        marks = [harness.marks(family_id(number)) for number in range(6)]
+        assert [mark.others for mark in marks] == others
+        if harness.exact_labels:
+            assert [mark.labels for mark in marks] == [labels] * 6
+        assert [reader.sync() for reader in readers] == [[], []]
+
+    def test_two_workers_drafting_the_same_reply_at_once_and_sending_it_send_it_once(
+        self, harness: MailboxHarness
+    ) -> None:
+        mailboxes = [harness.open() for _ in range(2)]
+        if not mailboxes[0].atomic_send:
+            pytest.skip("over SMTP nobody can keep two workers apart: the service's outbox lets one of them send")
+        draft = mailboxes[0].save_draft(reply(1, harness.address))
+
+        def send(mailbox: Mailbox) -> None:
+            for _ in range(10):
+                try:
+                    mailbox.send_draft(draft)
+                except MailboxError as error:
+                    if not (error.transient or isinstance(error, SendUncertain)):
+                        raise
+                    if mailbox.draft_state(draft, reply_id(1)) is DraftState.SENT:
+                        return
+                else:
+                    return
+            raise AssertionError("neither sent nor seen as sent by the other")
+
+        _at_once(*(lambda mailbox=mailbox: send(mailbox) for mailbox in mailboxes))
+        assert [message_id_of(found) for found in harness.departed()] == [reply_id(1)]
+        assert [message_id_of(found) for found in harness.sent()] == [reply_id(1)]
+        assert harness.drafts() == []
+
     def test_closing_twice_is_safe_and_a_later_call_connects_again(self, harness: MailboxHarness) -> None:
         reader = Reader(harness.open())
         reader.sync()
@@ -110,6 +172,18 @@ class RobustnessContract:
         reader.mailbox.interrupt()
         harness.deliver(family_mail(1, harness.address))
         assert [message_id_of(found.raw) for found in reader.sync()] == [family_id(1)]
+
+
+def _at_once(*works: Callable[[], _Result]) -> list[_Result]:
+    """Does all of it at the same time, each in a thread of its own, and raises what the first of them raises."""
+    start = threading.Barrier(len(works))
+
+    def begin(work: Callable[[], _Result]) -> _Result:
+        start.wait(PATIENCE)
+        return work()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return [done.result() for done in [pool.submit(begin, work) for work in works]]
 
 
 def _needs_push(harness: MailboxHarness) -> None:

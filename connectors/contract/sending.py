@@ -3,8 +3,8 @@
 import pytest
 
 from connectors.contract.harness import MailboxHarness
-from connectors.contract.mails import reply, reply_id
-from connectors.contract.reader import message_id_of, unwrapped
+from connectors.contract.mails import SUBJECTS, answer, family_id, family_mail, reply, reply_id
+from connectors.contract.reader import Reader, message_id_of, subject_of, unwrapped
 from connectors.errors import MessageGone
 from connectors.mailbox import DraftState
 
@@ -74,6 +74,23 @@ class SendingContract:
         mailbox.discard_draft(draft)
         with pytest.raises(MessageGone):
             mailbox.send_draft(draft)
+
+    @pytest.mark.parametrize("script", SUBJECTS)
+    def test_subjects_of_every_script_leave_as_they_were_written(self, harness: MailboxHarness, script: str) -> None:
+        mailbox = harness.open()
+        mailbox.send_draft(mailbox.save_draft(reply(1, harness.address, subject=SUBJECTS[script])))
+        assert [subject_of(raw) for raw in (*harness.departed(), *harness.sent())] == [SUBJECTS[script]] * 2
+
+    def test_an_answer_lands_in_the_familys_thread(self, harness: MailboxHarness) -> None:
+        harness.deliver(family_mail(1, harness.address), family_mail(2, harness.address))
+        reader = Reader(harness.open())
+        reader.sync()
+        thread = harness.thread_of(family_id(1))
+        assert thread != harness.thread_of(family_id(2))
+        reader.mailbox.send_draft(reader.mailbox.save_draft(answer(1, harness.address)))
+        assert harness.thread_of(reply_id(1)) == thread
+        (left,) = harness.departed()
+        assert f"In-Reply-To: <{family_id(1)}>".encode() in unwrapped(left)
 
     def test_mail_that_the_teacher_sent_counts_under_its_message_id(self, harness: MailboxHarness) -> None:
         harness.teacher_sends(reply(1, harness.address))

@@ -6,7 +6,7 @@ import socket
 import time
 from pathlib import Path
 
-from connectors.contract import Marks
+from connectors.contract import MailboxWorld, Marks
 from connectors.contract.reader import message_id_of
 from connectors.labels import KEYWORDS, Label
 from connectors.maildir import MaildirMailbox
@@ -15,7 +15,7 @@ from connectors.maildir.folder import Folder
 ADDRESS = "rivera@maple.example"
 
 
-class MaildirWorld:
+class MaildirWorld(MailboxWorld):
     """`connectors.contract.MailboxHarness` for Maildirs. The mail program here goes by the format's own rules, with
     code of its own; what it shares with the connector is the disk."""
 
@@ -53,6 +53,16 @@ class MaildirWorld:
 
     def delete(self, message_id: str) -> None:
         self.path_of(message_id).unlink()
+
+    def move_away(self, message_id: str) -> None:
+        make_maildir(self.root / ".Archive")
+        path = self.path_of(message_id)
+        path.rename(self.root / ".Archive" / "cur" / path.name)
+
+    def move_back(self, message_id: str) -> None:
+        archive = files_in(self.root / ".Archive")
+        path = next(path for path in archive if message_id_of(path.read_bytes()) == message_id)
+        path.rename(self.root / "cur" / path.name)
 
     def break_cursor(self) -> None:
         """Restored from a backup that gave every message a new name and lost the cursor's folder."""

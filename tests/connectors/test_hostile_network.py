@@ -11,7 +11,7 @@ from tests.connectors.school_day import Evening, World, lived_through
 from tests.servers import dovecot, network, smtp_sink
 from tests.servers.network import Storm
 
-USERS = [f"t{number}@maple.example" for number in range(8)]
+USERS = [f"t{number}@maple.example" for number in range(60)]
 _numbers = count()
 
 NewWorld = Callable[[], World]

@@ -7,10 +7,10 @@ import pytest
 
 from connectors.contract import MailboxContract
 from tests.connectors.imap_world import ImapWorld
-from tests.servers import dovecot, smtp_sink
+from tests.servers import dovecot, network, smtp_sink
 
 pytestmark = pytest.mark.server("dovecot")
-USERS = [f"t{number}@maple.example" for number in range(120)]
+USERS = [f"t{number}@maple.example" for number in range(200)]
 LESS: dict[str, tuple[str, ...]] = {
     "all it can do": (),
     "a plain server": ("CONDSTORE", "QRESYNC", "IDLE", "MOVE", "UIDPLUS", "ENABLE", "SPECIAL-USE", "NAMESPACE"),
@@ -28,7 +28,7 @@ class TestImapMailbox(MailboxContract):
     @pytest.fixture
     def harness(self, server: tuple[dovecot.Dovecot, Iterator[int]]) -> Iterator[ImapWorld]:
         running, numbers = server
-        with smtp_sink.running() as sink:
-            world = ImapWorld(running, sink, USERS[next(numbers)])
+        with smtp_sink.running() as sink, network.running() as line:
+            world = ImapWorld(running, sink, USERS[next(numbers)], network=line)
             yield world
             world.close()

@@ -154,13 +154,6 @@ class Network:
         """Whether an answer was cut since `cut_answer`."""
         return any(fate.fault is Fault.CUT_AMID for _, fate in self.happened)
 
-    def hang_up(self) -> None:
-        """Ends every connection that is open now."""
-        with self._lock:
-            lines = [sock for sock in self._sockets if sock.getsockname()[1] not in self._ports.values()]
-        for sock in lines:
-            self._close(sock)
-
     def stop(self) -> None:
         """Ends every connection and stops listening."""
         for sock in tuple(self._sockets):

@@ -2,13 +2,13 @@
 
 import pytest
 
-from connectors.contract import MailboxContract, Marks
+from connectors.contract import MailboxContract, MailboxWorld, Marks
 from connectors.contract.reader import message_id_of
 from connectors.labels import Label
 from tests.service.mailbox_in_memory import Account, MailSystem, MemoryMailbox, Stored
 
 
-class MemoryWorld:
+class MemoryWorld(MailboxWorld):
     """`connectors.contract.MailboxHarness` on a `MailSystem`."""
 
     address = "rivera@maple.example"
