@@ -1,5 +1,6 @@
 """Delta queries over the messages of a folder: https://learn.microsoft.com/graph/delta-query-messages."""
 
+import hashlib
 import re
 import secrets
 from bisect import bisect_right
@@ -26,6 +27,9 @@ def delta(request: Request, box: Box, folder_name: str) -> Answer:
     else:
         current = _first_round(request, box, folder)
     size = preferred.page or DEFAULT_PAGE
+    if box.scrambled and not request.query.get("$skiptoken"):
+        scrambled = sorted(current.waiting, key=lambda entry: hashlib.md5(str(entry[0]).encode()).digest())
+        current = replace(current, waiting=tuple(scrambled))
     told, left = current.waiting[:size], current.waiting[size:]
     shown = [
         entry

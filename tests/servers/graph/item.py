@@ -90,6 +90,8 @@ _ADDRESS_HEADERS = {
     "from": "From",
     "sender": "Sender",
 }
+KEYWORDS = "StringArray {00020329-0000-0000-C000-000000000046} Name Keywords"
+"""PidNameKeywords of MS-OXCMSG §2.2.1.17: the categories, as other programs of the mailbox see them."""
 _TEXT_TAGS = {"String 0x1035": "Message-ID", "String 0x0037": "Subject", "String 0x1042": "In-Reply-To"}
 
 
@@ -177,8 +179,10 @@ class Item:
             shown[name] = self._property(name, immutable=immutable, body_type=body_type)
         return {name: value for name, value in shown.items() if value is not _LEFT_OUT}
 
-    def extended_property(self, tag: str) -> str | None:
-        """A single-value extended property as text, None where the message has none under this id."""
+    def extended_property(self, tag: str) -> str | list[str] | None:
+        """An extended property: text, or a list where it has many values; None where the message has none of it."""
+        if tag == KEYWORDS:
+            return list(self.categories) or None
         if tag in ("Integer 0x0E08", "Integer 0xE08", "Long 0x0E08"):
             return str(len(self.mime))
         if tag in ("String 0x007D", "String 0x7D"):

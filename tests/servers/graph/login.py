@@ -71,6 +71,8 @@ class Login:
     """Refresh tokens: whose, and for which scopes."""
     codes: list[DeviceCode] = field(default_factory=list)
     expired_secret: bool = False
+    refused_as: int = 50173
+    """The AADSTS number under which unknown refresh tokens are refused."""
     asked: list[str] = field(default_factory=list)
     """The grant type of each token request."""
 
@@ -88,10 +90,12 @@ class Login:
         past = self.now() - timedelta(seconds=1)
         self.tokens = {token: Grant(one.application, one.user, one.rights, past) for token, one in self.tokens.items()}
 
-    def revoke(self) -> None:
-        """An administrator revokes every session: refresh tokens are worth nothing, access tokens neither."""
+    def revoke(self, number: int = 50173) -> None:
+        """Refresh tokens are worth nothing any more, access tokens neither: revoked by an administrator, or, with
+        700082, expired because nobody used them."""
         self.expire_tokens()
         self.refreshable.clear()
+        self.refused_as = number
 
     def approve(self, user: str) -> None:
         """A user enters the newest code on their telephone and agrees."""
@@ -258,7 +262,7 @@ class Login:
     def _refreshed(self, request: Request, form: dict[str, str]) -> Answer:
         found = self.refreshable.get(form.get("refresh_token", ""))
         if found is None:
-            return _refused(400, "invalid_grant", 50173, "The provided grant has expired due to it being revoked.")
+            return _refused(400, "invalid_grant", self.refused_as, "The provided grant has expired or was revoked.")
         user, granted = found
         return self._delegated(request, user, granted)
 

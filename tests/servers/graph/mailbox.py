@@ -83,6 +83,8 @@ class Box:
         """Called at each change, for the subscriptions."""
         self.rounds: dict[str, Round] = {}
         self.generation = 0
+        self.scrambled = False
+        """True: delta queries tell what they tell in no order at all, as Microsoft reserves the right to."""
         self.gone_code = "SyncStateNotFound"
         self.busy = 0
         """Requests that are being carried out now."""

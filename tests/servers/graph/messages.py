@@ -183,6 +183,7 @@ def update_message(request: Request, box: Box, id_: str, now: datetime) -> Answe
     only(request, ())
     preferred, given, item = preferences(request), request.json(), box.item(id_)
     checked_properties(given, WRITABLE, "update message")
+    _same_version(request, item)
     fixed = sorted(set(given) & WRITABLE_IN_DRAFTS)
     if fixed and not item.is_draft:
         raise GraphError(400, "ErrorInvalidPropertySet", f"The property {fixed[0]} cannot be set: not a draft.")
@@ -207,6 +208,7 @@ def delete_message(request: Request, box: Box, id_: str) -> Answer:
     request.nothing()
     preferences(request)
     item, bin_ = box.item(id_), box.folder("deleteditems").id
+    _same_version(request, item)
     if item.folder == bin_:
         box.remove(item)
     else:
@@ -263,6 +265,14 @@ def _page(request: Request, shown: list[dict[str, Any]], total: int, upto: int) 
         query = urlencode(dict(request.query) | {"$skip": str(upto)}, quote_via=quote, safe="$,'")
         page["@odata.nextLink"] = f"{request.base}/v1.0{request.target.partition('?')[0].removeprefix('/v1.0')}?{query}"
     return page
+
+
+def _same_version(request: Request, item: Item) -> None:
+    """If-Match (RFC 9110 §13.1.1): somebody else may have changed the message meanwhile."""
+    wanted = request.headers.get("if-match", "*")
+    if wanted not in ("*", item.etag):
+        text = "The change key passed in the request does not match the current change key for the item."
+        raise GraphError(412, "ErrorIrresolvableConflict", text)
 
 
 def _mime(request: Request) -> bytes:

@@ -10,12 +10,18 @@ from tests.servers.graph.item import SELECTABLE, Item, stamp
 from tests.servers.graph.wire import GraphError, Request, Violation
 
 _EXPAND = re.compile(
-    r"(?P<name>singleValueExtendedProperties)\(\$filter=(?P<filter>id eq '[^']+'(?: or id eq '[^']+')*)\)"
+    r"(?P<name>singleValueExtendedProperties|multiValueExtendedProperties)"
+    r"\(\$filter=(?P<filter>id eq '[^']+'(?: or id eq '[^']+')*)\)"
 )
 _TAG = re.compile(r"id eq '([^']+)'")
-_TAG_FORM = re.compile(
-    r"(?:String|Integer|Long|Boolean|SystemTime|Binary) (?:0x[0-9A-Fa-f]{1,4}|\{[0-9a-fA-F-]{36}\} Name [\w-]+)"
-)
+_TAG_FORMS = {
+    "singleValueExtendedProperties": re.compile(
+        r"(?:String|Integer|Long|Boolean|SystemTime|Binary) (?:0x[0-9A-Fa-f]{1,4}|\{[0-9a-fA-F-]{36}\} Name [\w-]+)"
+    ),
+    "multiValueExtendedProperties": re.compile(
+        r"(?:String|Integer|SystemTime)Array (?:0x[0-9A-Fa-f]{1,4}|\{[0-9a-fA-F-]{36}\} Name [\w-]+)"
+    ),
+}
 _COMPARISON = re.compile(
     r"(?P<name>[a-zA-Z/]+) (?P<operator>eq|ne|ge|gt|le|lt) (?P<value>'(?:[^']|'')*'|true|false|[0-9TZ:.+-]+)"
 )
@@ -104,12 +110,12 @@ def selection(request: Request, known: Sequence[str] = SELECTABLE) -> tuple[str,
 
 
 def expansion(request: Request) -> tuple[str, ...]:
-    """The ids of the single-value extended properties that $expand asks for."""
+    """The ids of the extended properties that $expand asks for, of one value or of many."""
     if "$expand" not in request.query:
         return ()
     match = _EXPAND.fullmatch(request.query["$expand"])
     tags = tuple(_TAG.findall(match["filter"])) if match else ()
-    if not tags or not all(_TAG_FORM.fullmatch(tag) for tag in tags):
+    if match is None or not all(_TAG_FORMS[match["name"]].fullmatch(tag) for tag in tags):
         raise Violation(f"$expand={request.query['$expand']}")
     return tags
 
@@ -117,7 +123,8 @@ def expansion(request: Request) -> tuple[str, ...]:
 def expanded(item: Item, tags: Sequence[str]) -> dict[str, Any]:
     """What $expand adds to a message; nothing where it has none of them."""
     found = [{"id": tag, "value": value} for tag in tags if (value := item.extended_property(tag)) is not None]
-    return {"singleValueExtendedProperties": found} if found else {}
+    name = "multiValueExtendedProperties" if tags and "Array " in tags[0] else "singleValueExtendedProperties"
+    return {name: found} if found else {}
 
 
 def number(request: Request, option: str, default: int, most: int) -> int:

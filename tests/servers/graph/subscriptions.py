@@ -166,7 +166,8 @@ class Subscriptions:
     def delete(self, request: Request, application: str, id_: str) -> Answer:
         only(request, ())
         request.nothing()
-        del self.live[self._find(application, id_).id]
+        found = self._find(application, id_)
+        del self.live[found.id]
         return Answer(204)
 
     # What the server does by itself
