@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from benchmarks.mail import TEACHER, Mail, store
 from benchmarks.readers.process import Program
-from tests.servers import dovecot
+from tests.servers import dovecot, ews, graph
 from tests.servers.network import Network
 
 PEERS = "ALLIANCE_PEERS"
@@ -188,10 +189,130 @@ class Maildir(System):
         return "mailsuite_maildir", {"path": str(self._folder), "folders": ["INBOX", "Sent"]}
 
 
+class Microsoft365(System):
+    """Microsoft Graph."""
+
+    name = "Microsoft 365"
+    server = "stand-in"
+    speaks = "http"
+    inbox = ("Inbox",)
+
+    def __init__(self, server: graph.GraphServer) -> None:
+        self._server = server
+        self._box = server.box(TEACHER)
+
+    @classmethod
+    @contextmanager
+    def running(cls) -> Iterator["Microsoft365"]:
+        """See `System.running`."""
+        with graph.running(TEACHER) as server:
+            yield cls(server)
+            server.violations.clear()  # the other program's are not ours to judge
+
+    @property
+    def port(self) -> int:
+        """See `System.port`."""
+        return _port(self._server.url)
+
+    def fill(self, backlog: Sequence[Mail]) -> None:
+        """See `System.fill`."""
+        for mail in backlog:
+            self._box.deliver(mail.content, received=mail.received_at)
+
+    def deliver(self, mail: bytes) -> None:
+        """See `System.deliver`."""
+        self._box.deliver(mail)
+
+    def ours(self, port: int) -> Mapping[str, Any]:
+        """See `System.ours`."""
+        login = self._server.login
+        section = {
+            "tenant": login.tenant,
+            "client_id": login.client_id,
+            "endpoint": f"http://127.0.0.1:{port}",
+            "authority": self._server.url,
+        }
+        return _options({"graph": section}, connector="graph", secrets={"graph/secret": login.secret or ""})
+
+    def theirs(self, port: int) -> tuple[str, Mapping[str, Any]]:
+        """See `System.theirs`."""
+        return "mailsuite_graph", {
+            "url": f"http://127.0.0.1:{port}",
+            "mailbox": TEACHER,
+            "token": self._server.login.token(),
+            "folders": ["Inbox", "Sent Items"],
+            "since": f"{datetime.now(UTC):%Y-%m-%dT00:00:00Z}",
+        }
+
+
+class Exchange(System):
+    """Exchange Web Services."""
+
+    name = "Exchange Server"
+    server = "stand-in"
+    peer = "exchangelib"
+    speaks = "http"
+    inbox = ("inbox",)
+    parses = False
+
+    def __init__(self, server: ews.ExchangeServer) -> None:
+        self._server = server
+        self._box = server.box(TEACHER)
+
+    @classmethod
+    @contextmanager
+    def running(cls) -> Iterator["Exchange"]:
+        """See `System.running`."""
+        with ews.running(TEACHER) as server:
+            yield cls(server)
+
+    @property
+    def port(self) -> int:
+        """See `System.port`."""
+        return _port(self._server.url)
+
+    def fill(self, backlog: Sequence[Mail]) -> None:
+        """See `System.fill`."""
+        for mail in backlog:
+            self._box.deliver(mail.content, received=mail.received_at, is_read=True)
+
+    def deliver(self, mail: bytes) -> None:
+        """See `System.deliver`."""
+        self._box.deliver(mail)
+
+    def ours(self, port: int) -> Mapping[str, Any]:
+        """See `System.ours`."""
+        section = {
+            "endpoint": self._url(port),
+            "auth": "basic",
+            "impersonation": False,
+            "allow_insecure": True,
+        }
+        return _options({"exchange": section}, connector="exchange", secrets={f"password/{TEACHER}": ews.PASSWORD})
+
+    def theirs(self, port: int) -> tuple[str, Mapping[str, Any]]:
+        """See `System.theirs`."""
+        return "exchangelib_folders", {
+            "url": self._url(port),
+            "mailbox": TEACHER,
+            "password": ews.PASSWORD,
+            "folders": ["inbox", "sent"],
+        }
+
+    def _url(self, port: int) -> str:
+        return f"http://127.0.0.1:{port}/EWS/Exchange.asmx"
+
+
+def _port(url: str) -> int:
+    port = urlsplit(url).port
+    assert port is not None
+    return port
+
+
 def _options(sections: Mapping[str, Any], *, secrets: Mapping[str, str] | None = None, **box: Any) -> dict[str, Any]:
     """Options of `readers.ours`: settings with one mailbox."""
     mailbox = {"address": TEACHER, "teacher": "Ms. Rivera", **box}
     return {"settings": {**_SCHOOL, **sections, "mailboxes": [mailbox]}, "secrets": dict(secrets or {})}
 
 
-SYSTEMS: Mapping[str, type[System]] = {"imap": Imap, "maildir": Maildir}
+SYSTEMS: Mapping[str, type[System]] = {"imap": Imap, "maildir": Maildir, "graph": Microsoft365, "exchange": Exchange}
