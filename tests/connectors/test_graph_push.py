@@ -14,12 +14,16 @@ from config.secrets import Secrets
 from config.vault import NoVault
 from connectors import bells
 from connectors.contract.mails import family_id, family_mail
+from connectors.contract.robustness import RobustnessContract
 from connectors.errors import AuthenticationFailed, ConnectFailed, MailboxError
+from connectors.graph import GraphMailbox
 from connectors.graph_errors import Refused, failure_of
 from connectors.graph_push import LIFETIME, RENEWED_BEFORE, Lifecycle, Push, receive
 from service.notifications import create_app, serving
+from tests.connectors.graph_world import GraphWorld
 from tests.servers import graph
 from tests.servers.graph import Box, GraphServer
+from tests.servers.network import Network
 
 URL = "https://alliance.maple.example/graph"
 PATIENCE = 30.0
@@ -315,6 +319,27 @@ class TestLifecycle:
         assert push.wait(PATIENCE) is True
         push.prepare()
         assert ask.asked == ["POST /subscriptions"]
+
+
+class PushedWorld(GraphWorld):
+    """A mailbox that Microsoft tells of, as the connector itself sees to it."""
+
+    push = True
+
+    def open(self, through: Network | None = None, **settings: Any) -> GraphMailbox:
+        return super().open(through, **({"notification_url": URL} | settings))
+
+
+class TestPushedMailbox(RobustnessContract):
+    """The connector's own wait, and everything else that more than one thread does."""
+
+    large = 1024 * 1024 * 2
+
+    @pytest.fixture
+    def harness(self, server: GraphServer, address: str) -> Iterator[PushedWorld]:
+        world = PushedWorld(server, address)
+        yield world
+        world.close()
 
 
 class TestFailing:
