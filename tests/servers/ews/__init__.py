@@ -63,10 +63,10 @@ def running(*addresses: str, **options: Any) -> Iterator[ExchangeServer]:
     server = ExchangeServer(**options)
     for address in addresses:
         server.box(address)
-    server.web.start()
+    server.start()
     try:
         yield server
     finally:
-        server.web.stop()
+        server.stop()
     if server.violations:
         raise Violated("\n".join(server.violations))

@@ -83,10 +83,10 @@ class Call:
         self,
         asked: Iterable[etree._Element],
         answer: Callable[[etree._Element, etree._Element], None],
-        always: str | None = None,
+        *always: tuple[str, object],
     ) -> etree._Element:
         """The response in which each thing that was asked has a message: `answer` fills it, or raises Refused.
-        `always` is what the schema wants in a refusal too, e.g. Items."""
+        `always` are the elements that are in a refusal too, by name and text, e.g. Items."""
         reply = Reply(self.operation)
         for one in asked:
             message = reply.success()
@@ -98,8 +98,8 @@ class Call:
             except Refused as refused:
                 message.getparent().remove(message)
                 message = reply.refusal(refused)
-                if always is not None:
-                    add(message, f"{M}{always}")
+                for name, text in always:
+                    add(message, f"{M}{name}", text)
         return reply.root
 
     def _may_open(self, mailbox: Mailbox) -> None:

@@ -45,11 +45,21 @@ class Shape:
     """Whether this is for FindItem or SyncFolderItems, which show less."""
 
 
-def item_shape(element: etree._Element, *, listing: bool = False) -> Shape:
-    """The ItemShape of a request. Raises Refused for what a listing cannot show."""
-    shape = _shape(element, listing)
-    if listing and (shape.mime or shape.paths & NOT_IN_LISTS or shape.headers):
-        asked = sorted(shape.paths & NOT_IN_LISTS) or ["item:MimeContent"]
+def item_shape(element: etree._Element) -> Shape:
+    """The ItemShape of GetItem."""
+    return _shape(element, False)
+
+
+def synced_shape(element: etree._Element) -> Shape:
+    """The ItemShape of SyncFolderItems, which leaves out what it does not give."""
+    return _shape(element, True)
+
+
+def found_shape(element: etree._Element) -> Shape:
+    """The ItemShape of FindItem. Raises Refused where more is asked for than it gives."""
+    shape = _shape(element, True)
+    asked = sorted(shape.paths & NOT_IN_LISTS) or (["item:MimeContent"] if shape.mime else [])
+    if asked or shape.headers:
         raise Refused("ErrorInvalidPropertyForOperation", f"{', '.join(asked)} is not valid for this operation.")
     return shape
 
@@ -99,18 +109,18 @@ _Field = Callable[[etree._Element, Item, Shape], None]
 
 def show_item(parent: etree._Element, item: Item, shape: Shape) -> None:
     """Adds an item as `shape` wants it. Raises Refused where its MIME is wanted and cannot be made."""
-    if item.unconvertible and (shape.mime or "item:MimeContent" in shape.paths):
-        raise Refused(item.unconvertible, "Content conversion failed.")
-    message = add(parent, f"{T}Message")
     wanted = _BASES[shape.base] | shape.paths
-    if shape.listing:
-        wanted -= NOT_IN_LISTS
     if shape.mime:
         wanted |= {"item:MimeContent"}
-    if shape.extended:
-        wanted |= {"extended"}
     if shape.headers:
         wanted |= {"item:InternetMessageHeaders"}
+    if shape.listing:
+        wanted -= NOT_IN_LISTS
+    if item.unconvertible and "item:MimeContent" in wanted:
+        raise Refused(item.unconvertible, "Content conversion failed.")
+    message = add(parent, f"{T}Message")
+    if shape.extended:
+        wanted |= {"extended"}
     for uri, show in _ITEM_FIELDS.items():
         if uri in wanted:
             show(message, item, shape)
@@ -130,8 +140,9 @@ def mailbox(parent: etree._Element, address: Address, *, only_name: bool = False
     """Adds a person."""
     made = add(parent, f"{T}Mailbox")
     add(made, f"{T}Name", address.name)
-    if not only_name and address.address.strip():
-        add(made, f"{T}EmailAddress", address.address)
+    shown = written(address.address).strip()
+    if shown and not only_name:
+        add(made, f"{T}EmailAddress", shown)
         add(made, f"{T}RoutingType", address.routing)
         add(made, f"{T}MailboxType", "Mailbox" if address.routing == "EX" else "OneOff")
 

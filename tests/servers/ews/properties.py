@@ -11,6 +11,8 @@ from email.policy import compat32
 from email.utils import getaddresses, parsedate_to_datetime
 from functools import cached_property
 
+_ENCODED_WORD = r"=\?[^?\s]+\?[bBqQ]\?[^?]*\?="
+_ENCODED_WORDS = re.compile(rf"{_ENCODED_WORD}(?:\s+{_ENCODED_WORD})*")
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 
 
@@ -131,12 +133,14 @@ def _unfolded(value: object) -> str:
 
 
 def _decoded(text: str) -> str:
-    if "=?" not in text:
-        return text.strip()
-    parts = []
+    return _ENCODED_WORDS.sub(_words, text).strip()
+
+
+def _words(found: re.Match[str]) -> str:
     try:
-        for part, charset in decode_header(text):
-            parts.append(part if isinstance(part, str) else part.decode(charset or "latin-1", "replace"))
+        parts = decode_header(found.group())
+        return "".join(
+            part if isinstance(part, str) else part.decode(charset or "latin-1", "replace") for part, charset in parts
+        )
     except (ValueError, LookupError, UnicodeError):  # an encoded word that is none is shown as it stands
-        return text.strip()
-    return "".join(parts).strip()
+        return found.group()

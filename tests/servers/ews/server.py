@@ -55,7 +55,7 @@ class Person:
     """The address that Exchange uses within the organisation (legacyExchangeDN)."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class ExchangeServer:
     """One server. `tests.servers.ews.running` is the way to make one."""
 
@@ -170,6 +170,22 @@ class ExchangeServer:
         with self.lock:
             for mailbox in self.mailboxes.values():
                 mailbox.states.clear()
+
+    def expire_tokens(self) -> None:
+        """Every OAuth token that was issued so far is too old from now on."""
+        self.authentication.expire_tokens()
+
+    def hang_up(self) -> None:
+        """Closes every connection, as a restart of the web server does; new ones are taken."""
+        self.web.hang_up()
+
+    def start(self) -> None:
+        """Starts it, on the same port as before if it ran before, with everything that it held."""
+        self.web.start()
+
+    def stop(self) -> None:
+        """Stops it; connections are closed."""
+        self.web.stop()
 
     def wait_for_stream(self, seconds: float = 30) -> None:
         """Returns when a client listens to a stream of notifications."""

@@ -204,7 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._stream(request, trouble)
             return None
         content = exchange.carry_out(request)
-        messages = list(content.iterfind(f"{M}ResponseMessages/*"))
+        messages = list(content.iterfind(f"{M}ResponseMessages/*")) or [content]
         codes = [message.findtext(f"{M}ResponseCode", "") for message in messages]
         exchange.note(
             request, request.account, next((code for code in codes if code != "NoError"), "NoError"), len(codes)

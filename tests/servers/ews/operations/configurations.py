@@ -5,33 +5,35 @@ import base64
 from lxml import etree
 
 from tests.servers.ews.call import Call
-from tests.servers.ews.soap import M, Refused, T, add
+from tests.servers.ews.fields import folder_id
+from tests.servers.ews.soap import TYPES, M, Refused, T, add, element
 from tests.servers.ews.store import Configuration, Folder
 
 _PARTS = {"XmlData": "xml_data", "BinaryData": "binary_data"}
 
 
 def get_user_configuration(call: Call) -> etree._Element:
-    """What a configuration holds."""
+    """What a configuration holds. By the published schema the response is the one message itself."""
 
     def answer(named: etree._Element, message: etree._Element) -> None:
         folder, name = _named(call, named)
         found = _existing(folder, name)
         wanted = set((call.request.findtext(f"{M}UserConfigurationProperties") or "").split())
         made = add(message, f"{M}UserConfiguration")
-        holder = add(made, f"{T}UserConfigurationName", Name=name)
-        add(holder, f"{T}FolderId", Id=folder.id, ChangeKey=folder.mailbox.change_key(folder.change))
+        folder_id(add(made, f"{T}UserConfigurationName", Name=name), folder)
         if wanted & {"Id", "All"}:
             add(made, f"{T}ItemId", Id=found.id, ChangeKey=folder.mailbox.change_key(found.change))
         if wanted & {"Dictionary", "All"}:
-            written = found.dictionary or f"<t:Dictionary xmlns:t='{T[1:-1]}'/>".encode()
-            made.append(etree.fromstring(written))
+            made.append(etree.fromstring(found.dictionary or f"<Dictionary xmlns='{TYPES}'/>"))
         for part, field in _PARTS.items():
             content = getattr(found, field)
             if wanted & {part, "All"} and content is not None:
                 add(made, f"{T}{part}", base64.b64encode(content).decode())
 
-    return call.each([call.request.find(f"{M}UserConfigurationName")], answer)
+    (message,) = call.each([call.request.find(f"{M}UserConfigurationName")], answer)[0]
+    response = element(f"{M}{call.operation}Response", dict(message.attrib))
+    response.extend(list(message))
+    return response
 
 
 def create_user_configuration(call: Call) -> etree._Element:

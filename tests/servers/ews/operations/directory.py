@@ -47,7 +47,10 @@ def convert_id(call: Call) -> etree._Element:
 
     def answer(named: etree._Element, message: etree._Element) -> None:
         binary = _binary(named.get("Id", ""), named.get("Format", ""))
-        made = add(message, f"{M}AlternateId", Format=to, Id=_written(binary, to), Mailbox=named.get("Mailbox"))
+        owner = next((box.address for box in call.server.mailboxes.values() if box.guid in binary), None)
+        if owner is None:
+            raise Refused("ErrorInvalidIdMalformed", "Id is malformed.")
+        made = add(message, f"{M}AlternateId", Format=to, Id=_written(binary, to), Mailbox=owner)
         made.set(_XSI, "t:AlternateIdType")
 
     return call.each(call.request.find(f"{M}SourceIds"), answer)

@@ -17,7 +17,7 @@ def get_folder(call: Call) -> etree._Element:
     def answer(named: etree._Element, message: etree._Element) -> None:
         folders_message(message, [call.folder(named)], shape)
 
-    return call.each(call.request.find(f"{M}FolderIds"), answer, "Folders")
+    return call.each(call.request.find(f"{M}FolderIds"), answer, ("Folders", None))
 
 
 def find_folder(call: Call) -> etree._Element:
@@ -50,10 +50,9 @@ def find_folder(call: Call) -> etree._Element:
 
 def create_folder(call: Call) -> etree._Element:
     """New folders."""
-    parent = call.target(f"{M}ParentFolderId")
-    assert parent is not None
 
     def answer(wanted: etree._Element, message: etree._Element) -> None:
+        parent = call.folder(call.request.find(f"{M}ParentFolderId")[0])
         name = wanted.findtext(f"{T}DisplayName") or ""
         if any(child.name.lower() == name.lower() for child in parent.children):
             raise Refused("ErrorFolderExists", "A folder with the specified name already exists.")
@@ -62,7 +61,7 @@ def create_folder(call: Call) -> etree._Element:
         made = parent.mailbox.new_folder(parent, name, wanted.findtext(f"{T}FolderClass") or folder_class)
         _only_id(message, made)
 
-    return call.each(call.request.find(f"{M}Folders"), answer, "Folders")
+    return call.each(call.request.find(f"{M}Folders"), answer, ("Folders", None))
 
 
 def update_folder(call: Call) -> etree._Element:
@@ -77,21 +76,21 @@ def update_folder(call: Call) -> etree._Element:
         folder.change = folder.mailbox.next_change()
         _only_id(message, folder)
 
-    return call.each(call.request.find(f"{M}FolderChanges"), answer, "Folders")
+    return call.each(call.request.find(f"{M}FolderChanges"), answer, ("Folders", None))
 
 
 def move_folder(call: Call) -> etree._Element:
     """Folders into another folder."""
-    target = call.target(f"{M}ToFolderId")
 
     def answer(named: etree._Element, message: etree._Element) -> None:
+        target = call.target(f"{M}ToFolderId")
         folder = call.folder(named)
         _not_distinguished(folder)
         folder.parent = target
         folder.change = folder.mailbox.next_change()
         _only_id(message, folder)
 
-    return call.each(call.request.find(f"{M}FolderIds"), answer, "Folders")
+    return call.each(call.request.find(f"{M}FolderIds"), answer, ("Folders", None))
 
 
 def delete_folder(call: Call) -> etree._Element:
@@ -137,7 +136,7 @@ def sync_folder_hierarchy(call: Call) -> etree._Element:
         mailbox = root.mailbox
         point = mailbox.states.get(given) if given else SyncPoint(f"below {root.id}", {}, -1)
         if point is None or point.folder != f"below {root.id}":
-            raise Refused("ErrorInvalidSyncStateData", "The sync state data is invalid.")
+            raise Refused("ErrorInvalidSyncStateData", "Synchronization state data is corrupt or otherwise invalid.")
         present = {folder.id: folder for folder in root.below}
         known = {id_: (folder.change, 0) for id_, folder in present.items()}
         add(message, f"{M}SyncState", mailbox.sync_state(SyncPoint(point.folder, known, -1)))
@@ -150,7 +149,8 @@ def sync_folder_hierarchy(call: Call) -> etree._Element:
             if id_ not in present:
                 add(add(changes, f"{T}Delete"), f"{T}FolderId", Id=id_)
 
-    return call.each([call.request], answer)
+    none = (("SyncState", None), ("IncludesLastFolderInRange", True))
+    return call.each([call.request], answer, *none)
 
 
 def _only_id(message: etree._Element, folder: Folder) -> None:

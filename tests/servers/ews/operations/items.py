@@ -20,7 +20,7 @@ def get_item(call: Call) -> etree._Element:
     def answer(named: etree._Element, message: etree._Element) -> None:
         show_item(add(message, f"{M}Items"), call.item(named), shape)
 
-    return call.each(call.request.find(f"{M}ItemIds"), answer, "Items")
+    return call.each(call.request.find(f"{M}ItemIds"), answer, ("Items", None))
 
 
 def update_item(call: Call) -> etree._Element:
@@ -33,8 +33,6 @@ def update_item(call: Call) -> etree._Element:
         updates = list(change.find(f"{T}Updates"))
         names = [path_name(update[0]) for update in updates]
         _refuse_conflict(item, named.get("ChangeKey"), resolution, names)
-        if call.mailbox is not None and item.folder.mailbox.full:
-            raise Refused("ErrorQuotaExceeded", "The mailbox has exceeded its quota.")
         written = [name for update, name in zip(updates, names, strict=True) if write_field(item, update)]
         if written:
             item.folder.mailbox.touch(item, *written, at=call.now)
@@ -42,7 +40,7 @@ def update_item(call: Call) -> etree._Element:
         item_id(shown, item)
         add(add(message, f"{M}ConflictResults"), f"{T}Count", 0)
 
-    return call.each(call.request.find(f"{M}ItemChanges"), answer, "Items")
+    return call.each(call.request.find(f"{M}ItemChanges"), answer, ("Items", None))
 
 
 def delete_item(call: Call) -> etree._Element:
@@ -102,7 +100,7 @@ def get_attachment(call: Call) -> etree._Element:
                 return
         raise Refused("ErrorItemNotFound", "The attachment was not found.")
 
-    return call.each(call.request.find(f"{M}AttachmentIds"), answer, "Attachments")
+    return call.each(call.request.find(f"{M}AttachmentIds"), answer, ("Attachments", None))
 
 
 def _item_of(attachment: str) -> str:
@@ -113,17 +111,15 @@ def _item_of(attachment: str) -> str:
 
 
 def _transfer(call: Call, how: Callable[[Item, Folder], Item]) -> etree._Element:
-    target = call.target(f"{M}ToFolderId")
-    assert target is not None
-
     def answer(named: etree._Element, message: etree._Element) -> None:
+        target = call.target(f"{M}ToFolderId")
         item = call.item(named)
-        if item.folder.mailbox is not target.mailbox:
+        if target is None or item.folder.mailbox is not target.mailbox:
             raise Refused("ErrorCrossMailboxMoveCopy", "Items cannot be moved between mailboxes.")
         shown = add(add(message, f"{M}Items"), f"{T}Message")
         item_id(shown, how(item, target))
 
-    return call.each(call.request.find(f"{M}ItemIds"), answer, "Items")
+    return call.each(call.request.find(f"{M}ItemIds"), answer, ("Items", None))
 
 
 def _refuse_conflict(item: Item, change_key: str | None, resolution: str, names: list[str]) -> None:

@@ -156,7 +156,7 @@ def streamed(call: Call, gone: Callable[[], bool]) -> Iterator[etree._Element]:
     with server.lock:
         generation = server.subscriptions.generation
         refused = _refusal(call, asked)
-        server.subscriptions.streams += not refused
+        server.subscriptions.streams += refused is None
         server.happened.notify_all()
     if refused is not None:
         yield refused

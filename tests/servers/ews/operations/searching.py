@@ -3,7 +3,7 @@
 from lxml import etree
 
 from tests.servers.ews.call import Call
-from tests.servers.ews.fields import item_shape, show_item
+from tests.servers.ews.fields import found_shape, show_item
 from tests.servers.ews.restrictions import item_matches, sort_key
 from tests.servers.ews.soap import M, Refused, T, add
 
@@ -22,7 +22,7 @@ def find_item(call: Call) -> etree._Element:
             call.server.violation(f"FindItem: the stand-in does not know {unknown}")
 
     def answer(named: etree._Element, message: etree._Element) -> None:
-        shape = item_shape(call.request.find(f"{M}ItemShape"), listing=True)
+        shape = found_shape(call.request.find(f"{M}ItemShape"))
         folder = call.folder(named)
         if call.request.get("Traversal") == "SoftDeleted":
             raise Refused("ErrorInvalidOperation", "Soft-deleted items are found in recoverableitemsdeletions.")

@@ -15,9 +15,9 @@ _REPLIES = frozenset({"ReplyToItem", "ReplyAllToItem", "ForwardItem"})
 def create_item(call: Call) -> etree._Element:
     """New messages: saved, sent, or both."""
     disposition = call.request.get("MessageDisposition")
-    target = call.target(f"{M}SavedItemFolderId")
 
     def answer(wanted: etree._Element, message: etree._Element) -> None:
+        target = call.target(f"{M}SavedItemFolderId")
         kind = etree.QName(wanted).localname
         if kind not in _REPLIES | {"Message", "Item"}:
             raise Refused("ErrorInvalidOperation", f"This mailbox takes messages, not {kind}.")
@@ -38,15 +38,15 @@ def create_item(call: Call) -> etree._Element:
             made = _save(mailbox, target, sent, call)
             write_properties(made, wanted)
 
-    return call.each(call.request.find(f"{M}Items"), answer, "Items")
+    return call.each(call.request.find(f"{M}Items"), answer, ("Items", None))
 
 
 def send_item(call: Call) -> etree._Element:
     """Drafts that leave: each is gone from Drafts afterwards, and where a copy is kept, that is another item."""
     keep = truth(call.request.get("SaveItemToFolder"))
-    target = call.target(f"{M}SavedItemFolderId")
 
     def answer(named: etree._Element, message: etree._Element) -> None:
+        target = call.target(f"{M}SavedItemFolderId")
         if target is not None and not keep:
             raise Refused("ErrorInvalidSendItemSaveSettings", "A folder to save to was given, yet nothing is saved.")
         item = call.item(named)

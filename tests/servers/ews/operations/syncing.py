@@ -3,7 +3,7 @@
 from lxml import etree
 
 from tests.servers.ews.call import Call
-from tests.servers.ews.fields import item_id, item_shape, show_item
+from tests.servers.ews.fields import item_id, show_item, synced_shape
 from tests.servers.ews.soap import M, Refused, T, add
 from tests.servers.ews.store import Folder, Item, SyncPoint
 
@@ -13,7 +13,7 @@ def sync_folder_items(call: Call) -> etree._Element:
     that is new to the client comes newest first."""
 
     def answer(named: etree._Element, message: etree._Element) -> None:
-        shape = item_shape(call.request.find(f"{M}ItemShape"), listing=True)
+        shape = synced_shape(call.request.find(f"{M}ItemShape"))
         folder = call.folder(named)
         point = _point(folder, call.request.findtext(f"{M}SyncState"))
         ignored = {child.get("Id") for child in call.request.iterfind(f"{M}Ignore/{T}ItemId")}
@@ -46,7 +46,8 @@ def sync_folder_items(call: Call) -> etree._Element:
             else:
                 show_item(add(shown, f"{T}{'Create' if before is None else 'Update'}"), item, shape)
 
-    return call.each(call.request.find(f"{M}SyncFolderId"), answer)
+    none = (("SyncState", None), ("IncludesLastItemInRange", True))
+    return call.each(call.request.find(f"{M}SyncFolderId"), answer, *none)
 
 
 def _point(folder: Folder, given: str | None) -> SyncPoint:
@@ -54,7 +55,7 @@ def _point(folder: Folder, given: str | None) -> SyncPoint:
         return SyncPoint(folder.id, {}, -1)
     found = folder.mailbox.states.get(given)
     if found is None or found.folder != folder.id:
-        raise Refused("ErrorInvalidSyncStateData", "The sync state data is invalid or for another folder.")
+        raise Refused("ErrorInvalidSyncStateData", "Synchronization state data is corrupt or otherwise invalid.")
     return found
 
 
