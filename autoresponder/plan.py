@@ -4,7 +4,8 @@ Nothing here holds text of the message: a planned reply or route is worded when 
 the original in the mailbox (decision 1).
 """
 
-from datetime import datetime
+from datetime import date, datetime
+from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
@@ -45,6 +46,21 @@ class NoReply(_Frozen):
     reason: str
 
 
+class Missing(StrEnum):
+    """What a family may be asked for, so that the teacher can answer."""
+
+    STUDENT = "student"
+    PERIOD = "period"
+    QUESTION = "question"
+
+
+class Span(_Frozen):
+    """From one moment to a later one; aware, in the school's time zone."""
+
+    begins: datetime
+    ends: datetime
+
+
 class ReplyFacts(_Frozen):
     """All that a reply is worded from, besides the original's headers."""
 
@@ -58,6 +74,16 @@ class ReplyFacts(_Frozen):
     """True where the office is closed at the time of the answer, so that "call the office" needs its next opening."""
     office_opens_at: datetime | None = None
     """The office's next opening, school's time zone, where it is closed now."""
+    crisis: bool = False
+    """Whether somebody may be harmed, or may harm themselves: the note then is about that alone."""
+    missing: tuple[Missing, ...] = tuple(Missing)
+    """What neither the message nor the roster tells."""
+    closed_from: date | None = None
+    """First day of the holidays that lie before `reply_by`, None where there are none."""
+    closed_until: date | None = None
+    """Their last day."""
+    call_windows: tuple[Span, ...] = ()
+    """The next times in which the teacher can be called."""
 
 
 class RouteFacts(_Frozen):

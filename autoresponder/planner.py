@@ -4,13 +4,16 @@ The guards say whether a robot may answer. Most of their reasons say nothing abo
 never keep an emergency from the office; some say that no family wrote it at all. `STANDINGS` tells the two apart.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from autoresponder.guards import Case, Guard, addressing, automatic, check, content, past, reports, senders
+from autoresponder.calls import next_calls
+from autoresponder.guards import Case, Guard, addressing, automatic, check, content, past, reports, senders, thanks
 from autoresponder.hours import reply_by
-from autoresponder.plan import History, NoReply, Plan, ReplyFacts, RouteFacts
-from autoresponder.wording import LANGUAGES, written_languages
+from autoresponder.missing import missing_in
+from autoresponder.plan import History, Missing, NoReply, Plan, ReplyFacts, RouteFacts
+from autoresponder.wording import is_written, script_of, written_languages
 from classifier.verdict import Verdict
 from config.calendar import NoSchoolDay, SchoolCalendar
 from config.settings import MailboxSettings, Settings
@@ -30,6 +33,8 @@ class Standing:
     """Whether the office gets it where it is urgent."""
 
 
+CRISIS_TOPICS = frozenset({"safety", "wellbeing"})
+"""Topics of urgent mail in which somebody may be harmed (docs/labelling.md, "Topics")."""
 _EVERY_TAG = frozenset(Tag)
 
 PERSON = Standing(labelled=_EVERY_TAG, to_check=False, routed=True)
@@ -72,6 +77,7 @@ STANDINGS: dict[Guard, Standing] = {
     addressing.not_addressed_to_teacher: PERSON,
     content.encrypted: UNREAD,
     content.empty: PERSON,
+    thanks.thanks_only: PERSON,
     past.before_connection: BEFORE,
     past.too_old: PERSON,
     past.answered_in_other_mailbox: PERSON,
@@ -94,9 +100,11 @@ def make_plan(
     history: History,
     now: datetime,
     home_language: str | None = None,
+    students: Sequence[str] = (),
 ) -> Plan:
     """What shall happen with `message`, as if the mailbox were in stage reply; the caller leaves out what its stage
-    does not allow. `now` is aware. `home_language` is the family's on the roster (ISO 639-1), where known.
+    does not allow. `now` is aware. `home_language` is the family's on the roster (ISO 639-1), `students` are their
+    children, where known.
 
     An urgent message from a person that came after the mailbox was connected is always routed, unless it was before.
     """
@@ -115,10 +123,18 @@ def make_plan(
     standing = _standing(case, refusal)
     reply = None
     if refusal is None:
-        languages = _languages(verdict.language, home_language, settings)
+        languages = _languages(verdict.language, message, home_language, settings)
         try:
             reply = reply_facts(
-                tag, languages, received_at=message.received_at, settings=settings, calendar=calendar, now=now
+                tag,
+                languages,
+                received_at=message.received_at,
+                mailbox=mailbox,
+                settings=settings,
+                calendar=calendar,
+                now=now,
+                crisis=tag is Tag.URGENT and verdict.topic in CRISIS_TOPICS,
+                missing=missing_in(message, students, ask_period=settings.school.class_periods),
             )
         except (
             NoSchoolDay
@@ -149,20 +165,30 @@ def reply_facts(
     languages: tuple[str, ...],
     *,
     received_at: datetime,
+    mailbox: MailboxSettings,
     settings: Settings,
     calendar: SchoolCalendar,
     now: datetime,
+    crisis: bool = False,
+    missing: tuple[Missing, ...] = tuple(Missing),
 ) -> ReplyFacts:
     """The facts that a note of `tag` is worded from, for a message received at `received_at` and answered at `now`
     (both aware). Raises `NoSchoolDay`."""
     closed = not calendar.office_is_open(now)
+    deadline = reply_by(received_at, settings.norm.reply_within_hours[1], calendar)
+    holidays = calendar.break_between(now.astimezone(calendar.zone).date(), deadline.date())
     return ReplyFacts(
         tag=tag,
         languages=languages,
         received_at=received_at,
-        reply_by=reply_by(received_at, settings.norm.reply_within_hours[1], calendar),
+        reply_by=deadline,
         same_day_closed=closed,
         office_opens_at=calendar.office_opens_at(now) if closed else None,
+        crisis=crisis,
+        missing=missing,
+        closed_from=holidays[0] if holidays else None,
+        closed_until=holidays[1] if holidays else None,
+        call_windows=next_calls(mailbox.call_windows, now, deadline, calendar),
     )
 
 
@@ -180,8 +206,10 @@ def _labels(verdict: Verdict, standing: Standing) -> frozenset[Label]:
     return verdict.labels | {Label.CHECK} if standing.to_check else verdict.labels
 
 
-def _languages(written: str, home: str | None, settings: Settings) -> tuple[str, ...]:
+def _languages(written: str, message: Message, home: str | None, settings: Settings) -> tuple[str, ...]:
     """The family's language, then the school's first; all of the school's where nobody wrote a note in the family's."""
     school = settings.school.languages
-    family = next((code for code in (written, home) if code in LANGUAGES), None)
+    if written == "zh":
+        written = script_of(f"{message.subject}\n{message.newest}")
+    family = next((code for code in (written, home) if code and is_written(code)), None)
     return written_languages((family, *school[:1]) if family else school)

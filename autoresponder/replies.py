@@ -5,13 +5,13 @@ sentences, one thing to do, nothing that argues, and nothing said to have happen
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
 
 from autoresponder.identifiers import derived_message_id, original_key
-from autoresponder.note import Block, Note, Paragraph, Section, Signature
+from autoresponder.note import Block, Note, Paragraph, Row, Rows, Section, Signature
 from autoresponder.outgoing import (
     MARKER,
     WIRE,
@@ -22,16 +22,15 @@ from autoresponder.outgoing import (
     text_field,
     usable_address,
 )
-from autoresponder.plan import ReplyFacts
+from autoresponder.plan import Missing, ReplyFacts, Span
 from autoresponder.wording import LANGUAGES, Wording, wording, written_languages
+from config.crisis import numbers_of
 from config.settings import MailboxSettings, Settings
 from connectors.labels import Tag
 from connectors.message import Message
 
 __all__ = ["LANGUAGES", "compose_reply", "reply_address", "reply_message_id", "reply_note"]
 
-_SILENCE_MINUTES = 30
-"""After how long without word from the office a family is asked to call."""
 _SUBJECT_CHARACTERS = 160
 _RE = "Re: "
 # What mail programs put before a subject: Re, also in German, Swedish, Italian …, with or without a counter.
@@ -105,7 +104,9 @@ def reply_note(facts: ReplyFacts, *, mailbox: MailboxSettings, settings: Setting
     for index, voice in enumerate(voices):
         pointers = [] if index else [Paragraph(other.below(), language=other.words.language) for other in voices[1:]]
         sections.append(voice.section(pointers))
-    return Note(title=settings.school.name, sections=tuple(sections), phones=(settings.office.phone,))
+    numbers = numbers_of(settings)
+    dialable = (settings.office.phone, numbers.emergency, *(line.phone for line in numbers.lines))
+    return Note(title=settings.school.name, sections=tuple(sections), phones=tuple(filter(None, dialable)))
 
 
 def _subject(original: str, words: Wording) -> str:
@@ -131,8 +132,8 @@ class _Voice:
     office_has_it: bool
 
     def section(self, pointers: list[Paragraph]) -> Section:
-        bodies: dict[Tag, Callable[[], list[Block]]] = {
-            Tag.URGENT: self._urgent,
+        bodies: Mapping[Tag, Callable[[], list[Block]]] = {
+            Tag.URGENT: self._crisis if self.facts.crisis else self._urgent,
             Tag.CONFLICT: self._conflict,
             Tag.ROUTINE: self._routine,
         }
@@ -161,15 +162,37 @@ class _Voice:
                     "so by {day}."
                 ).format(norm=self._norm(), day=self._reply_day())
             ),
+            *self._holidays(),
             *self._same_day(),
-            Paragraph(
-                _(
-                    "To help me give you a full answer, please reply with your student's name, the class period and "
-                    "your question, if your message does not say them yet."
-                )
-            ),
+            *self._asked_for(),
             self._once(),
         ]
+
+    def _holidays(self) -> list[Block]:
+        """Why the day of the answer is so far away."""
+        _ = self.words.gettext
+        first, last = self.facts.closed_from, self.facts.closed_until
+        if first is None or last is None:
+            return []
+        if first == last:
+            return [Paragraph(_("There is no school on {day}.").format(day=self.words.day(first)))]
+        told = _("There is no school from {first} to {last}, and I may not read mail on those days.")
+        return [Paragraph(told.format(first=self.words.day(first), last=self.words.day(last)))]
+
+    def _asked_for(self) -> list[Block]:
+        _ = self.words.gettext
+        wanted = {
+            Missing.STUDENT: _("your student's name"),
+            Missing.PERIOD: _("the class period"),
+            Missing.QUESTION: _("your question"),
+        }
+        things = [wanted[each] for each in Missing if each in self.facts.missing]
+        if not things:
+            return []
+        sentence = _(
+            "To help me give you a full answer, please reply with {things}, if your message does not say so yet."
+        )
+        return [Paragraph(sentence.format(things=self.words.list(things)))]
 
     def _conflict(self) -> list[Block]:
         _ = self.words.gettext
@@ -182,10 +205,74 @@ class _Voice:
                     day=self._reply_day()
                 )
             ),
-            Paragraph(_("If you would rather talk, please reply with a phone number and a time that suits you.")),
+            *self._holidays(),
+            self._call(),
             *self._same_day(),
             self._once(),
         ]
+
+    def _call(self) -> Paragraph:
+        _ = self.words.gettext
+        times = [self.words.span(span.begins, span.ends) for span in self._call_windows()]
+        if not times:
+            return Paragraph(_("If you would rather talk, please reply with a phone number and a time that suits you."))
+        offer = _("If you would rather talk, I can call you {times}. Please reply with your phone number and the time.")
+        return Paragraph(offer.format(times=self.words.list(times, either=True)))
+
+    def _call_windows(self) -> list[Span]:
+        zone = self.settings.school.zone
+        return [
+            Span(begins=span.begins.astimezone(zone), ends=span.ends.astimezone(zone))
+            for span in self.facts.call_windows
+        ]
+
+    def _crisis(self) -> list[Block]:
+        """Nothing but help: who is there now, and that a person reads it. While the office is closed, that is whoever
+        answers at any hour."""
+        _ = self.words.gettext
+        office = self._office_in_crisis()
+        others = [self._danger(), *self._lines()]
+        return [
+            Paragraph(_("Thank you for telling us. It was right to write.")),
+            *([*others, office] if self.facts.same_day_closed else [office, *others]),
+            Paragraph(
+                _(
+                    "This first note is automatic, so that you have these numbers at once. I will read your message "
+                    "myself, and the next answer comes from a person."
+                )
+            ),
+        ]
+
+    def _office_in_crisis(self) -> Paragraph:
+        _ = self.words.gettext
+        phone = self.settings.office.phone
+        if self.facts.same_day_closed:
+            told = (
+                _("Your message was passed to our front office. {closed} Please call there, too: {phone}.")
+                if self.office_has_it
+                else _("{closed} Please call there as soon as you can: {phone}.")
+            )
+            return Paragraph(told.format(closed=self._closed(), phone=phone))
+        told = (
+            _(
+                "Your message was passed to our front office, where a person will read it. Please call them now, so "
+                "that somebody can help right away: {phone}."
+            )
+            if self.office_has_it
+            else _("Please call our front office now, so that somebody can help right away: {phone}.")
+        )
+        return Paragraph(told.format(phone=phone), strong=True)
+
+    def _lines(self) -> list[Block]:
+        """Lines that listen at any hour, where the school's country or its configuration names some."""
+        _ = self.words.gettext
+        lines = numbers_of(self.settings).lines
+        if not lines:
+            return []
+        # Translators: the phone number takes calls and text messages.
+        both = _("{phone} (call or text)")
+        rows = [Row(line.name, (both.format(phone=line.phone) if line.text else line.phone,)) for line in lines]
+        return [Paragraph(_("To talk to somebody at any hour of the day or night:")), Rows(tuple(rows))]
 
     def _urgent(self) -> list[Block]:
         _ = self.words.gettext
@@ -216,7 +303,7 @@ class _Voice:
                     _(
                         "If you have not heard from us within {minutes} minutes, or if it cannot wait that long, "
                         "please call the office: {phone}."
-                    ).format(minutes=_SILENCE_MINUTES, phone=phone),
+                    ).format(minutes=self.settings.norm.call_after_minutes, phone=phone),
                     strong=True,
                 ),
             ]
@@ -231,7 +318,7 @@ class _Voice:
                 _(
                     "If you have not heard from us within {minutes} minutes after the office opens, please call: "
                     "{phone}."
-                ).format(minutes=_SILENCE_MINUTES, phone=phone)
+                ).format(minutes=self.settings.norm.call_after_minutes, phone=phone)
             ),
         ]
 
@@ -286,10 +373,13 @@ class _Voice:
 
     def _danger(self) -> Paragraph:
         _ = self.words.gettext
-        return Paragraph(
-            _("If someone is in danger right now, please call your local emergency number."),
-            strong=self.facts.tag is Tag.URGENT,
+        emergency = numbers_of(self.settings).emergency
+        told = (
+            _("If someone is in danger right now, please call {number}.").format(number=emergency)
+            if emergency
+            else _("If someone is in danger right now, please call your local emergency number.")
         )
+        return Paragraph(told, strong=self.facts.tag is Tag.URGENT)
 
     def _once(self) -> Paragraph:
         _ = self.words.gettext

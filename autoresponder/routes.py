@@ -16,7 +16,7 @@ from autoresponder.identifiers import derived_message_id, original_key
 from autoresponder.note import Block, Note, Paragraph, Row, Rows, Section
 from autoresponder.outgoing import MARKER, WIRE, address_field, as_bytes, date_field, id_field, one_line, text_field
 from autoresponder.plan import RouteFacts
-from autoresponder.wording import Wording, wording, written_languages
+from autoresponder.wording import OFFICE, STAFF_LANGUAGES, Wording, wording, written_languages
 from classifier.verdict import Verdict
 from config.settings import MailboxSettings, Settings
 from connectors.message import Message
@@ -70,7 +70,7 @@ def compose_route(
         if original is None:
             raise ValueError("a route whose original is gone needs the Message-ID that is on record for it")
         message_id = route_message_id(original, mailbox)
-    words = wording(written_languages(settings.school.languages[:1])[0])
+    words = wording(written_languages(settings.school.languages[:1], STAFF_LANGUAGES)[0], OFFICE)
     summary = _Summary(
         words=words,
         facts=facts,

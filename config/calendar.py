@@ -96,6 +96,11 @@ class SchoolCalendar:
         """How many school days come after `start`, up to and including `end`; 0 where `end` is not later."""
         return sum(self.is_school_day(start + timedelta(days=ahead)) for ahead in range(1, (end - start).days + 1))
 
+    def break_between(self, start: date, end: date) -> Stretch | None:
+        """The first holidays with a day after `start` and up to `end`; None where there are none. Free weekdays are no
+        holidays, though holidays may hold some."""
+        return next((stretch for stretch in self.breaks if start < stretch[1] and stretch[0] <= end), None)
+
     def opens_at(self, day: date) -> datetime:
         """When the school opens on `day`, whether or not there is school."""
         return instant(datetime.combine(day, self.opens), self.zone)

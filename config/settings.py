@@ -62,9 +62,9 @@ def _calendar_date(value: object) -> object:
 
 
 def _language(value: str) -> str:
-    code = value.strip().lower()
-    if not re.fullmatch("[a-z]{2,3}", code) or code not in Locale("en").languages:
-        raise ValueError('an ISO 639-1 language code such as "en" or "es" is expected')
+    code = value.strip().replace("_", "-").lower()
+    if not re.fullmatch("[a-z]{2,3}(-[a-z]{4})?", code) or code.partition("-")[0] not in Locale("en").languages:
+        raise ValueError('an ISO 639-1 language code such as "en", "es" or "zh-Hant" is expected')
     return code
 
 
@@ -140,6 +140,10 @@ class School(_Section):
     """An iCalendar file whose all-day events are days without school; relative to the configuration file."""
     languages: tuple[LanguageCode, ...] = Field(default=("en",), min_length=1)
     """Languages of the school, ISO 639-1; the first is the staff's."""
+    country: str | None = Field(default=None, pattern="^[A-Z]{2}$")
+    """ISO 3166 code of the country, e.g. US: for the emergency and crisis numbers that families in need are told."""
+    class_periods: bool = True
+    """Whether the day has class periods, so that a family may be asked for one."""
     roster: Path | None = None
     """CSV file with the columns student, guardian_email and perhaps language; relative to the configuration file."""
 
@@ -172,6 +176,43 @@ class Office(_Section):
     """Until when the phone is answered; the school's closing where left out."""
 
 
+class CrisisLine(_Section):
+    """Somebody to talk to at any hour."""
+
+    name: str = Field(min_length=1)
+    """What the line is called, in its own language."""
+    phone: str = Field(min_length=2)
+    """Number as families dial it."""
+    text: bool = False
+    """Whether the same number takes text messages."""
+
+
+class Crisis(_Section):
+    """What a family in a crisis is told beside the office's number. Left out, the numbers of `school.country` hold."""
+
+    emergency: str | None = None
+    """The emergency number."""
+    lines: tuple[CrisisLine, ...] | None = None
+    """Lines that listen at any hour."""
+
+
+class CallWindow(_Section):
+    """A time of the week in which a teacher can be called."""
+
+    day: Weekday
+    """Which weekday."""
+    opens: TimeOfDay
+    """From when, local time."""
+    closes: TimeOfDay
+    """Until when, local time."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "CallWindow":
+        if self.opens >= self.closes:
+            raise Misplaced(("closes",), f"a time of day after opens ({self.opens:%H:%M})")
+        return self
+
+
 class Norm(_Section):
     """What families are told about replies, and when they are told."""
 
@@ -179,6 +220,8 @@ class Norm(_Section):
     """The norm, in school hours: from, to. A school hour is an hour of a school day; other days stand still."""
     answer_again_after_school_days: int = Field(default=4, ge=1, le=60)
     """A family gets one answer of a kind within this many school days."""
+    call_after_minutes: int = Field(default=30, ge=5, le=240)
+    """After how long without word from the office a family with an urgent matter is asked to call."""
     answer_within_hours: int = Field(default=72, ge=1, le=24 * 14)
     """Mail older than this (clock hours) is tagged, never answered: an answer to old mail confuses."""
 
@@ -375,6 +418,8 @@ class MailboxSettings(_Section):
     """Other addresses whose mail arrives here."""
     teacher: str = Field(min_length=1)
     """The teacher's name as families use it, e.g. "Ms. Rivera"."""
+    call_windows: tuple[CallWindow, ...] = ()
+    """When the teacher can be called: offered to families who are upset."""
     grade: str = ""
     """Grade, for the scorecard."""
     team: str = ""
@@ -454,6 +499,8 @@ class Settings(BaseSettings):
     """The school and its calendar."""
     office: Office
     """The front office: where same-day matters go."""
+    crisis: Crisis = Crisis()
+    """What a family in a crisis is told beside the office's number."""
     norm: Norm = Norm()
     """What families are told about replies, and when they are told."""
     classifier: Classification = Classification()

@@ -385,6 +385,7 @@ class Pipeline:
             history=history_of(background, candidate, record.thread, state),
             now=record.recorded_at,
             home_language=self._roster.language_of(sender) if sender else None,
+            students=self._roster.students_of(sender) if sender else (),
         )
         record.urgent, record.conflict, record.unsure = verdict.urgent, verdict.conflict, verdict.unsure
         record.language, record.model = verdict.language, self._classifier.version

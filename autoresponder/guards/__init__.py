@@ -7,7 +7,7 @@ is what `alliance guards` prints; every guard's docstring is its description and
 
 from collections.abc import Callable
 
-from autoresponder.guards import addressing, automatic, content, past, reports, senders
+from autoresponder.guards import addressing, automatic, content, past, reports, senders, thanks
 from autoresponder.guards.case import Case
 from autoresponder.guards.past import written_at
 from autoresponder.plan import NoReply
@@ -38,6 +38,7 @@ GUARDS: tuple[Guard, ...] = (
     addressing.not_addressed_to_teacher,
     content.encrypted,
     content.empty,
+    thanks.thanks_only,
     past.before_connection,
     past.too_old,
     past.answered_in_other_mailbox,

@@ -34,21 +34,24 @@ def show(
     office: Annotated[
         Literal["told", "untold"], typer.Option(help="For an urgent note: whether the office has the message.")
     ] = "told",
+    crisis: Annotated[
+        bool, typer.Option("--crisis", help="For an urgent note: whether somebody may be harmed.")
+    ] = False,
     html: Annotated[bool, typer.Option("--html", help="The HTML form, to be opened in a browser.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Prints the note that a family would get. Sends nothing. Without a configuration, for a made-up school."""
-    from autoresponder.wording import LANGUAGES
+    from autoresponder.wording import LANGUAGES, is_written
     from config import ConfigError, NoSchoolDay, SchoolCalendar
 
-    if lang not in LANGUAGES:
+    if not is_written(lang):
         typer.echo(f"--lang {lang}: notes are written in {', '.join(LANGUAGES)}; give one of these.", err=True)
         raise typer.Exit(2)
     settings = _settings(config)
     try:
         calendar = SchoolCalendar.of(settings.school, settings.office)
         local = datetime.now(UTC).astimezone(calendar.zone) if at is None else _in_school_time(at, calendar)
-        note = _note(tag, lang, local, settings, calendar, office_has_it=office == "told")
+        note = _note(tag, lang, local, settings, calendar, office_has_it=office == "told", crisis=crisis)
     except (ConfigError, NoSchoolDay) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
@@ -56,13 +59,30 @@ def show(
 
 
 def _note(
-    tag: Tag, language: str, at: datetime, settings: "Settings", calendar: "SchoolCalendar", *, office_has_it: bool
+    tag: Tag,
+    language: str,
+    at: datetime,
+    settings: "Settings",
+    calendar: "SchoolCalendar",
+    *,
+    office_has_it: bool,
+    crisis: bool,
 ) -> "Note":
     from autoresponder.planner import reply_facts
     from autoresponder.replies import reply_note
 
-    facts = reply_facts(tag, (language,), received_at=at, settings=settings, calendar=calendar, now=at)
-    return reply_note(facts, mailbox=settings.mailboxes[0], settings=settings, office_has_it=office_has_it)
+    box = settings.mailboxes[0]
+    facts = reply_facts(
+        tag,
+        (language,),
+        received_at=at,
+        mailbox=box,
+        settings=settings,
+        calendar=calendar,
+        now=at,
+        crisis=crisis and tag is Tag.URGENT,
+    )
+    return reply_note(facts, mailbox=box, settings=settings, office_has_it=office_has_it)
 
 
 def _settings(path: Path) -> "Settings":
@@ -72,7 +92,7 @@ def _settings(path: Path) -> "Settings":
     from config.settings import MailboxSettings, Office, School, Settings
 
     return Settings(
-        school=School(name="Maple Street School", timezone="America/Chicago"),
+        school=School(name="Maple Street School", timezone="America/Chicago", country="US"),
         office=Office(address="office@maple.example", phone="(608) 555-0142"),
         mailboxes=(MailboxSettings(address="rivera@maple.example", teacher="Ms. Rivera"),),
     )

@@ -17,6 +17,7 @@ SETTINGS = Settings(
     office=Office(address="office@maple.example", phone="(608) 555-0142"),
     mailboxes=(TEACHER,),
 )
+IN_THE_US = SETTINGS.model_copy(update={"school": SETTINGS.school.model_copy(update={"country": "US"})})
 ORIGINAL = (
     b"From: Ana Torres <ana@family.example>\r\n"
     b"To: rivera@maple.example\r\n"

@@ -1,7 +1,7 @@
 """Who is answered, what is labelled, and that no emergency is kept from the office."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -215,9 +215,11 @@ def test_a_calendar_without_school_days_promises_nothing_and_still_routes() -> N
         ("es", None, ("en",), ("es", "en")),
         ("en", "es", ("en",), ("en",)),
         ("und", "es", ("en",), ("es", "en")),
-        ("vi", None, ("en", "es"), ("en", "es")),
+        ("de", None, ("en", "es"), ("en", "es")),
         ("es", None, ("es", "en"), ("es",)),
-        ("vi", "vi", ("fr",), ("en",)),
+        ("de", "de", ("it",), ("en",)),
+        ("zh", None, ("en",), ("zh-Hans", "en")),
+        ("und", "zh-tw", ("en",), ("zh-Hant", "en")),
     ],
 )
 def test_a_family_is_answered_in_its_language_and_then_the_schools(
@@ -299,3 +301,40 @@ def test_an_emergency_of_a_person_is_always_routed_and_nobody_is_answered_agains
         assert mail["In-Reply-To"] == "<one@family.example>"
     if from_a_person:
         assert Label(tag) in made.labels
+
+
+@pytest.mark.parametrize(
+    ("tag", "topic", "crisis"),
+    [
+        (Tag.URGENT, "wellbeing", True),
+        (Tag.URGENT, "safety", True),
+        (Tag.URGENT, "pickup_transport", False),
+        (Tag.CONFLICT, "safety", False),
+        (Tag.ROUTINE, "wellbeing", False),
+    ],
+)
+def test_a_family_in_a_crisis_is_told_who_helps_and_no_other_is(tag: Tag, topic: str, crisis: bool) -> None:
+    made = plan(judged=replace(verdict(tag), topic=topic))
+    assert made.reply is not None
+    assert made.reply.crisis is crisis
+
+
+def test_a_chinese_letter_is_answered_in_its_own_script() -> None:
+    traditional = original(ORIGINAL.replace(b"When does the bus leave?", "請問校車幾點開？謝謝老師！".encode()))
+    made = plan(traditional, verdict(Tag.ROUTINE, language="zh"))
+    assert made.reply is not None
+    assert made.reply.languages == ("zh-Hant", "en")
+
+
+def test_holidays_before_the_day_of_the_answer_are_in_the_facts_and_others_are_not() -> None:
+    school = SETTINGS.school.model_validate(
+        SETTINGS.school.model_dump() | {"holidays": [{"first": "2026-03-04", "last": "2026-03-06"}]}
+    )
+    made = plan(judged=verdict(Tag.ROUTINE), configured=SETTINGS.model_copy(update={"school": school}))
+    assert made.reply is not None
+    assert (made.reply.closed_from, made.reply.closed_until) == (date(2026, 3, 4), date(2026, 3, 6))
+    assert made.reply.reply_by.date() == date(2026, 3, 10)
+    later = school.model_copy(update={"holidays": (school.holidays[0].model_copy(update={"first": date(2026, 3, 6)}),)})
+    after = plan(judged=verdict(Tag.ROUTINE), configured=SETTINGS.model_copy(update={"school": later}))
+    assert after.reply is not None
+    assert after.reply.closed_from is None

@@ -2,6 +2,7 @@
 
 import re
 import string
+from datetime import date, time
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from itertools import product
@@ -15,21 +16,72 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from autoresponder.outgoing import MARKER, as_bytes, one_line, usable_address
-from autoresponder.plan import ReplyFacts
+from autoresponder.plan import Missing, ReplyFacts, Span
 from autoresponder.replies import LANGUAGES, compose_reply
-from autoresponder.wording import LOCALE_FOLDER, catalogue_path, wording, written_languages
-from config.settings import Settings
+from autoresponder.wording import (
+    FAMILIES,
+    LOCALE_FOLDER,
+    OFFICE,
+    STAFF_LANGUAGES,
+    catalogue_path,
+    script_of,
+    wording,
+    written_languages,
+)
+from config.settings import Crisis, CrisisLine, Settings
 from connectors.labels import Tag
 from connectors.message import Address, Headers, Message
 from connectors.mime import parse_message
-from tests.autoresponder.sample import ORIGINAL, SETTINGS, TEACHER, TUESDAY_NOON, original, reply_facts
+from tests.autoresponder.sample import IN_THE_US, ORIGINAL, SETTINGS, TEACHER, TUESDAY_NOON, original, reply_facts
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-CASES = [
-    (tag, language, closed, office_has_it)
-    for tag, language, closed, office_has_it in product(Tag, LANGUAGES, (False, True), (False, True))
-    if tag is Tag.URGENT or not office_has_it
-]
+HOLIDAYS = {"closed_from": date(2026, 3, 9), "closed_until": date(2026, 3, 13)}
+CALLS = {
+    "call_windows": tuple(
+        Span(
+            begins=TUESDAY_NOON.replace(day=day, hour=15, minute=0),
+            ends=TUESDAY_NOON.replace(day=day, hour=15, minute=20),
+        )
+        for day in (4, 5)
+    )
+}
+KNOWN: dict[str, object] = {"missing": ()}
+CASES: dict[str, tuple[Tag, bool, bool, dict[str, object]]] = {
+    "routine": (Tag.ROUTINE, False, False, {}),
+    "routine, office closed": (Tag.ROUTINE, True, False, {}),
+    "routine, before holidays, student on the roster": (
+        Tag.ROUTINE,
+        False,
+        False,
+        HOLIDAYS | {"missing": (Missing.PERIOD,)},
+    ),
+    "routine, before a free day, nothing missing": (
+        Tag.ROUTINE,
+        False,
+        False,
+        KNOWN | {"closed_from": date(2026, 3, 9), "closed_until": date(2026, 3, 9)},
+    ),
+    "conflict": (Tag.CONFLICT, False, False, {}),
+    "conflict, office closed, the teacher can be called": (Tag.CONFLICT, True, False, CALLS),
+    "urgent": (Tag.URGENT, False, False, {}),
+    "urgent, the office has it": (Tag.URGENT, False, True, {}),
+    "urgent, office closed": (Tag.URGENT, True, False, {}),
+    "urgent, office closed, the office has it": (Tag.URGENT, True, True, {}),
+    "crisis": (Tag.URGENT, False, False, {"crisis": True}),
+    "crisis, the office has it": (Tag.URGENT, False, True, {"crisis": True}),
+    "crisis, office closed": (Tag.URGENT, True, False, {"crisis": True}),
+    "crisis, office closed, the office has it": (Tag.URGENT, True, True, {"crisis": True}),
+}
+"""Every note there is: tag, whether the office is closed, whether it has the message, and further facts."""
+EVERY_NOTE = list(product(CASES, LANGUAGES))
+
+
+def note(case: str, *languages: str) -> EmailMessage:
+    tag, closed, office_has_it, more = CASES[case]
+    facts = reply_facts(tag, *languages, closed=closed).model_copy(update=more)
+    school = IN_THE_US.school.model_copy(update={"languages": languages[-1:]})
+    configured = IN_THE_US.model_copy(update={"school": school})
+    return reply(facts=facts, office_has_it=office_has_it, configured=configured)
 
 
 def wire(
@@ -91,19 +143,17 @@ def words(text: str) -> list[str]:
     return re.sub(r"[*\s]+", " ", text).split()
 
 
-@pytest.mark.parametrize(("tag", "language", "closed", "office_has_it"), CASES)
-def test_every_note_reads_as_it_was_approved(tag: Tag, language: str, closed: bool, office_has_it: bool) -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_note_reads_as_it_was_approved(language: str) -> None:
     """How to approve a change of wording: docs/howto/wording.md."""
-    name = "-".join([tag, language, "closed" if closed else "open", *(["office-has-it"] if office_has_it else [])])
-    mail = reply(facts=reply_facts(tag, language, closed=closed), office_has_it=office_has_it)
-    assert plain(mail) == (SNAPSHOTS / f"{name}.txt").read_text(encoding="utf-8")
+    page = "\n".join(f"===== {case} =====\n\n{plain(note(case, language))}" for case in CASES)
+    assert page == (SNAPSHOTS / f"{language}.txt").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("tag", "language", "closed", "office_has_it"), CASES)
-def test_every_note_is_whole_and_says_the_same_in_text_and_html(
-    tag: Tag, language: str, closed: bool, office_has_it: bool
-) -> None:
-    mail = reply(facts=reply_facts(tag, language, "en", closed=closed), office_has_it=office_has_it)
+@pytest.mark.parametrize(("case", "language"), EVERY_NOTE)
+def test_every_note_is_whole_and_says_the_same_in_text_and_html(case: str, language: str) -> None:
+    mail = note(case, language, "en")
+    tag = CASES[case][0]
     text, page = plain(mail), LexborHTMLParser(hypertext(mail))
     assert defects(mail) == []
     assert not set("{}%\x00") & set(text)
@@ -115,9 +165,51 @@ def test_every_note_is_whole_and_says_the_same_in_text_and_html(
     assert "(608) 555-0142" in text
     assert page.css_first("a[href='tel:6085550142']") is not None
     assert {node.attributes["lang"] for node in page.css("div[lang]")} == {language, "en"}
-    assert all(node.attributes["dir"] == "ltr" for node in page.css("div[lang]"))
+    assert {node.attributes["lang"]: node.attributes["dir"] for node in page.css("div[lang]")} == {
+        written: "rtl" if written == "ar" else "ltr" for written in (language, "en")
+    }
     assert ("24–48" in text) == (tag is Tag.ROUTINE)
     assert mail["Content-Language"] == ("en" if language == "en" else f"{language}, en")
+    assert mail["Auto-Submitted"] == "auto-replied"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_note_in_a_crisis_names_who_helps_at_any_hour_and_nothing_that_can_wait(language: str) -> None:
+    for case in CASES:
+        text = plain(note(case, language))
+        if case.startswith("crisis"):
+            assert all(number in text for number in ("911", "988", "1-800-422-4453", "(608) 555-0142"))
+            assert "24" not in text.replace("422", "")
+        else:
+            assert "988" not in text
+
+
+def test_while_the_office_is_closed_a_crisis_note_begins_with_who_is_there() -> None:
+    closed, opened = plain(note("crisis, office closed", "en")), plain(note("crisis", "en"))
+    assert closed.index("911") < closed.index("988") < closed.index("(608)")
+    assert opened.index("(608)") < opened.index("911")
+
+
+def test_a_school_names_its_own_numbers_and_an_unknown_country_gets_none() -> None:
+    facts = reply_facts(Tag.URGENT).model_copy(update={"crisis": True})
+    own = Crisis(emergency="113", lines=(CrisisLine(name="Mental Helse", phone="116 123"),))
+    told = plain(reply(facts=facts, configured=SETTINGS.model_copy(update={"crisis": own})))
+    assert "113" in told
+    assert "Mental Helse: 116 123" in told
+    nowhere = plain(reply(facts=facts))
+    assert "your local emergency number" in " ".join(nowhere.split())
+    assert "any hour" not in nowhere
+
+
+def test_only_what_is_missing_is_asked_for() -> None:
+    def asked(*missing: Missing) -> str:
+        facts = reply_facts().model_copy(update={"missing": missing})
+        return " ".join(plain(reply(facts=facts)).split())
+
+    assert "please reply with your student's name, the class period and your question" in asked(*Missing)
+    assert "please reply with the class period and your question" in asked(Missing.PERIOD, Missing.QUESTION)
+    assert "please reply with your question, if" in asked(Missing.QUESTION)
+    assert "please reply" not in asked()
 
 
 @pytest.mark.parametrize("tag", Tag)
@@ -134,9 +226,12 @@ def test_the_norm_is_said_as_a_day_in_the_languages_own_words() -> None:
 def test_an_urgent_note_never_mentions_the_ordinary_norm_and_always_says_what_to_do_in_danger() -> None:
     for language, closed, has_it in product(LANGUAGES, (False, True), (False, True)):
         text = plain(reply(facts=reply_facts(Tag.URGENT, language, closed=closed), office_has_it=has_it))
-        assert "Thursday" not in text
-        assert "jueves" not in text
-        assert ("emergency number" if language == "en" else "número de emergencias") in " ".join(text.split())
+        assert "24–48" not in text
+        assert wording(language).day(date(2026, 3, 5)) not in " ".join(text.split())
+        emergency = wording(language).gettext(
+            "If someone is in danger right now, please call your local emergency number."
+        )
+        assert "".join(emergency.split()) in "".join(text.split())
 
 
 def test_an_urgent_note_says_that_the_office_has_the_message_only_when_it_has() -> None:
@@ -357,7 +452,8 @@ def test_one_line_is_one_bounded_encodable_line(text: str, limit: int) -> None:
     [
         (("es", "en"), ("es", "en")),
         (("es-MX", None, "es"), ("es",)),
-        (("vi", "en"), ("en",)),
+        (("de", "en"), ("en",)),
+        (("zh", "zh-TW", "fil", "pt_BR"), ("zh-Hans", "zh-Hant", "tl", "pt")),
         (("und",), ("en",)),
         ((), ("en",)),
     ],
@@ -368,23 +464,33 @@ def test_a_language_that_nobody_translated_falls_back_to_one_that_somebody_did(
     assert written_languages(wanted) == written
 
 
-def sentences() -> set[str]:
-    code = LOCALE_FOLDER.parent
-    found = extract_from_dir(code, [("**.py", "python")], keywords={"_": None, "gettext": None})
-    return {message if isinstance(message, str) else message[0] for _, _, message, _, _ in found}
+def sentences(catalogue: str) -> set[str]:
+    """The sentences that stand in the code: the office reads those of its routes, families the rest."""
+    found = extract_from_dir(LOCALE_FOLDER.parent, [("**.py", "python")], keywords={"_": None, "gettext": None})
+    every = [(Path(file).name, message if isinstance(message, str) else message[0]) for file, _, message, _, _ in found]
+    shared = {message for file, message in every if file == "wording.py"}
+    return shared | {message for file, message in every if (file == "routes.py") == (catalogue == OFFICE)}
 
 
 def placeholders(sentence: str) -> set[str | None]:
     return {name for _, name, _, _ in string.Formatter().parse(sentence) if name is not None}
 
 
-@pytest.mark.parametrize("language", [language for language in LANGUAGES if language != "en"])
-def test_a_catalogue_translates_every_sentence_of_the_code_and_no_other(language: str) -> None:
-    with catalogue_path(language).open("rb") as lines:
-        catalogue = read_po(lines, locale=language, abort_invalid=True)
-    translations = {message.id: message for message in catalogue if message.id}
-    assert set(translations) == sentences()
-    assert not catalogue.obsolete
+@pytest.mark.parametrize(
+    ("language", "catalogue"),
+    [
+        (language, catalogue)
+        for catalogue, languages in ((FAMILIES, LANGUAGES), (OFFICE, STAFF_LANGUAGES))
+        for language in languages
+        if language != "en"
+    ],
+)
+def test_a_catalogue_translates_every_sentence_of_the_code_and_no_other(language: str, catalogue: str) -> None:
+    with catalogue_path(language, catalogue).open("rb") as lines:
+        read = read_po(lines, locale=language.replace("-", "_"), abort_invalid=True)
+    translations = {message.id: message for message in read if message.id}
+    assert set(translations) == sentences(catalogue)
+    assert not read.obsolete
     for sentence, translation in translations.items():
         assert not translation.fuzzy, sentence
         assert translation.string, sentence
@@ -392,5 +498,42 @@ def test_a_catalogue_translates_every_sentence_of_the_code_and_no_other(language
 
 
 def test_every_language_has_its_folder() -> None:
-    assert {folder.name for folder in LOCALE_FOLDER.iterdir() if folder.is_dir()} == set(LANGUAGES) - {"en"}
+    folders = {folder.name.replace("_", "-") for folder in LOCALE_FOLDER.iterdir() if folder.is_dir()}
+    assert folders == set(LANGUAGES) - {"en"}
     assert all(wording(language).gettext("Hello,") for language in LANGUAGES)
+
+
+@pytest.mark.parametrize(
+    ("language", "thursday", "half_past_three"),
+    [
+        ("en", "Thursday, March 5", "3:30\xa0PM"),
+        ("es", "jueves 5 de marzo", "3:30\xa0p.\xa0m."),
+        ("zh-Hans", "3月5日星期四", "下午 3:30"),
+        ("zh-Hant", "3月5日星期四", "下午 3:30"),
+        ("vi", "Thứ Năm, ngày 5 tháng 3", "15:30"),
+        ("ar", "الخميس 5 مارس", "3:30 م"),
+        ("pt", "quinta-feira, 5 de março", "15:30"),
+        ("ht", "jedi 5 mas", "3:30 PM"),
+        ("ru", "четверг, 5 марта", "15:30"),
+        ("ko", "3월 5일 목요일", "오후 3:30"),
+        ("tl", "Huwebes, Marso 5", "3:30 PM"),
+        ("fr", "jeudi 5 mars", "15:30"),
+    ],
+)
+def test_days_and_times_are_in_the_languages_own_words(language: str, thursday: str, half_past_three: str) -> None:
+    words_of = wording(language)
+    assert words_of.day(date(2026, 3, 5)) == thursday
+    assert " ".join(words_of.clock(time(15, 30)).split()) == " ".join(half_past_three.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [
+        ("老师您好，请问明天的作业是什么？", "zh-Hans"),
+        ("老師您好，請問明天的作業是什麼？", "zh-Hant"),
+        ("你好", "zh-Hans"),
+        ("", "zh-Hans"),
+    ],
+)
+def test_chinese_is_answered_in_the_script_that_it_was_written_in(text: str, script: str) -> None:
+    assert script_of(text) == script
