@@ -19,6 +19,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from config.faults import ConfigError, Fault
+from config.settings import Settings
 from connectors.graph_push import Lifecycle, receive
 
 log = structlog.get_logger()
@@ -55,6 +56,18 @@ class Notifications(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     value: list[Notification] = Field(max_length=1000)
+
+
+@contextmanager
+def receiving(settings: Settings) -> Iterator[str | None]:
+    """The receiver of this installation while the block runs, in the process whose mailboxes it tells. Yields where it
+    listens; None, and nothing runs, where the settings name no `graph.notification_url`. Raises ConfigError where it
+    cannot listen."""
+    if settings.graph is None or settings.graph.notification_url is None:
+        yield None
+        return
+    with serving(create_app(settings.graph.notification_url), settings.graph.notification_listen) as address:
+        yield address
 
 
 def create_app(notification_url: str, take: Receive = receive) -> FastAPI:

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config import ConfigError
+from config.settings import Graph, Settings
 from connectors.graph_push import Lifecycle
-from service.notifications import LARGEST, create_app, serving
+from service.notifications import LARGEST, create_app, receiving, serving
 
 URL = "https://alliance.maple.example/graph/told"
 RIGHT = "ticket.secret"
@@ -145,6 +146,17 @@ def test_it_stops_with_its_block_and_frees_the_address() -> None:
         httpx.post(address + PATH, json={"value": []}, trust_env=False)
     with serving(app, listen) as again:
         assert again == address
+
+
+def test_an_installation_listens_only_where_microsoft_is_told_an_address() -> None:
+    silent = Settings.model_construct(graph=None)
+    told = Settings.model_construct(
+        graph=Graph(tenant="t", client_id="c", notification_url=URL, notification_listen="127.0.0.1:0")
+    )
+    with receiving(silent) as nowhere, receiving(told) as address:
+        assert nowhere is None
+        assert address is not None
+        assert httpx.post(address + PATH, json={"value": []}, trust_env=False).status_code == 202
 
 
 def test_an_address_that_is_taken_is_an_error_that_names_the_setting() -> None:

@@ -27,7 +27,7 @@ def delta(request: Request, box: Box, folder_name: str) -> Answer:
     else:
         current = _first_round(request, box, folder)
     size = preferred.page or DEFAULT_PAGE
-    if box.scrambled and not request.query.get("$skiptoken"):
+    if box.scrambled and not {"$skiptoken", "$orderby"} & set(request.query):
         scrambled = sorted(current.waiting, key=lambda entry: hashlib.md5(str(entry[0]).encode()).digest())
         current = replace(current, waiting=tuple(scrambled))
     told, left = current.waiting[:size], current.waiting[size:]
