@@ -13,6 +13,7 @@ from config.settings import MailboxSettings
 from config.writing import toml_value
 
 MAILBOXES = "mailboxes"
+_DEFAULT_CONNECTOR = MailboxSettings.model_fields["connector"].get_default()
 _WRITTEN = ("address", "teacher", "connector", "username", "maildir", "stage")
 """Keys of a new mailbox that `connect` knows; the rest keeps its defaults."""
 
@@ -53,6 +54,28 @@ def edited(source: str, tables: Mapping[str, BaseModel], boxes: Sequence[Mailbox
     return source
 
 
+def changed(source: str, tables: Mapping[str, BaseModel], boxes: Sequence[MailboxSettings]) -> list[str]:
+    """What a person would write into `source` to say the same, table by table: those that are not so already."""
+    said = tomllib.loads(source)
+    pieces = []
+    for name, table in tables.items():
+        stands = said.get(name)
+        if not isinstance(stands, dict) or any(
+            stands.get(key) != _parsed(toml_value(value)) for key, value in told(table)
+        ):
+            pieces.append(as_table(name, table))
+    listed = {str(entry.get("address", "")).lower(): entry for entry in said.get(MAILBOXES, [])}
+    for box in boxes:
+        entry = listed.get(box.address, {})
+        if (
+            not entry
+            or entry.get("connector", _DEFAULT_CONNECTOR) != box.connector
+            or (box.maildir and "maildir" not in entry)
+        ):
+            pieces.append(as_mailbox(box))
+    return pieces
+
+
 def _with_table(source: str, name: str, table: BaseModel) -> str:
     header = next((node for node in _tables(source, "table") if _name(node) == name), None)
     if header is not None:
@@ -79,12 +102,12 @@ def _with_mailbox(source: str, box: MailboxSettings) -> str:
     if places and len(headers) != len(listed):
         raise CannotEdit(f'mailboxes are written in a way of their own here; write connector = "{box.connector}" there')
     if places:
-        keys = {"connector": box.connector}
-        if box.maildir is not None:
-            keys["maildir"] = box.maildir  # type: ignore[assignment]
+        keys: dict[str, Any] = {"connector": box.connector, "maildir": box.maildir}
         if listed[places[0]].get("maildir") or box.maildir is None:
             keys.pop("maildir", None)
-        return _with_keys(source, headers[places[0]], keys, {"connector": "imap"})
+        if listed[places[0]].get("connector", _DEFAULT_CONNECTOR) == box.connector:
+            keys.pop("connector")
+        return _with_keys(source, headers[places[0]], keys, {})
     return source.rstrip("\n") + "\n\n" + as_mailbox(box)
 
 
@@ -123,7 +146,7 @@ def _must_say(source: str, tables: Mapping[str, BaseModel], boxes: Sequence[Mail
             raise CannotEdit(f"write these lines yourself:\n\n{as_table(name, table)}")
     for box in boxes:
         entries = [entry for entry in said[MAILBOXES] if str(entry.get("address", "")).lower() == box.address]
-        if [entry.get("connector", "imap") for entry in entries] != [box.connector]:
+        if [entry.get("connector", _DEFAULT_CONNECTOR) for entry in entries] != [box.connector]:
             raise CannotEdit(f"write these lines yourself:\n\n{as_mailbox(box)}")
 
 

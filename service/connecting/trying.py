@@ -34,7 +34,7 @@ class Permission(StrEnum):
     INBOX = "list the inbox"
     READ = "read a message"
     SENT = "look into Sent"
-    LABELS = "put a label on"
+    LABELS = "put labels on"
     SAVE = "save a draft"
     FIND = "find it again"
     DISCARD = "discard it"
@@ -66,6 +66,8 @@ class Tried:
 
     address: str
     tries: tuple[Try, ...]
+    facts: tuple[str, ...] = ()
+    """What else the mailbox says of itself."""
     refused: bool = False
     """True where the credentials themselves were refused: they are not worth keeping."""
 
@@ -73,6 +75,11 @@ class Tried:
     def works(self) -> bool:
         """Whether nothing failed."""
         return not self.failures
+
+    @property
+    def signed_in(self) -> bool:
+        """Whether the mailbox's door is open."""
+        return self.mark(Permission.SIGN_IN) is Mark.WORKS
 
     @property
     def failures(self) -> tuple[Try, ...]:
@@ -89,11 +96,13 @@ class Tried:
 class Means:
     """What is known of a mail system and of this mailbox beforehand."""
 
-    can_send: str
+    can_send: str = ""
     """What proves that the mailbox can send, once `Mailbox.check` has passed; empty where only sending does."""
-    hears: bool
+    cannot_send: str = ""
+    """Why sending fails, where `Mailbox.check` does not look."""
+    hears: bool = False
     """Whether the system tells of new mail as it is set up."""
-    poll_seconds: float
+    poll_seconds: float = 60
     recorded: bool = False
     """Whether the service has this mailbox on record: a label on a message that carries none would then look like a
     correction of the teacher's."""
@@ -165,7 +174,7 @@ def _tried(trial: _Trial, address: str) -> Tried:
     _draft(trial, address)
     _send(trial, address, check_error)
     _listen(trial)
-    return Tried(address, tuple(trial.tries))
+    return Tried(address, tuple(trial.tries), tuple(facts[1:]))
 
 
 def _is_signed_in(error: Exception | None) -> bool:
@@ -210,7 +219,7 @@ def _look_into_sent(trial: _Trial) -> None:
 
 
 def _label(trial: _Trial, messages: Sequence[RawMessage]) -> None:
-    """Puts "please check" on one message, and takes it off again."""
+    """Puts labels on one message, and takes them off again."""
     if trial.means.labels_shown:
         trial.note(Permission.LABELS, Mark.UNTRIED, trial.means.labels_shown)
         return
@@ -222,16 +231,19 @@ def _label(trial: _Trial, messages: Sequence[RawMessage]) -> None:
         trial.note(Permission.LABELS, Mark.UNTRIED, why)
         return
     message = min(received, key=lambda each: len(each.labels))
+    # All four, so that a system that makes its labels makes them now; where the service has the message on record, what
+    # leaves its tag alone.
+    shown = message.labels ^ {Label.CHECK} if trial.means.recorded else frozenset(Label)
 
     def there_and_back() -> bool:
         try:
-            trial.mailbox.tag(message.id, message.labels ^ {Label.CHECK})
+            trial.mailbox.tag(message.id, shown)
         finally:
             trial.mailbox.tag(message.id, message.labels)
         return True
 
     if trial.attempt(Permission.LABELS, there_and_back):
-        trial.note(Permission.LABELS, Mark.WORKS, "and took it off again")
+        trial.note(Permission.LABELS, Mark.WORKS, "and taken off again")
 
 
 def _draft(trial: _Trial, address: str) -> None:
@@ -276,6 +288,8 @@ def _send(trial: _Trial, address: str, check_error: Exception | None) -> None:
             trial.note(Permission.SEND, Mark.UNTRIED, "not before the rest is put right")
         else:
             trial.note(Permission.SEND, Mark.FAILS, said)
+    elif trial.means.cannot_send:
+        trial.note(Permission.SEND, Mark.FAILS, trial.means.cannot_send)
     elif trial.means.can_send:
         trial.note(Permission.SEND, Mark.WORKS, trial.means.can_send)
     else:

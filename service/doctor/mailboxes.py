@@ -97,7 +97,7 @@ def notices(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]
         with closing(open_mailbox(box, settings, Secrets.of(settings, environ))) as mailbox:
             mailbox.check()
     except (MailboxError, ConfigError) as error:
-        fix = f"Give {box.address} its own access as a teacher's mailbox has it: `alliance connect {box.connector}`."
+        fix = f"Open it to the service like a teacher's mailbox: `alliance connect {box.connector} {box.address}`."
         yield Finding(about, Level.FAIL, f"no notice can be sent from {box.address}: {error}", fix)
         return
     seen = f"{settings.service.administrator} is told from {box.address} when a mailbox's credentials fail"

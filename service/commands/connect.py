@@ -1,0 +1,231 @@
+"""`alliance connect`: asks what a mail system needs, keeps the secrets encrypted, and tries every permission."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.options import DEFAULT_CONFIG, ConfigOption
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from service.connecting.asking import Asking, Given, Known
+    from service.connecting.trying import Tried
+
+_MOST_SHOWN = 5
+"""Tables that are shown as they are to be written."""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("connect")(_connect)
+
+
+def _connect(
+    system: Annotated[
+        str | None, typer.Argument(help="gmail, graph (Microsoft 365), exchange (Exchange Server), imap or maildir.")
+    ] = None,
+    mailboxes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ADDRESS]...", help="Mailboxes; all that the configuration lists for this system."),
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    address: Annotated[list[str] | None, typer.Option(help="A mailbox. May be repeated.")] = None,
+    teacher: Annotated[str | None, typer.Option(help="The teacher's name, for a mailbox that is new.")] = None,
+    auth: Annotated[
+        str | None,
+        typer.Option(
+            help="gmail: service-account or oauth. graph: application or device-code. exchange: ntlm, basic or oauth."
+        ),
+    ] = None,
+    username: Annotated[str | None, typer.Option(help="imap, exchange: who signs in.")] = None,
+    password_file: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="imap, exchange: file with the password, - for standard input. For several mailboxes a line for each: "
+            "address, blank, password.",
+        ),
+    ] = None,
+    imap_host: Annotated[str | None, typer.Option(help="imap: server for incoming mail.")] = None,
+    smtp_host: Annotated[str | None, typer.Option(help="imap: server for outgoing mail.")] = None,
+    maildir: Annotated[str | None, typer.Option(metavar="PATH", help="maildir: the Maildir.")] = None,
+    outgoing: Annotated[str | None, typer.Option(metavar="PATH", help="maildir: Maildir for outgoing mail.")] = None,
+    key_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="gmail: the service account's key (JSON), - for standard input.")
+    ] = None,
+    client_file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="gmail with oauth: the OAuth client (JSON), - for standard input."),
+    ] = None,
+    browser: Annotated[
+        bool, typer.Option(help="gmail with oauth: open a browser on this machine, or show the address to open.")
+    ] = True,
+    topic: Annotated[str | None, typer.Option(help="gmail: Pub/Sub topic for new mail.")] = None,
+    subscription: Annotated[str | None, typer.Option(help="gmail: its pull subscription.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="graph, exchange with oauth: directory (tenant) id.")] = None,
+    client_id: Annotated[str | None, typer.Option(help="graph, exchange with oauth: application (client) id.")] = None,
+    cloud: Annotated[str | None, typer.Option(help="graph: global, us-government, us-defense or china.")] = None,
+    certificate_file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="graph: PEM with private key and certificate, - for standard input."),
+    ] = None,
+    secret_file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="graph, exchange with oauth: the client secret, - for standard input."),
+    ] = None,
+    notification_url: Annotated[
+        str | None, typer.Option(help="graph: public https address at which Microsoft tells of new mail.")
+    ] = None,
+    endpoint: Annotated[str | None, typer.Option(help="exchange: URL of Exchange.asmx; else Autodiscover.")] = None,
+    impersonation: Annotated[
+        bool | None,
+        typer.Option("--impersonation/--no-impersonation", help="exchange: whether the account acts for the teachers."),
+    ] = None,
+    authority: Annotated[str | None, typer.Option(help="exchange with oauth: where to sign in.")] = None,
+    ca_file: Annotated[str | None, typer.Option(metavar="FILE", help="exchange: a private authority (PEM).")] = None,
+    send_test: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Also send one test mail, to this address of your own.")
+    ] = None,
+    write: Annotated[
+        bool | None, typer.Option("--write/--no-write", help="Change the configuration file, or only show the change.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take what stands or the defaults.")] = False,
+) -> None:
+    """Connect mailboxes: ask for what their system needs, store secrets encrypted, try every permission by using it.
+
+    Nothing is sent and nothing left behind, unless --send-test asks for one mail. Secrets come from files, standard
+    input or a prompt, never from the command line. What works already is tried again by running it again. Exits with 1
+    when a permission lacks.
+    """
+    from config import ConfigError
+    from connectors.errors import MailboxError
+    from service.connecting.asking import Given, NotPossible
+    from service.connecting.editing import CannotEdit
+
+    given = Given(
+        addresses=tuple(each.lower() for each in (*(mailboxes or ()), *(address or ()))),
+        teacher=teacher, auth=auth, username=username, password_file=password_file, imap_host=imap_host,
+        smtp_host=smtp_host, maildir=maildir, outgoing=outgoing, key_file=key_file, client_file=client_file,
+        browser=browser, topic=topic, subscription=subscription, tenant=tenant, client_id=client_id, cloud=cloud,
+        certificate_file=certificate_file, secret_file=secret_file, notification_url=notification_url,
+        endpoint=endpoint, impersonation=impersonation, authority=authority, ca_file=ca_file,
+    )  # fmt: skip
+    try:
+        worked = _go(system, config, given, send_test=send_test, write=write, ask=not yes)
+    except (NotPossible, CannotEdit, ConfigError, MailboxError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+    if not worked:
+        raise typer.Exit(1)
+
+
+def _go(name: str | None, path: Path, given: "Given", *, send_test: str | None, write: bool | None, ask: bool) -> bool:
+    """The whole conversation. True where every permission is there."""
+    from rich.console import Console
+
+    from service.assembly import system_clock
+    from service.connecting.asking import Asking, boxes_to_connect
+    from service.connecting.editing import changed, edited
+    from service.connecting.screen import show
+    from service.connecting.systems import system_of
+    from service.connecting.trial import boxes_on_trial, drafted, keep_worthy, on_trial, try_all
+    from service.questions import Questions
+
+    console = Console(highlight=False)
+    source, known = _read(path)
+    asking = Asking(Questions(ask=ask), given, known, lambda text: console.print(f"\n{text}\n", markup=False))
+    to = _own_address(asking, send_test)
+    system = system_of(_system_name(asking, name))
+    wanted = system.wanted(asking, boxes_to_connect(asking, system.name))
+    listed = [box for box in wanted.boxes if box.address != known.notices_from]
+    after = edited(source, wanted.tables, listed)
+    with drafted(path, after) as draft:
+        settings = draft.load(os.environ)
+        boxes = boxes_on_trial(settings, wanted.boxes, all_of=None if given.addresses else system.name)
+        secrets, vault = on_trial(settings, os.environ)
+        system.credentials(asking, settings, boxes, secrets)
+        with console.status("trying") as status:
+            tried = try_all(
+                system, settings, boxes, secrets, send_test_to=to, clock=system_clock, progress=status.update
+            )
+        console.print()
+        show(console, tried)
+        _say_what_is_kept(console, keep_worthy(vault, tried), vault.new())
+        if after != source:
+            _show_change(console, path, changed(source, wanted.tables, listed))
+            if _may_write(asking, tried, write=write):
+                draft.keep()
+                console.print(f"Written to {path}. A running service sees it when it is started again.", soft_wrap=True)
+            else:
+                console.print(f"{path} is as it was.", soft_wrap=True)
+    return all(mailbox.works for mailbox in tried)
+
+
+def _read(path: Path) -> "tuple[str, Known]":
+    """The configuration file as it stands. Raises ConfigError where there is none, or it is no TOML."""
+    import tomllib
+
+    from config import load
+    from service.connecting.asking import Known
+
+    try:
+        source = path.read_bytes().decode()
+        return source, Known.of(source)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        load(path)  # says what is wrong, and where
+        raise
+
+
+def _system_name(asking: "Asking", name: str | None) -> str:
+    from config.checks import connector_names
+    from service.connecting.systems import SYSTEMS
+
+    names = [*SYSTEMS, *sorted(connector_names() - set(SYSTEMS))]
+
+    def check(text: str) -> str:
+        if text.strip().lower() not in names:
+            raise ValueError(f"one of {', '.join(names)}")
+        return text.strip().lower()
+
+    first = next((box.connector for box in asking.known.boxes()), None)
+    question = f"Mail system ({', '.join(names)})"
+    return asking.questions.answer("SYSTEM", question, check, given=name, default=first)
+
+
+def _own_address(asking: "Asking", text: str | None) -> str | None:
+    from config.settings import Office
+    from service.questions import for_field
+
+    if text is None:
+        return None
+    return str(asking.questions.answer("--send-test", "", for_field(Office, "address"), given=text))
+
+
+def _say_what_is_kept(console: "Console", kept: list[str], new: list[str]) -> None:
+    if kept:
+        console.print(f"\nStored encrypted: {', '.join(kept)}", soft_wrap=True)
+    if len(kept) < len(new):
+        refused = ", ".join(name for name in new if name not in kept)
+        console.print(f"\nNot stored, since it was refused: {refused}", soft_wrap=True)
+
+
+def _show_change(console: "Console", path: Path, pieces: list[str]) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    shown = pieces[:_MOST_SHOWN]
+    if len(pieces) > len(shown):
+        shown.append(f"# and {len(pieces) - len(shown)} more mailboxes, in the same way")
+    console.print(f"\nThis belongs into {path}:\n", soft_wrap=True)
+    console.print(Padding(Text("\n".join(shown).rstrip()), (0, 0, 0, 2), expand=False))
+    console.print()
+
+
+def _may_write(asking: "Asking", tried: "list[Tried]", *, write: bool | None) -> bool:
+    if write is not None:
+        return write
+    return asking.questions.yes("Write it there?", default=any(mailbox.signed_in for mailbox in tried))
