@@ -1,5 +1,6 @@
 """The HTTP that msal signs in over: bounded, patient with a busy authority, and plain only on this machine."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -74,6 +75,8 @@ class LoginClient:
                         content = content_of(answer, _LARGEST)
                     finally:
                         answer.close()
+                if answer.status_code == 200:
+                    _readable(content)
                 break
             except Broken as error:
                 if not may_repeat(tries):
@@ -85,6 +88,14 @@ class LoginClient:
         if self._plain:
             text = text.replace(f'"http:{self._plain}', f'"https:{self._plain}')
         return LoginAnswer(answer.status_code, text, dict(answer.headers))
+
+
+def _readable(content: bytes) -> None:
+    """Raises Broken where an answer's end lacks: msal would take it for an unknown tenant, and log the token in it."""
+    try:
+        json.loads(content)
+    except ValueError:
+        raise Broken("an answer that cannot be read", sent=True) from None
 
 
 def _filled(fields: Any) -> dict[str, str]:
