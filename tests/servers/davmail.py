@@ -33,7 +33,7 @@ class DavMail:
     def imap(self, user: str, password: str) -> Iterator[IMAPClient]:
         """A session of IMAP."""
         with IMAPClient("127.0.0.1", self.imap_port, ssl=False, timeout=60) as client:
-            client.login(user, password)
+            client.login('"' + user.replace("\\", "\\\\") + '"', password)  # imaplib quotes the password alone
             yield client
 
     def send(self, mime: bytes, user: str, password: str, *recipients: str) -> None:

@@ -39,9 +39,11 @@ class Call:
         return datetime.now(UTC)
 
     def own(self) -> Mailbox:
-        """The caller's mailbox. Raises Fault where there is none."""
+        """The caller's mailbox. Raises Refused where there is none, or where it is in trouble."""
         if self.mailbox is None:
-            raise Fault("ErrorImpersonationRequired", "ExchangeImpersonation SOAP header must be present.")
+            code = "ErrorInvalidExchangeImpersonationHeaderData"
+            raise Fault(code, "ExchangeImpersonation SOAP header must be present for this type of account.")
+        self._may_open(self.mailbox)
         return self.mailbox
 
     def folder(self, named: etree._Element) -> Folder:
