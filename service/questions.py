@@ -57,6 +57,10 @@ class Questions:
             answers.append(one)
         return tuple(answers)
 
+    def yes(self, question: str, *, default: bool) -> bool:
+        """Whether a person says yes; `default` where nobody can be asked."""
+        return typer.confirm(question, default=default) if self._ask else default
+
     def secret(self, option: str, question: str, *, file: str | None = None, kept: bool = False) -> str | None:
         """A secret: from `file` ("-" is standard input), else typed without being shown; never from the command line.
         None where nobody can be asked, or just Enter is pressed, and one is `kept` already. A file's last line break
