@@ -71,7 +71,8 @@ class Note:
     def text(self) -> str:
         """The note as plain text, no line over 72 characters unless a single word is longer."""
         return f"\n{' '.join('*' * 12)}\n\n".join(
-            "\n".join(self._block_text(block) for block in section.blocks) for section in self.sections
+            "\n".join(self._block_text(block, section.direction) for block in section.blocks)
+            for section in self.sections
         )
 
     def html(self) -> str:
@@ -85,23 +86,40 @@ class Note:
         mail.add_alternative(self.html(), subtype="html", charset="utf-8", cte="quoted-printable")
         mail["Content-Language"] = ", ".join(section.language for section in self.sections)  # RFC 3282 §2
 
-    def _block_text(self, block: Block) -> str:
+    def _block_text(self, block: Block, direction: str) -> str:
         if isinstance(block, Paragraph):
-            return self._wrapped(block.text) + "\n"
+            return self._wrapped(block.text, direction) + "\n"
         if isinstance(block, Signature):
             return "\n".join(block.lines) + "\n"
-        return "\n".join(self._row_text(row) for row in block.rows) + "\n"
+        return "\n".join(self._row_text(row, direction) for row in block.rows) + "\n"
 
-    def _row_text(self, row: Row) -> str:
+    def _row_text(self, row: Row, direction: str) -> str:
+        name = _from_left(row.name) if direction == "rtl" else row.name
         if len(row.values) == 1:
-            return self._wrapped(f"{row.name}: {row.values[0]}", hanging="  ")
-        return "\n".join([f"{row.name}:", *(self._wrapped(f"- {value}", hanging="  ") for value in row.values)])
+            return self._wrapped(f"{name}: {row.values[0]}", direction, hanging="  ")
+        return "\n".join([f"{name}:", *(self._wrapped(f"- {each}", direction, hanging="  ") for each in row.values)])
 
-    def _wrapped(self, text: str, hanging: str = "") -> str:
-        for phone in self.phones:  # A number stays on one line.
-            text = text.replace(phone, phone.replace(" ", _KEPT_TOGETHER))
+    def _wrapped(self, text: str, direction: str, hanging: str = "") -> str:
+        if self.phones:
+            # A number stays on one line, and its groups in their order among letters that run from the right.
+            text = _numbers(self.phones).sub(
+                lambda found: (_from_left(found[0]) if direction == "rtl" else found[0]).replace(" ", _KEPT_TOGETHER),
+                text,
+            )
         lines = textwrap.fill(text, _COLUMNS, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False)
         return lines.replace(_KEPT_TOGETHER, " ")
+
+
+def _from_left(text: str) -> str:
+    """`text`, set apart from what runs from the right around it (Unicode UAX #9 §2.3, isolates)."""
+    return f"\u2066{text}\u2069"
+
+
+@cache
+def _numbers(phones: tuple[str, ...]) -> re.Pattern[str]:
+    """Finds each of the numbers, the longest first, and none within a longer run of figures."""
+    longest_first = sorted(map(re.escape, phones), key=len, reverse=True)
+    return re.compile(rf"(?<!\d)(?:{'|'.join(longest_first)})(?!\d)")
 
 
 @cache
@@ -121,11 +139,18 @@ def _environment() -> Environment:
 
 
 def _dialable(text: str, phones: tuple[str, ...]) -> Markup:
-    """`text` escaped, each phone number in it as a link (RFC 3966)."""
-    found = escape(text)
-    for phone in phones:
-        number = re.sub(r"[\s().-]", "", phone)
-        if re.fullmatch(r"\+?[0-9]{3,15}", number):
-            link = f'<a href="tel:{number}" style="white-space:nowrap">{escape(phone)}</a>'
-            found = Markup(str(found).replace(str(escape(phone)), link))  # noqa: S704 - both are escaped above
-    return found
+    """`text` escaped, each phone number in it as a link (RFC 3966) that reads from left to right."""
+    if not phones:
+        return escape(text)
+    linked, end = Markup(), 0
+    for found in _numbers(phones).finditer(text):
+        linked += escape(text[end : found.start()]) + _link(found[0])
+        end = found.end()
+    return linked + escape(text[end:])
+
+
+def _link(phone: str) -> Markup:
+    number = re.sub(r"[\s().-]", "", phone)
+    if not re.fullmatch(r"\+?[0-9]{3,15}", number):
+        return escape(phone)
+    return Markup('<a href="tel:{}" dir="ltr" style="white-space:nowrap">{}</a>').format(number, phone)

@@ -140,7 +140,7 @@ def defects(mail: EmailMessage) -> list[object]:
 
 
 def words(text: str) -> list[str]:
-    return re.sub(r"[*\s]+", " ", text).split()
+    return re.sub(r"[*\s]+", " ", re.sub("[\u2066\u2069]", "", text)).split()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -537,3 +537,20 @@ def test_days_and_times_are_in_the_languages_own_words(language: str, thursday: 
 )
 def test_chinese_is_answered_in_the_script_that_it_was_written_in(text: str, script: str) -> None:
     assert script_of(text) == script
+
+
+def test_numbers_keep_their_order_where_letters_run_from_the_right() -> None:
+    mail = note("crisis", "ar")
+    assert "\u2066(608) 555-0142\u2069" in plain(mail)
+    assert "Suicide & Crisis Lifeline\u2069: " in plain(mail)
+    assert 'dir="ltr" style="white-space:nowrap">(608) 555-0142</a>' in hypertext(mail)
+    assert "<bdi>988 Suicide &amp; Crisis Lifeline</bdi>" in hypertext(mail)
+    assert "\u2066" not in plain(note("crisis", "en"))
+
+
+def test_a_number_within_a_longer_one_is_no_link_of_its_own() -> None:
+    office = SETTINGS.office.model_copy(update={"phone": "1-800-911-0988"})
+    page = LexborHTMLParser(
+        hypertext(reply(facts=reply_facts(), configured=IN_THE_US.model_copy(update={"office": office})))
+    )
+    assert [link.attributes["href"] for link in page.css("a")] == ["tel:18009110988"]
