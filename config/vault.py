@@ -1,5 +1,6 @@
 """Secrets at rest: one encrypted file each, in a folder that only the service may read (Fernet, `cryptography`)."""
 
+import fcntl
 import json
 import os
 import tempfile
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -92,16 +93,15 @@ class FolderVault:
         """See `Vault.get`."""
         path = self._path(name)
         try:
-            sealed = path.read_bytes()
-        except FileNotFoundError:
+            opened = self._opened(path)
+        except InvalidToken:
+            try:
+                opened = self._opened(path)  # between its two reads, the key may have been changed
+            except InvalidToken as error:
+                advice = f"give the key that it was written with ({KEY_VARIABLE} or {self.key_file}), or connect anew"
+                raise file_fault(path, "a secret that this vault's key opens", advice=advice) from error
+        if opened is None:
             return None
-        except OSError as error:
-            raise file_fault(path, f"a readable file ({error.strerror or error})") from error
-        try:
-            opened = json.loads(self._cipher(make=False).decrypt(sealed))
-        except InvalidToken as error:
-            advice = f"give the key that it was written with ({KEY_VARIABLE} or {self.key_file}), or connect anew"
-            raise file_fault(path, "a secret that this vault's key opens", advice=advice) from error
         if not isinstance(opened, dict) or opened.get("name") != name:
             raise file_fault(path, f"the secret {name}, and it is another one's", advice="connect anew")
         return str(opened["secret"])
@@ -112,14 +112,17 @@ class FolderVault:
         content = json.dumps({"name": name, "secret": secret}).encode()
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_whole(self._path(name), self._cipher(make=True).encrypt(content))
+            with self.held():
+                write_whole(self._path(name), self._cipher(make=True).encrypt(content))
         except OSError as error:
             raise file_fault(self.folder, f"a folder that can be written to ({error.strerror or error})") from error
 
     def forget(self, name: str) -> None:
         """See `Vault.forget`."""
         try:
-            self._path(name).unlink(missing_ok=True)
+            if self.folder.is_dir():
+                with self.held():
+                    self._path(name).unlink(missing_ok=True)
         except OSError as error:
             raise file_fault(self._path(name), f"a file that can be deleted ({error.strerror or error})") from error
 
@@ -127,8 +130,12 @@ class FolderVault:
         """See `Vault.names`."""
         return {
             unquote(path.name.removesuffix(_ENDING)): datetime.fromtimestamp(path.stat().st_mtime, UTC)
-            for path in sorted(self.folder.glob(f"*{_ENDING}"))
+            for path in self.files()
         }
+
+    def files(self) -> list[Path]:
+        """The files that secrets are in, in order of their names."""
+        return sorted(self.folder.glob(f"*{_ENDING}"))
 
     def keys(self) -> list[str]:
         """The keys in use, the encrypting one first; none where none was made yet. Raises ConfigError."""
@@ -141,6 +148,26 @@ class FolderVault:
             except (OSError, ValueError) as error:
                 raise file_fault(self.key_file, "a readable file with this vault's key") from error
         return given.replace(",", " ").split()
+
+    @contextmanager
+    def held(self, *, alone: bool = False) -> Iterator[None]:
+        """Keeps the key from being changed while a secret is written; `alone`, the other way round. Raises OSError."""
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+            yield
+        finally:
+            os.close(folder)
+
+    def _opened(self, path: Path) -> Any:
+        """What a file holds, None where there is none. Raises InvalidToken."""
+        try:
+            sealed = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise file_fault(path, f"a readable file ({error.strerror or error})") from error
+        return json.loads(self._cipher(make=False).decrypt(sealed))
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{quote(name, safe='@')}{_ENDING}"
