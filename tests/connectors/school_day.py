@@ -104,11 +104,17 @@ class Service:
             for message in page.messages:
                 again = message.id in self.reader.recorded and not page.resync
                 assert not again, f"{message.id} was told twice along one chain of cursors"
-                how = "old" if message.backfill else "new"
-                found.append(f"{message_id_of(message.raw)} {message.direction} {how}")
             self.reader.commit(page)
+            for message in page.messages:
+                raw = message.raw
+                if not raw and message.size:  # the server could not hand it over: set aside, and read again
+                    raw = _until_done(lambda id_=message.id: self.mailbox.fetch(id_)).raw
+                    self.reader.message_ids[message.id] = message_id_of(raw)
+                how = "old" if message.backfill else "new"
+                found.append(f"{message_id_of(raw)} {message.direction} {how}")
             more = page.more
-        self.told.append(tuple(found))
+        # Of what was sent and what came in, each has its order; how the two mingle is a matter of pages.
+        self.told.append(tuple(sorted(found, key=lambda line: "received" in line)))
 
     def tag(self, wanted: dict[str, frozenset[Label]]) -> None:
         """Writes labels, of one message or of many."""

@@ -185,7 +185,7 @@ class Network:
                 self._sockets.add(server)
             for sock in (client, server):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with suppress(_Cut, OSError, h11.ProtocolError):
+            with suppress(_Cut, OSError, ValueError, h11.ProtocolError):  # ValueError: a socket that `stop` closed
                 work(self, client, server).serve()
             self._close(server)
         self._close(client)
