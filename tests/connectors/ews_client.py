@@ -108,12 +108,14 @@ def codes(response: requests.Response) -> list[str]:
     return [code.text or "" for code in root.iter(f"{M}ResponseCode", "{*}ResponseCode")]
 
 
-def get_item(*ids: str, mime: bool = False, base: str = "IdOnly") -> str:
-    """The request GetItem."""
+def get_item(*ids: str, mime: bool = False, base: str = "IdOnly", fields: tuple[str, ...] = (), shape: str = "") -> str:
+    """The request GetItem; `shape` are further elements of its ItemShape."""
     wanted = "".join(f'<t:ItemId Id="{id_}"/>' for id_ in ids)
+    paths = "".join(f'<t:FieldURI FieldURI="{field}"/>' for field in fields)
+    more = f"<t:AdditionalProperties>{paths}</t:AdditionalProperties>" if paths else ""
     return (
         f"<m:GetItem><m:ItemShape><t:BaseShape>{base}</t:BaseShape><t:IncludeMimeContent>{str(mime).lower()}"
-        f"</t:IncludeMimeContent></m:ItemShape><m:ItemIds>{wanted}</m:ItemIds></m:GetItem>"
+        f"</t:IncludeMimeContent>{shape}{more}</m:ItemShape><m:ItemIds>{wanted}</m:ItemIds></m:GetItem>"
     )
 
 

@@ -24,6 +24,7 @@ from exchangelib.errors import (
     ErrorSubscriptionNotFound,
 )
 from exchangelib.folders import Messages
+from exchangelib.items import MeetingRequest
 from exchangelib.properties import AlternateId, ItemId, UserConfiguration
 from exchangelib.services import GetStreamingEvents, SendItem, SyncFolderItems, UpdateItem
 from hypothesis import given
@@ -227,6 +228,43 @@ def test_attachments_are_listed_and_fetched(account: Account, box: Box) -> None:
     assert [(one.name, one.content) for one in found.attachments] == [("list.txt", b"Ana, Ben\n")]
 
 
+INVITATION = mail(1, Content_Type="text/calendar; charset=utf-8;\r\n method=REQUEST")
+BOUNCE = mail(2, Content_Type="multipart/report; report-type=delivery-status; boundary=b")
+
+
+def test_invitations_and_reports_are_no_plain_messages_yet_show_who_wrote_them(account: Account, box: Box) -> None:
+    box.deliver(INVITATION, BOUNCE)
+    invitation, bounce = account.inbox.all().order_by("subject")
+    assert (type(invitation), invitation.item_class) == (MeetingRequest, "IPM.Schedule.Meeting.Request")
+    assert (type(bounce), bounce.item_class) == (Message, "REPORT.IPM.Note.NDR")
+    assert invitation.author.email_address == bounce.author.email_address == "mia@family.example"
+
+
+def test_what_is_no_message_has_no_properties_of_one(server: ExchangeServer, box: Box) -> None:
+    note, post = (
+        box.deliver(mail(1), mail(2), item_class="IPM.StickyNote")[0],
+        box.deliver(mail(3), item_class="IPM.Post")[0],
+    )
+    more = "".join(f'<t:FieldURI FieldURI="message:{name}"/>' for name in ("Sender", "From"))
+    asked = get_item(note, post).replace(
+        "</m:ItemShape>", f"<t:AdditionalProperties>{more}</t:AdditionalProperties></m:ItemShape>"
+    )
+    assert codes(ask(server, asked)) == ["ErrorInvalidPropertyRequest", "NoError"]
+    assert codes(ask(server, get_item(note, post, base="AllProperties"))) == ["NoError", "NoError"]
+
+
+def test_no_more_of_a_body_is_shown_than_was_asked_for(server: ExchangeServer, box: Box) -> None:
+    (id_,) = box.deliver(mail(1, Content_Type="text/plain; charset=utf-8") + "ü".encode() * 3000)
+    shape = "<t:BaseShape>IdOnly</t:BaseShape><t:BodyType>Text</t:BodyType><t:MaximumBodySize>1</t:MaximumBodySize>"
+    more = '<t:AdditionalProperties><t:FieldURI FieldURI="item:Body"/></t:AdditionalProperties>'
+    asked = (
+        f'<m:GetItem><m:ItemShape>{shape}{more}</m:ItemShape><m:ItemIds><t:ItemId Id="{id_}"/></m:ItemIds></m:GetItem>'
+    )
+    body = etree.fromstring(ask(server, asked).content).find(f".//{T}Body")
+    assert 1022 <= len(body.text.encode()) <= 1024
+    assert body.get("IsTruncated") == "true"
+
+
 @examples(max_examples=60)
 @given(st.lists(st.binary(max_size=300) | st.text(max_size=100).map(str.encode), max_size=4))
 def test_whatever_bytes_arrive_the_answer_is_valid_and_the_bytes_come_back(
@@ -339,6 +377,18 @@ def test_a_draft_that_is_sent_leaves_drafts_departs_once_and_lies_in_sent_items(
     assert draft_id not in box.folder("sentitems").items
     (gone,) = account.fetch([ItemId(id=draft_id)])
     assert isinstance(gone, ErrorItemNotFound)
+
+
+def test_while_the_transport_is_slow_a_sent_draft_still_lies_in_drafts_submitted(
+    server: ExchangeServer, account: Account, box: Box
+) -> None:
+    server.slow_down()
+    drafted(account).send()
+    (waiting,) = account.drafts.all()
+    assert waiting.is_submitted
+    assert (box.departed, box.sent()) == ([], [])
+    server.catch_up()
+    assert (len(box.departed), len(box.sent()), box.drafts()) == (1, 1, [])
 
 
 def test_mail_to_a_mailbox_of_the_same_server_arrives_there(server: ExchangeServer, account: Account) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from threading import RLock
 
+from tests.servers.ews.properties import Properties
 from tests.servers.ews.soap import Refused
 from tests.servers.ews.store import Configuration, Flag, Folder, Item, Mailbox
 
@@ -27,14 +28,28 @@ class Box:
     # What happens
 
     def deliver(
-        self, *mimes: bytes, folder: str = "inbox", received: datetime | None = None, is_read: bool = False
+        self,
+        *mimes: bytes,
+        folder: str = "inbox",
+        received: datetime | None = None,
+        is_read: bool = False,
+        item_class: str | None = None,
     ) -> list[str]:
-        """Mail arrives, in this order; `folder` is a distinguished name. The ids of the new items."""
+        """Mail arrives, in this order; `folder` is a distinguished name. `item_class` is for what is no mail, e.g.
+        IPM.Post; invitations and reports are known by themselves. The ids of the new items."""
         with self._lock:
             at = received or datetime.now(UTC)
             place = self.mailbox.folder(folder)
             return [
-                self.mailbox.add(place, mime, at=at, events=ARRIVAL, is_read=is_read, is_draft=folder == "drafts").id
+                self.mailbox.add(
+                    place,
+                    mime,
+                    at=at,
+                    events=ARRIVAL,
+                    is_read=is_read,
+                    is_draft=folder == "drafts",
+                    item_class=item_class or Properties(mime).item_class,
+                ).id
                 for mime in mimes
             ]
 

@@ -37,6 +37,8 @@ class Shape:
     base: str
     mime: bool = False
     body: str = "Best"
+    most: int | None = None
+    """How many bytes of a body are shown."""
     paths: frozenset[str] = frozenset()
     headers: tuple[str, ...] = ()
     """Names of single headers, asked for by IndexedFieldURI."""
@@ -72,7 +74,9 @@ def folder_shape(element: etree._Element) -> Shape:
 def _shape(element: etree._Element, listing: bool) -> Shape:
     more = element.find(f"{T}AdditionalProperties")
     paths = [] if more is None else list(more)
+    most = element.findtext(f"{T}MaximumBodySize")
     return Shape(
+        most=None if most is None else int(most) * 1024,
         base=element.findtext(f"{T}BaseShape", ""),
         mime=truth(element.findtext(f"{T}IncludeMimeContent")),
         body=element.findtext(f"{T}BodyType") or "Best",
@@ -118,12 +122,36 @@ def show_item(parent: etree._Element, item: Item, shape: Shape) -> None:
         wanted -= NOT_IN_LISTS
     if item.unconvertible and "item:MimeContent" in wanted:
         raise Refused(item.unconvertible, "Content conversion failed.")
-    message = add(parent, f"{T}Message")
+    kind = next((kind for prefix, kind in _KINDS if item.item_class.startswith(prefix)), "Item")
+    wanted = {field for field in wanted if not field.startswith("message:") or _has(kind, field)}
+    if not shape.listing and any(not _has(kind, field) for field in shape.paths if field.startswith("message:")):
+        raise Refused("ErrorInvalidPropertyRequest", "Property is not valid for this object type.")
+    message = add(parent, f"{T}{kind}")
     if shape.extended:
         wanted |= {"extended"}
-    for uri, show in _ITEM_FIELDS.items():
+    for uri, show in (_POST_FIELDS if kind == "PostItem" else _ITEM_FIELDS).items():
         if uri in wanted:
             show(message, item, shape)
+
+
+_KINDS = (
+    ("IPM.Note", "Message"),
+    ("REPORT.IPM.Note", "Message"),
+    ("IPM.Schedule.Meeting.Request", "MeetingRequest"),
+    ("IPM.Schedule.Meeting.Resp", "MeetingResponse"),
+    ("IPM.Schedule.Meeting.Canceled", "MeetingCancellation"),
+    ("IPM.Appointment", "CalendarItem"),
+    ("IPM.Contact", "Contact"),
+    ("IPM.Task", "Task"),
+    ("IPM.Post", "PostItem"),
+)
+"""Which element shows an item of which class; any other is an Item."""
+_OF_POSTS = frozenset({"ConversationTopic", "From", "InternetMessageId", "IsRead", "References", "Sender"})
+
+
+def _has(kind: str, field: str) -> bool:
+    name = field.removeprefix("message:")
+    return kind == "Message" or kind.startswith("Meeting") or (kind == "PostItem" and name in _OF_POSTS)
 
 
 def item_id(parent: etree._Element, item: Item, tag: str = f"{T}ItemId") -> None:
@@ -192,7 +220,9 @@ def _body(name: str, kind: str | None = None) -> _Field:
         found, text = item.properties.body(kind or shape.body)
         if (kind or shape.body) == "HTML" and found == "Text":
             found, text = "HTML", f"<html><body><pre>{text}</pre></body></html>"
-        add(parent, f"{T}{name}", text, BodyType=found)
+        raw = text.encode("utf-8", "replace")
+        cut = {} if shape.most is None or len(raw) <= shape.most else {"IsTruncated": True}
+        add(parent, f"{T}{name}", raw[: shape.most].decode(errors="ignore") if cut else text, BodyType=found, **cut)
 
     return show
 
@@ -283,7 +313,7 @@ _BY_TAG: dict[int, Callable[[Item], object]] = {
     0x0039: lambda item: _time(item.properties.sent_at or item.received),
     0x007D: lambda item: "\r\n".join(f"{name}: {text}" for name, text in item.properties.headers),
     0x0E06: lambda item: _time(item.received),
-    0x0E07: lambda item: (1 if item.is_read else 0) | (8 if item.is_draft else 0),
+    0x0E07: lambda item: item.is_read | item.is_submitted << 2 | item.is_draft << 3,
     0x0E08: lambda item: len(item.mime),
     0x0E23: lambda item: item.number,
     0x0E69: lambda item: item.is_read,
@@ -344,7 +374,7 @@ _ITEM_FIELDS: dict[str, _Field] = {
     "item:Categories": _categories,
     "item:Importance": _text("Importance", _importance),
     "item:InReplyTo": _text("InReplyTo", lambda item: item.properties.header("In-Reply-To")),
-    "item:IsSubmitted": _text("IsSubmitted", lambda item: False),
+    "item:IsSubmitted": _text("IsSubmitted", lambda item: item.is_submitted),
     "item:IsDraft": _text("IsDraft", lambda item: item.is_draft),
     "item:IsFromMe": _text("IsFromMe", _own),
     "item:IsResend": _text("IsResend", lambda item: False),
@@ -388,6 +418,9 @@ _ITEM_FIELDS: dict[str, _Field] = {
     "message:ReplyTo": _people("ReplyTo", lambda item: item.properties.addresses("Reply-To")),
 }
 """In the order of the schema."""
+
+_POST_FIELDS = {uri: show for uri, show in _ITEM_FIELDS.items() if uri != "message:Sender"}
+_POST_FIELDS["message:Sender"] = _ITEM_FIELDS["message:Sender"]
 
 _DEFAULT = frozenset(
     [

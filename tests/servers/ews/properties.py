@@ -13,6 +13,10 @@ from functools import cached_property
 
 _ENCODED_WORD = r"=\?[^?\s]+\?[bBqQ]\?[^?]*\?="
 _ENCODED_WORDS = re.compile(rf"{_ENCODED_WORD}(?:\s+{_ENCODED_WORD})*")
+_NO_PLAIN_MESSAGE = re.compile(rb"text/calendar|multipart/report", re.IGNORECASE)
+_CALENDAR_METHOD = re.compile(
+    rb"^content-type:\s*text/calendar;[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*?method=\"?(\w+)", re.IGNORECASE | re.MULTILINE
+)
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 
 
@@ -87,6 +91,20 @@ class Properties:
             return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
         except (ValueError, OverflowError, TypeError, IndexError):
             return None
+
+    @cached_property
+    def item_class(self) -> str:
+        """What Exchange makes of an arriving message: invitations and reports are no plain messages."""
+        if not _NO_PLAIN_MESSAGE.search(self.mime):
+            return "IPM.Note"
+        method = _CALENDAR_METHOD.search(self.mime)
+        if method:
+            kinds = {b"reply": "Resp.Pos", b"cancel": "Canceled"}
+            return f"IPM.Schedule.Meeting.{kinds.get(method.group(1).lower(), 'Request')}"
+        content_type = (self.header("Content-Type") or "").lower()
+        if content_type.startswith("multipart/report"):
+            return "REPORT.IPM.Note.NDR" if "delivery-status" in content_type else "REPORT.IPM.Note.IPNRN"
+        return "IPM.Note"
 
     @cached_property
     def parsed(self) -> Message:

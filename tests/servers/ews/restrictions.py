@@ -21,6 +21,7 @@ _FIELDS: dict[str, Callable[[Item], Value]] = {
     "item:Categories": lambda item: item.categories,
     "item:ItemClass": lambda item: item.item_class,
     "item:IsDraft": lambda item: item.is_draft,
+    "item:IsSubmitted": lambda item: item.is_submitted,
     "item:InReplyTo": lambda item: item.properties.header("In-Reply-To"),
     "item:HasAttachments": lambda item: bool(item.properties.attachments),
     "item:Flag": lambda item: item.flag.status,

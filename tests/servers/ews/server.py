@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal
 
 from lxml import etree
@@ -17,10 +18,10 @@ from tests.servers.ews.operations.notifications import Subscriptions, streamed
 from tests.servers.ews.properties import Properties
 from tests.servers.ews.schema import schema
 from tests.servers.ews.soap import Fault, M, Malformed, Refused, T, element, envelope, fault, opened
-from tests.servers.ews.store import Event, Mailbox
+from tests.servers.ews.store import Event, Folder, Item, Mailbox
 from tests.servers.ews.troubles import ItemFailing, Order, Trouble
 from tests.servers.ews.web import Web
-from tests.servers.ews.writing import with_message_id, without_header
+from tests.servers.ews.writing import check_recipients, with_message_id, without_header
 
 PASSWORD = "correct horse battery"
 SERVICE = "svc-alliance@school.example"
@@ -79,6 +80,7 @@ class ExchangeServer:
     """What clients did that Exchange would not take, and what the stand-in did that Exchange would not. `running`
     raises in the end where there are any."""
     lock: threading.RLock = field(default_factory=threading.RLock)
+    _slow: list[tuple[Item, Folder | None]] | None = None
     _left: list[tuple[str, bytes]] = field(default_factory=list)
     _orders: list[Order] = field(default_factory=list)
     _watchers: list[Callable[[Mailbox, Event], None]] = field(default_factory=list)
@@ -187,6 +189,20 @@ class ExchangeServer:
         """Stops it; connections are closed."""
         self.web.stop()
 
+    def slow_down(self) -> None:
+        """From now on what SendItem sends stays where it is, submitted, until `catch_up`."""
+        with self.lock:
+            self._slow = self._slow or []
+
+    def catch_up(self) -> None:
+        """What was held back leaves, and the transport is quick again."""
+        with self.lock:
+            held, self._slow = self._slow or [], None
+            for item, keep in held:
+                if item.id in item.folder.items:
+                    item.is_submitted = False
+                    self.submit(item, keep)
+
     def wait_for_stream(self, seconds: float = 30) -> None:
         """Returns when a client listens to a stream of notifications."""
         with self.lock:
@@ -231,21 +247,33 @@ class ExchangeServer:
             or any(word.startswith(wanted) for word in (one.name.lower(), *one.name.lower().split()))
         ]
 
+    def submit(self, item: Item, keep: Folder | None) -> None:
+        """Lets a draft leave: at once, or, where the transport is slow, when that is told to go on. `keep` is where the
+        copy goes. Raises Refused."""
+        mailbox = item.folder.mailbox
+        if self._slow is not None:
+            check_recipients(item.mime, mailbox)
+            item.is_submitted = True
+            mailbox.touch(item, "item:IsSubmitted", at=datetime.now(UTC))
+            self._slow.append((item, keep))
+            return
+        sent = self.send(mailbox, item.mime)
+        if keep is None:
+            mailbox.delete(item)
+            return
+        moved = mailbox.move(item, keep)
+        moved.replace_mime(sent)
+        moved.is_draft, moved.is_read, moved.received = False, True, datetime.now(UTC)
+
     def send(self, mailbox: Mailbox, mime: bytes) -> bytes:
         """Lets a message leave, and returns what the copy in Sent Items holds. Raises Refused."""
-        found = Properties(mime)
-        senders = {one.address.lower() for one in found.addresses("From")}
-        if senders - {mailbox.address}:
-            raise Refused("ErrorSendAsDenied", "The account does not have permission to send as this sender.")
-        recipients = found.addresses("To", "Cc", "Bcc")
-        if not recipients:
-            raise Refused("ErrorInvalidRecipients", "At least one recipient isn't valid.")
+        recipients = check_recipients(mime, mailbox)
         stamped = with_message_id(mime, mailbox)
-        if not senders:
+        if not Properties(mime).addresses("From"):
             stamped = f"From: <{mailbox.address}>\r\n".encode() + stamped
         left = without_header(stamped, "Bcc")
         self._left.append((mailbox.address, left))
-        for recipient in dict.fromkeys(one.address.lower() for one in recipients):
+        for recipient in recipients:
             here = self.mailboxes.get(recipient)
             if here is not None and self.delivers:
                 Box(here, self.lock, self._left).deliver(left)

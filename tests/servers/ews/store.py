@@ -63,6 +63,8 @@ class Item:
     """The same for the read mark, which changes no ChangeKey (MS-OXCFXICS §3.2.5.6)."""
     is_read: bool = False
     is_draft: bool = False
+    is_submitted: bool = False
+    """Whether it was sent and has not left yet."""
     associated: bool = False
     categories: tuple[str, ...] = ()
     flag: Flag = field(default_factory=Flag)

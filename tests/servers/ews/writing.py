@@ -40,6 +40,17 @@ def with_message_id(mime: bytes, mailbox: Mailbox) -> bytes:
     return f"Message-ID: {make_msgid(domain='exchange.' + mailbox.address.partition('@')[2])}\r\n".encode() + mime
 
 
+def check_recipients(mime: bytes, mailbox: Mailbox) -> tuple[str, ...]:
+    """The addresses that a message of this mailbox goes to. Raises Refused where it cannot be sent."""
+    found = Properties(mime)
+    if {one.address.lower() for one in found.addresses("From")} - {mailbox.address}:
+        raise Refused("ErrorSendAsDenied", "The account does not have permission to send as this sender.")
+    recipients = tuple(dict.fromkeys(one.address.lower() for one in found.addresses("To", "Cc", "Bcc")))
+    if not recipients:
+        raise Refused("ErrorInvalidRecipients", "At least one recipient isn't valid.")
+    return recipients
+
+
 def without_header(mime: bytes, name: str) -> bytes:
     """Without every header of this name."""
     parsed = message_from_bytes(mime, policy=compat32)

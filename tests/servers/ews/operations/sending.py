@@ -52,16 +52,10 @@ def send_item(call: Call) -> etree._Element:
         item = call.item(named)
         mailbox = item.folder.mailbox
         _refuse_stale(item, named.get("ChangeKey"))
-        if not item.is_draft:
+        if not item.is_draft or item.is_submitted:
             raise Refused("ErrorInvalidOperation", "The message was sent already.")
         _refuse_full(mailbox)
-        sent = call.server.send(mailbox, item.mime)
-        if keep:
-            moved = mailbox.move(item, target or mailbox.folder("sentitems"))
-            moved.replace_mime(sent)
-            moved.is_draft, moved.is_read, moved.received = False, True, call.now
-        else:
-            mailbox.delete(item)
+        call.server.submit(item, (target or mailbox.folder("sentitems")) if keep else None)
 
     return call.each(call.request.find(f"{M}ItemIds"), answer)
 
