@@ -18,6 +18,13 @@ _MOST_SHOWN = 5
 """Tables that are shown as they are to be written."""
 
 
+_GMAIL = "Gmail and Google Workspace (gmail)"
+_GRAPH = "Microsoft 365 (graph), and Exchange Server with oauth"
+_EXCHANGE = "Exchange Server (exchange); user name and password also of imap"
+_IMAP = "IMAP (imap)"
+_MAILDIR = "Maildir (maildir)"
+
+
 def register(app: typer.Typer) -> None:
     """Adds the command."""
     app.command("connect")(_connect)
@@ -25,81 +32,131 @@ def register(app: typer.Typer) -> None:
 
 def _connect(
     system: Annotated[
-        str | None, typer.Argument(help="gmail, graph (Microsoft 365), exchange (Exchange Server), imap or maildir.")
+        str | None,
+        typer.Argument(
+            metavar="SYSTEM", help="gmail, graph (Microsoft 365), exchange (Exchange Server), imap, maildir."
+        ),
     ] = None,
     mailboxes: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ADDRESS]...", help="Mailboxes; all that the configuration lists for this system."),
+        typer.Argument(metavar="ADDRESS", help="Mailboxes; left out, all that the configuration lists for the system."),
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     *,
-    address: Annotated[list[str] | None, typer.Option(help="A mailbox. May be repeated.")] = None,
-    teacher: Annotated[str | None, typer.Option(help="The teacher's name, for a mailbox that is new.")] = None,
+    address: Annotated[list[str] | None, typer.Option(metavar="ADDRESS", help="The same; may be repeated.")] = None,
+    teacher: Annotated[str | None, typer.Option(metavar="NAME", help="The teacher, where the mailbox is new.")] = None,
     auth: Annotated[
         str | None,
         typer.Option(
-            help="gmail: service-account or oauth. graph: application or device-code. exchange: ntlm, basic or oauth."
+            metavar="WAY",
+            help="gmail: service-account, oauth. graph: application, device-code. exchange: ntlm, basic, oauth.",
         ),
     ] = None,
-    username: Annotated[str | None, typer.Option(help="imap, exchange: who signs in.")] = None,
-    password_file: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="imap, exchange: file with the password, - for standard input. For several mailboxes a line for each: "
-            "address, blank, password.",
-        ),
-    ] = None,
-    imap_host: Annotated[str | None, typer.Option(help="imap: server for incoming mail.")] = None,
-    smtp_host: Annotated[str | None, typer.Option(help="imap: server for outgoing mail.")] = None,
-    maildir: Annotated[str | None, typer.Option(metavar="PATH", help="maildir: the Maildir.")] = None,
-    outgoing: Annotated[str | None, typer.Option(metavar="PATH", help="maildir: Maildir for outgoing mail.")] = None,
-    key_file: Annotated[
-        str | None, typer.Option(metavar="FILE", help="gmail: the service account's key (JSON), - for standard input.")
-    ] = None,
-    client_file: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="gmail with oauth: the OAuth client (JSON), - for standard input."),
-    ] = None,
-    browser: Annotated[
-        bool, typer.Option(help="gmail with oauth: open a browser on this machine, or show the address to open.")
-    ] = True,
-    topic: Annotated[str | None, typer.Option(help="gmail: Pub/Sub topic for new mail.")] = None,
-    subscription: Annotated[str | None, typer.Option(help="gmail: its pull subscription.")] = None,
-    tenant: Annotated[str | None, typer.Option(help="graph, exchange with oauth: directory (tenant) id.")] = None,
-    client_id: Annotated[str | None, typer.Option(help="graph, exchange with oauth: application (client) id.")] = None,
-    cloud: Annotated[str | None, typer.Option(help="graph: global, us-government, us-defense or china.")] = None,
-    certificate_file: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="graph: PEM with private key and certificate, - for standard input."),
-    ] = None,
-    secret_file: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="graph, exchange with oauth: the client secret, - for standard input."),
-    ] = None,
-    notification_url: Annotated[
-        str | None, typer.Option(help="graph: public https address at which Microsoft tells of new mail.")
-    ] = None,
-    endpoint: Annotated[str | None, typer.Option(help="exchange: URL of Exchange.asmx; else Autodiscover.")] = None,
-    impersonation: Annotated[
-        bool | None,
-        typer.Option("--impersonation/--no-impersonation", help="exchange: whether the account acts for the teachers."),
-    ] = None,
-    authority: Annotated[str | None, typer.Option(help="exchange with oauth: where to sign in.")] = None,
-    ca_file: Annotated[str | None, typer.Option(metavar="FILE", help="exchange: a private authority (PEM).")] = None,
     send_test: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Also send one test mail, to this address of your own.")
     ] = None,
     write: Annotated[
         bool | None, typer.Option("--write/--no-write", help="Change the configuration file, or only show the change.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take what stands or the defaults.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take what stands, or the defaults.")] = False,
+    key_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The service account's key (JSON).", rich_help_panel=_GMAIL)
+    ] = None,
+    client_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="With oauth: the OAuth client (JSON).", rich_help_panel=_GMAIL)
+    ] = None,
+    browser: Annotated[
+        bool,
+        typer.Option(
+            "--browser/--no-browser",
+            help="With oauth: open a browser here, or show an address.",
+            rich_help_panel=_GMAIL,
+        ),
+    ] = True,
+    topic: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Pub/Sub topic that tells of new mail.", rich_help_panel=_GMAIL)
+    ] = None,
+    subscription: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Pull subscription of that topic.", rich_help_panel=_GMAIL)
+    ] = None,
+    tenant: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Directory (tenant) id, or a domain of the school's.", rich_help_panel=_GRAPH),
+    ] = None,
+    client_id: Annotated[
+        str | None, typer.Option(metavar="ID", help="Application (client) id.", rich_help_panel=_GRAPH)
+    ] = None,
+    certificate_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="PEM with private key and certificate.", rich_help_panel=_GRAPH)
+    ] = None,
+    secret_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The client secret.", rich_help_panel=_GRAPH)
+    ] = None,
+    cloud: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="global, us-government, us-defense or china.", rich_help_panel=_GRAPH),
+    ] = None,
+    notification_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Public https address at which Microsoft tells of new mail.", rich_help_panel=_GRAPH
+        ),
+    ] = None,
+    endpoint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="URL of Exchange.asmx; found by Autodiscover where left out.", rich_help_panel=_EXCHANGE
+        ),
+    ] = None,
+    username: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Who signs in: the service account, or the mailbox's own user.",
+            rich_help_panel=_EXCHANGE,
+        ),
+    ] = None,
+    password_file: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="The password. For several mailboxes, a line for each: address, blank, password.",
+            rich_help_panel=_EXCHANGE,
+        ),
+    ] = None,
+    impersonation: Annotated[
+        bool | None,
+        typer.Option(
+            "--impersonation/--no-impersonation",
+            help="Whether the service account acts for the teachers.",
+            rich_help_panel=_EXCHANGE,
+        ),
+    ] = None,
+    authority: Annotated[
+        str | None, typer.Option(metavar="URL", help="With oauth: where to sign in.", rich_help_panel=_EXCHANGE)
+    ] = None,
+    ca_file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Certificate of a private authority (PEM).", rich_help_panel=_EXCHANGE),
+    ] = None,
+    imap_host: Annotated[
+        str | None, typer.Option(metavar="HOST", help="Server for incoming mail.", rich_help_panel=_IMAP)
+    ] = None,
+    smtp_host: Annotated[
+        str | None, typer.Option(metavar="HOST", help="Server for outgoing mail.", rich_help_panel=_IMAP)
+    ] = None,
+    maildir: Annotated[str | None, typer.Option(metavar="PATH", help="The Maildir.", rich_help_panel=_MAILDIR)] = None,
+    outgoing: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Maildir that takes outgoing mail.", rich_help_panel=_MAILDIR)
+    ] = None,
 ) -> None:
-    """Connect mailboxes: ask for what their system needs, store secrets encrypted, try every permission by using it.
+    """Connect mailboxes: asks what their system needs, stores secrets encrypted, tries every permission by using it.
 
-    Nothing is sent and nothing left behind, unless --send-test asks for one mail. Secrets come from files, standard
-    input or a prompt, never from the command line. What works already is tried again by running it again. Exits with 1
-    when a permission lacks.
+    Nothing is sent and nothing is left behind, unless --send-test asks for one mail.
+
+    Secrets come from a FILE (- is standard input) or are typed unseen, and never stand on the command line.
+
+    Run it again at any time: it tries everything anew. Exits with 1 where a permission lacks.
     """
     from config import ConfigError
     from connectors.errors import MailboxError
