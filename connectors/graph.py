@@ -6,7 +6,6 @@ Mailboxes on an Exchange Server of the school's own are not reached this way: `c
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from urllib.parse import quote
 
 from config.secrets import Secrets
 from config.settings import Graph, MailboxSettings, Settings
@@ -17,7 +16,7 @@ from connectors.graph_changes import Held, PageReader
 from connectors.graph_client import GraphClient, Part
 from connectors.graph_clouds import cloud_of
 from connectors.graph_drafts import Drafts
-from connectors.graph_entries import SIZE, expand, is_id, read_categories, read_entry, read_folder
+from connectors.graph_entries import SIZE, expand, is_id, message_path, read_categories, read_entry, read_folder
 from connectors.graph_errors import Refused, permission_denied
 from connectors.graph_folders import Folders
 from connectors.graph_labels import CATEGORIES, Labeller, labels_in
@@ -81,7 +80,7 @@ class GraphMailbox:
     def check(self) -> Sequence[str]:
         """See `Mailbox.check`. Each permission is tried, on a message that does not exist."""
         path = self._client.path
-        nobody = f"/messages/{quote(_NOBODY, safe='')}"
+        nobody = message_path(_NOBODY)
         parts = [
             *(
                 Part("GET", path(f"/mailFolders/{name}", {"$select": "totalItemCount"}))
@@ -141,7 +140,7 @@ class GraphMailbox:
             raise self._gone()
         query = {"$select": _FETCH_SELECT, "$expand": expand(SIZE)}
         try:
-            entry = read_entry(self._client.get(f"/messages/{quote(message_id, safe='')}", query))
+            entry = read_entry(self._client.get(message_path(message_id), query))
         except Refused as error:
             if error.failure.gone:
                 raise self._gone() from error

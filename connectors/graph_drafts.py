@@ -31,7 +31,7 @@ from connectors.errors import (
     Throttled,
 )
 from connectors.graph_client import GraphClient, Part, Unanswered
-from connectors.graph_entries import FLAGS, Entry, expand, is_id, read_entry, read_page
+from connectors.graph_entries import FLAGS, Entry, expand, is_id, message_path, read_entry, read_page
 from connectors.graph_errors import BUSY, Refused
 from connectors.graph_folders import Folders
 from connectors.mailbox import DraftState
@@ -125,7 +125,7 @@ class Drafts:
         if found is None or not found.is_draft or found.folder == self._folders.deleted:
             return
         try:
-            self._client.change("DELETE", f"/messages/{quote(draft.id, safe='')}")
+            self._client.change("DELETE", message_path(draft.id))
         except Refused as error:
             if not error.failure.gone:
                 raise DraftFailed(
@@ -135,7 +135,7 @@ class Drafts:
     def _handed_over(self, id_: str, rfc_message_id: str) -> None:
         address = self._client.address
         try:
-            self._client.once(f"/messages/{quote(id_, safe='')}/send")
+            self._client.once(message_path(id_) + "/send")
         except Unanswered as error:
             self._sent_or_uncertain(id_, rfc_message_id, str(error))
         except Refused as error:
@@ -191,7 +191,7 @@ class Drafts:
         """The draft or the sent message, by its id and by its Message-ID, in one request."""
         parts: list[Part] = []
         if id_:
-            parts.append(Part("GET", self._client.path(f"/messages/{quote(id_, safe='')}", _SHOWN)))
+            parts.append(Part("GET", self._client.path(message_path(id_), _SHOWN)))
         if rfc_message_id:
             parts.append(self._with_message_id("", rfc_message_id))
         found: dict[str, Entry] = {}
@@ -208,7 +208,7 @@ class Drafts:
 
     def _entry(self, id_: str) -> Entry | None:
         try:
-            return read_entry(self._client.get(f"/messages/{quote(id_, safe='')}", _SHOWN))
+            return read_entry(self._client.get(message_path(id_), _SHOWN))
         except Refused as error:
             if error.failure.gone:
                 return None
@@ -240,7 +240,7 @@ class Drafts:
     def _created(self, mime: bytes, reply: Message, answered: str) -> Entry:
         """Makes the draft. Where the line broke it is looked for before it is made again."""
         content = base64.b64encode(mime)
-        paths = [f"/messages/{quote(answered, safe='')}/createReply"] if answered else []
+        paths = [message_path(answered) + "/createReply"] if answered else []
         paths += ["/messages", "/messages"]
         trouble: Exception | None = None
         for path in paths:
@@ -270,7 +270,7 @@ class Drafts:
             return made
         log.warning("%s: the server gave a draft another Message-ID; it is set back", self._client.address)
         body: dict[str, Any] = {"internetMessageId": wanted}
-        written = read_entry(self._client.change("PATCH", f"/messages/{quote(made.id, safe='')}", body))
+        written = read_entry(self._client.change("PATCH", message_path(made.id), body))
         if written.message_id != wanted:
             self.discard(made.id)
             raise DraftFailed(

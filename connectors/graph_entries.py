@@ -3,7 +3,9 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Annotated, Any, TypeVar
+from urllib.parse import quote
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -25,6 +27,11 @@ _ID = re.compile(r"[A-Za-z0-9_=+/-]{1,512}")
 def is_id(text: str) -> bool:
     """Whether `text` can be the id of a message. Nothing else may become part of an address."""
     return _ID.fullmatch(text) is not None
+
+
+def message_path(id_: str) -> str:
+    """Where a message is, below its mailbox. Of what ids are made of, only the slash means something in an address."""
+    return f"/messages/{id_.replace('/', '%2F') if is_id(id_) else quote(id_, safe='')}"
 
 
 def expand(*properties: str) -> str:
@@ -61,7 +68,7 @@ class Entry(_Lenient):
         default=(), alias="singleValueExtendedProperties"
     )
 
-    @property
+    @cached_property
     def size(self) -> int | None:
         """Bytes in the store, None where that was not told."""
         return self._number(SIZE)
@@ -76,12 +83,12 @@ class Entry(_Lenient):
         """When it was received, in UTC."""
         return (self.received or datetime.fromtimestamp(0, UTC)).astimezone(UTC)
 
-    @property
+    @cached_property
     def key(self) -> bytes:
         """Stands for the message in a cursor."""
         return digest(self.id)
 
-    @property
+    @cached_property
     def state(self) -> bytes:
         """Stands for the message as it is now in a cursor."""
         return digest(self.id, self.etag, "" if self.removed is None else "removed")

@@ -8,11 +8,10 @@ master list (https://learn.microsoft.com/graph/api/outlookuser-post-mastercatego
 import logging
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from urllib.parse import quote
 
 from connectors.errors import MailboxError, MessageGone, TagFailed
 from connectors.graph_client import GraphClient, Part
-from connectors.graph_entries import Entry, is_id, read_categories, read_entry
+from connectors.graph_entries import Entry, is_id, message_path, read_categories, read_entry
 from connectors.graph_errors import Refused
 from connectors.graph_folders import Folders
 from connectors.labels import Label
@@ -123,7 +122,7 @@ class Labeller:
         headers: Mapping[str, str] | None = None,
         body: Mapping[str, list[str]] | None = None,
     ) -> Part:
-        return Part(method, self._client.path(f"/messages/{quote(id_, safe='')}") + query, headers or {}, body)
+        return Part(method, self._client.path(message_path(id_)) + query, headers or {}, body)
 
     def _named(self, error: Refused | MailboxError) -> MailboxError:
         if isinstance(error, MailboxError):

@@ -7,10 +7,9 @@ import base64
 import binascii
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from connectors.graph_client import GraphClient, Part, PartAnswer
-from connectors.graph_entries import Entry
+from connectors.graph_entries import Entry, message_path
 from connectors.graph_errors import Refused
 from connectors.graph_rebuilt import REBUILT_SELECT, rebuilt
 
@@ -21,6 +20,7 @@ _SMALL = 256 * 1024
 _BATCH_BYTES = 4 * 1024 * 1024
 """Messages of a batch, together. Twice in base64 that is seven megabytes of answer."""
 _BATCH_MESSAGES = 20
+_AS_TEXT = 'outlook.body-content-type="text"'
 LARGEST = 160 * 1024 * 1024
 """Bytes of one message that `whole` reads: more than Exchange Online takes (150 MB)."""
 
@@ -46,7 +46,7 @@ class Contents:
             if len(some) == 1:
                 yield some[0], self._alone(some[0], PAGE_BYTES)
                 continue
-            parts = [Part("GET", self._client.path(f"/messages/{quote(entry.id, safe='')}/$value")) for entry in some]
+            parts = [Part("GET", self._client.path(message_path(entry.id) + "/$value")) for entry in some]
             for entry, answer in zip(some, self._client.batch(parts), strict=True):
                 yield entry, self._of_part(entry, answer)
 
@@ -65,7 +65,7 @@ class Contents:
 
     def _alone(self, entry: Entry, most: int) -> Content | None:
         try:
-            found = self._client.stream(f"/messages/{quote(entry.id, safe='')}/$value", most)
+            found = self._client.stream(message_path(entry.id) + "/$value", most)
         except Refused as error:
             return None if error.failure.gone else self._rebuilt(entry, most)
         return Content(found.head, found.size)
@@ -73,7 +73,7 @@ class Contents:
     def _rebuilt(self, entry: Entry, most: int) -> Content | None:
         """What the properties say; nothing, with a size, where the server cannot even tell them."""
         try:
-            body = self._client.get(f"/messages/{quote(entry.id, safe='')}", {"$select": REBUILT_SELECT})
+            body = self._client.get(message_path(entry.id), {"$select": REBUILT_SELECT}, prefer=_AS_TEXT)
             raw = rebuilt(body)
         except Refused as error:
             return None if error.failure.gone else Content(b"", max(1, entry.size or 0))

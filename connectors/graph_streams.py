@@ -6,12 +6,21 @@ https://learn.microsoft.com/graph/api/message-delta
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from urllib.parse import quote
 
 from connectors.errors import ConnectFailed
 from connectors.graph_client import GraphClient, Part
 from connectors.graph_cursor import Stream
-from connectors.graph_entries import ENTRY_SELECT, SIZE, Entry, expand, is_id, read_entry, read_folder, read_page
+from connectors.graph_entries import (
+    ENTRY_SELECT,
+    SIZE,
+    Entry,
+    expand,
+    is_id,
+    message_path,
+    read_entry,
+    read_folder,
+    read_page,
+)
 from connectors.graph_errors import Refused
 
 INBOX, SENT = "inbox", "sentitems"
@@ -59,15 +68,10 @@ class Streams:
         parts = [Part("GET", stream.link, prefer=_pages_of(size)) for stream in streams.values()]
         found: dict[str, Round] = {}
         for (name, stream), answer in zip(streams.items(), self._client.batch(parts), strict=True):
-            try:
-                body = answer.wanted()
-            except Refused as error:
-                if anew:
-                    raise
-                if error.failure.status not in {400, 404, 410} and not error.failure.sync_lost:
-                    raise
-                continue
-            found[name] = self._round(stream, body)
+            failure = answer.failure
+            if not anew and failure is not None and (failure.status in {400, 404, 410} or failure.sync_lost):
+                continue  # if it is not the link that is at fault, beginning anew says so
+            found[name] = self._round(stream, answer.wanted())
         return found
 
     def following(self, one: Round, size: int = PAGE) -> Round:
@@ -88,7 +92,7 @@ class Streams:
         Messages that are gone lack. Raises MailboxError, Refused."""
         entries = list(entries)
         bare = [entry for entry in entries if entry.received is None and is_id(entry.id)]
-        parts = [Part("GET", self._client.path(f"/messages/{quote(entry.id, safe='')}", _SHOWN)) for entry in bare]
+        parts = [Part("GET", self._client.path(message_path(entry.id), _SHOWN)) for entry in bare]
         whole: dict[str, Entry | None] = dict.fromkeys(entry.id for entry in entries if entry.received is None)
         for entry, answer in zip(bare, self._client.batch(parts), strict=True):
             try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -17,6 +18,23 @@ from tests.servers.network import Network, NetworkedWorld
 
 ELSEWHERE = "archive"
 """A folder that nobody here reads."""
+_numbers = count()
+
+
+def new_address() -> str:
+    """A teacher who was not there before, so that a server serves many tests."""
+    return f"teacher{next(_numbers)}@school.example"
+
+
+def rested(server: GraphServer) -> GraphServer:
+    """A server that served others, as if it had not: what they did must have been documented."""
+    violations = server.violations.copy()
+    server.violations.clear()
+    server.faults.clear()
+    server.log.clear()
+    server.batches_overrun, server.batched_mime = False, "base64"
+    assert violations == []
+    return server
 
 
 class GraphWorld(NetworkedWorld):
