@@ -23,6 +23,7 @@ from autoresponder.outgoing import (
     usable_address,
 )
 from autoresponder.plan import Missing, ReplyFacts, Span
+from autoresponder.sentences import danger, norm_hours, office_for_today
 from autoresponder.wording import LANGUAGES, Wording, wording, written_languages
 from config.crisis import numbers_of
 from config.settings import MailboxSettings, Settings
@@ -160,7 +161,7 @@ class _Voice:
                 _(
                     "I will read it myself and answer within {norm} school hours (days without school do not count), "
                     "so by {day}."
-                ).format(norm=self._norm(), day=self._reply_day())
+                ).format(norm=norm_hours(self.settings), day=self._reply_day())
             ),
             *self._holidays(),
             *self._same_day(),
@@ -346,17 +347,7 @@ class _Voice:
 
     def _same_day(self) -> list[Block]:
         """Where to turn with what cannot wait: stands in every note, since a tag can be wrong."""
-        _ = self.words.gettext
-        office, school = self.settings.office, self.settings.school
-        asked = _(
-            "If it is about today or tomorrow morning, such as a pickup, a bus or your child's health or safety, "
-            "please do not wait for me: call the front office at {phone}. They answer on school days from "
-            "{opens} to {closes}."
-        ).format(
-            phone=office.phone,
-            opens=self.words.clock(office.opens or school.opens),
-            closes=self.words.clock(office.closes or school.closes),
-        )
+        asked = office_for_today(self.words, self.settings)
         if not self.facts.same_day_closed:
             return [Paragraph(asked)]
         return [Paragraph(f"{asked} {self._closed()}"), self._danger()]
@@ -372,13 +363,7 @@ class _Voice:
         )
 
     def _danger(self) -> Paragraph:
-        _ = self.words.gettext
-        emergency = numbers_of(self.settings).emergency
-        told = (
-            _("If someone is in danger right now, please call {number}.").format(number=emergency)
-            if emergency
-            else _("If someone is in danger right now, please call your local emergency number.")
-        )
+        told = danger(self.words, self.settings)
         return Paragraph(told, strong=self.facts.tag is Tag.URGENT)
 
     def _once(self) -> Paragraph:
@@ -386,10 +371,6 @@ class _Voice:
         return Paragraph(
             _("This note is sent once. A person reads every message, and the next answer comes from a person.")
         )
-
-    def _norm(self) -> str:
-        low, high = self.settings.norm.reply_within_hours
-        return f"{low}–{high}" if low < high else f"{high}"
 
     def _reply_day(self) -> str:
         return self.words.day(self.facts.reply_by.astimezone(self.settings.school.zone).date())

@@ -99,6 +99,16 @@ class Wording:
         said = format_time(at.timetz() if isinstance(at, datetime) else at, _("h:mm a"), locale=self.locale)
         return said.replace("\u202f", "\u00a0")  # The narrow blank of "p. m." is missing from many fonts.
 
+    def weekday(self, number: int) -> str:
+        """A weekday's name, Monday is 0."""
+        if self.language in _DAYS:
+            return _DAYS[self.language][number]
+        return str(self.locale.days["stand-alone"]["wide"][number])
+
+    def sentences(self, each: Sequence[str]) -> str:
+        """Sentences as one paragraph: Chinese puts no blank between them."""
+        return ("" if self.locale.language == "zh" else " ").join(each)
+
     def span(self, begins: datetime, ends: datetime) -> str:
         """A stretch of one day, for the middle of a sentence: "on Thursday, March 5, from 12:10 PM to 12:40 PM"."""
         _ = self.gettext
