@@ -14,6 +14,7 @@ from connectors.mailbox import Mailbox
 
 GROUP = "alliance.connectors"
 _BUILT_IN: Mapping[str, str] = {
+    "exchange": "connectors.exchange:ExchangeMailbox",
     "graph": "connectors.graph:GraphMailbox",
     "imap": "connectors.imap:ImapMailbox",
     "maildir": "connectors.maildir:MaildirMailbox",
