@@ -99,4 +99,6 @@ def _readable(content: bytes) -> None:
 
 
 def _filled(fields: Any) -> dict[str, str]:
-    return {name: str(value) for name, value in (fields or {}).items() if value is not None}
+    """The fields of a form as text. msal gives a signed assertion as bytes."""
+    filled = {name: value for name, value in (fields or {}).items() if value is not None}
+    return {name: value.decode() if isinstance(value, bytes) else str(value) for name, value in filled.items()}
