@@ -4,20 +4,26 @@
 Exchange Server, which mailsuite does not know, exchangelib by itself) read it in turn, each in a process of its own,
 so that the processor time is the client's alone. A first round goes through a network that counts requests, and shows
 that all got the same bytes and that a poll finds a new message; the other rounds go to the server directly and are
-timed. Time begins where the mailbox is opened: what a program imports before is left out. Both look at INBOX and Sent,
-as ours always does; a line of its own tells what the other takes for INBOX alone.
+timed. Last, once, with a server so far away that every answer begins 30 milliseconds later. Time begins where the
+mailbox is opened: what a program imports before is left out. Both look at INBOX and Sent, as ours always does; a line
+of its own tells what the other takes for INBOX alone.
 """
 
 import argparse
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, make_msgid
 from itertools import islice
 from statistics import median
 
 from benchmarks import machine
-from benchmarks.mail import Mail, mails
+from benchmarks.mail import TEACHER, Mail, mails
 from benchmarks.poll_systems import SYSTEMS, System, Whose, peers_python
 from benchmarks.readers.process import Running, running
 from benchmarks.readers.serve import Work
@@ -54,14 +60,17 @@ class Figures:
     processor_a_message: float
     waiting: float
     processor_a_poll: float
+    speed_away: float | None
+    """With the server far away; None where nobody looked."""
 
 
 def main() -> None:
     """Runs it and prints the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--messages", type=int, default=2_000)
+    parser.add_argument("--messages", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--polls", type=int, default=50, help="How many idle polls a round.")
+    parser.add_argument("--away", type=float, default=30, help="Milliseconds that a server far away takes longer.")
     parser.add_argument("--only", choices=SYSTEMS, nargs="+", help="These systems.", default=list(SYSTEMS))
     options = parser.parse_args()
     print(machine.describe())
@@ -72,7 +81,7 @@ def main() -> None:
         with SYSTEMS[name].running() as system:
             system.fill(backlog)
             polls = min(options.polls, system.most_polls)
-            _compare(system, backlog, options.rounds, polls)
+            _compare(system, backlog, options.rounds, polls, options.away)
 
 
 def _small(count: int) -> Sequence[Mail]:
@@ -91,7 +100,7 @@ def _versions() -> str:
     return ", ".join(f"{name} {number}" for name, number in zip(_PEERS, asked.stdout.split(), strict=True))
 
 
-def _compare(system: System, backlog: Sequence[Mail], rounds: int, polls: int) -> None:
+def _compare(system: System, backlog: Sequence[Mail], rounds: int, polls: int, away: float) -> None:
     contestants = _contestants(system)
     requests = _counted(system, contestants, len(backlog), polls)
     times: dict[str, list[tuple[Work, Work]]] = {contestant.name: [] for contestant in contestants}
@@ -100,8 +109,9 @@ def _compare(system: System, backlog: Sequence[Mail], rounds: int, polls: int) -
         for contestant in contestants:
             with running(system.reader(contestant.whose, contestant.options)) as reader:
                 times[contestant.name].append((reader.backlog(), _idle(system, reader, contestant, polls)))
-    figures = {name: _figures(found, polls) for name, found in times.items()}
-    _print(system, requests, figures)
+    far = _far_away(system, contestants[:2], away) if system.speaks else {}
+    figures = {name: _figures(found, polls, far.get(name)) for name, found in times.items()}
+    _print(system, requests, figures, away)
 
 
 def _contestants(system: System) -> list[Contestant]:
@@ -138,11 +148,20 @@ def _counted(system: System, contestants: Sequence[Contestant], messages: int, p
                 raise RuntimeError(f"{system.name}: {contestant.name} read {work.messages} of {messages} messages")
         if len(set(contents.values())) > 1:
             raise RuntimeError(f"{system.name}: not everybody read the same: {contents}")
-        system.deliver(next(iter(mails(1, seed=1))).content)
+        system.deliver(_letter())
         for contestant, reader in zip(contestants, readers, strict=True):
             if (new := reader.poll().messages) != 1:
                 raise RuntimeError(f"{system.name}: one message came, {contestant.name} saw {new}")
     return found
+
+
+def _letter() -> bytes:
+    mail = EmailMessage()
+    mail["From"], mail["To"] = "Ana Alvarez <ana@family.example>", TEACHER
+    mail["Date"], mail["Message-ID"] = format_datetime(datetime.now(UTC)), make_msgid(domain="family.example")
+    mail["Subject"] = "A question"
+    mail.set_content("Is there school on Monday?\n")
+    return mail.as_bytes(policy=SMTP)
 
 
 def _idle(system: System, reader: Running, contestant: Contestant, polls: int) -> Work:
@@ -152,47 +171,67 @@ def _idle(system: System, reader: Running, contestant: Contestant, polls: int) -
     return work
 
 
-def _figures(times: Sequence[tuple[Work, Work]], polls: int) -> Figures:
+def _far_away(system: System, contestants: Sequence[Contestant], away: float) -> dict[str, Work]:
+    def late(exchange: network.Exchange) -> network.Fate:
+        time.sleep(away / 1000)
+        return network.calm(exchange)
+
+    found = {}
+    for contestant in contestants:
+        with (
+            network.running(late) as between,
+            running(system.reader(contestant.whose, contestant.options, between)) as reader,
+        ):
+            found[contestant.name] = reader.backlog()
+    return found
+
+
+def _figures(times: Sequence[tuple[Work, Work]], polls: int, far: Work | None) -> Figures:
     return Figures(
         speed=median(backlog.messages / backlog.seconds for backlog, _ in times),
         processor_a_message=median(1000 * backlog.processor / backlog.messages for backlog, _ in times),
         waiting=median(max(0.0, 1 - backlog.processor / backlog.seconds) for backlog, _ in times),
         processor_a_poll=median(1000 * idle.processor / polls for _, idle in times),
+        speed_away=None if far is None else far.messages / far.seconds,
     )
 
 
-def _print(system: System, requests: Mapping[str, Requests], figures: Mapping[str, Figures]) -> None:
-    for head, words in (
-        ("", ("requests", "requests", "ms of CPU", "messages", "ms of CPU", "")),
-        (f"{system.name}, {system.server}", ("a poll", "a backlog", "a poll", "a second", "a message", "waiting")),
-    ):
-        print(f"{head:32}" + "".join(f"{word:>11}" for word in words))
+def _print(system: System, requests: Mapping[str, Requests], figures: Mapping[str, Figures], away: float) -> None:
+    upper = ("requests", "requests", "ms of CPU", "messages", "ms of CPU", "", "a second,")
+    lower = ("a poll", "a backlog", "a poll", "a second", "a message", "waiting", f"{away:g} ms away")
+    print()
+    for head, words in (("", upper), (f"{system.name}, {system.server}", lower)):
+        print(f"{head:32}" + "".join(f"{word:>12}" for word in words))
     for name, found in figures.items():
         asked = requests[name]
-        counts = f"{asked.a_poll:11.4g}{asked.backlog:11,}" if system.speaks else f"{'-':>11}{'-':>11}"
-        print(
-            f"{name:32}{counts}{found.processor_a_poll:11.3f}{found.speed:11,.0f}{found.processor_a_message:11.3f}"
-            f"{found.waiting:11.0%}"
+        _print_row(
+            name,
+            f"{asked.a_poll:.3g}" if system.speaks else "-",
+            f"{asked.backlog:,}" if system.speaks else "-",
+            f"{found.processor_a_poll:.3f}",
+            f"{found.speed:,.0f}",
+            f"{found.processor_a_message:.3f}",
+            f"{found.waiting:.0%}",
+            "" if found.speed_away is None else f"{found.speed_away:,.0f}",
         )
     for ours, theirs in (("alliance", system.peer), ("alliance, parsed", f"{system.peer}, parsed")):
         if theirs in figures:
-            _print_ratios(
-                f"{ours} : the same", system, (requests[ours], requests[theirs]), (figures[ours], figures[theirs])
+            mine, other, asked, others = figures[ours], figures[theirs], requests[ours], requests[theirs]
+            far = mine.speed_away and other.speed_away and mine.speed_away / other.speed_away
+            _print_row(
+                f"{ours} : the same",
+                f"{asked.a_poll / others.a_poll:.2f}" if system.speaks else "-",
+                f"{asked.backlog / others.backlog:.3f}" if system.speaks else "-",
+                f"{mine.processor_a_poll / other.processor_a_poll:.2f}",
+                f"{mine.speed / other.speed:.1f}",
+                f"{mine.processor_a_message / other.processor_a_message:.2f}",
+                "",
+                f"{far:.1f}" if far else "",
             )
 
 
-def _print_ratios(
-    name: str, system: System, requests: tuple[Requests, Requests], figures: tuple[Figures, Figures]
-) -> None:
-    (mine, other), (asked, others) = figures, requests
-    counts = (asked.a_poll / others.a_poll, asked.backlog / others.backlog)
-    print(
-        f"{name:32}"
-        + (f"{counts[0]:11.2f}{counts[1]:11.3f}" if system.speaks else f"{'-':>11}{'-':>11}")
-        + f"{mine.processor_a_poll / other.processor_a_poll:11.2f}{mine.speed / other.speed:11.1f}"
-        + f"{mine.processor_a_message / other.processor_a_message:11.2f}",
-        flush=True,
-    )
+def _print_row(name: str, *words: str) -> None:
+    print(f"{name:32}" + "".join(f"{word:>12}" for word in words), flush=True)
 
 
 if __name__ == "__main__":

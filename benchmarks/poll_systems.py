@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.mail import TEACHER, Mail, store
 from benchmarks.readers.process import Program
-from tests.servers import dovecot, ews, graph
+from tests.servers import dovecot, ews, gmail_front, google_emulator, graph
 from tests.servers.network import Network
 
 PEERS = "ALLIANCE_PEERS"
@@ -189,6 +189,63 @@ class Maildir(System):
         return "mailsuite_maildir", {"path": str(self._folder), "folders": ["INBOX", "Sent"]}
 
 
+class Gmail(System):
+    """The Gmail API."""
+
+    name = "Gmail"
+    server = "emulator"
+    speaks = "http"
+
+    def __init__(self, front: gmail_front.GmailFront) -> None:
+        self._front = front
+
+    @classmethod
+    @contextmanager
+    def running(cls) -> Iterator["Gmail"]:
+        """See `System.running`."""
+        with google_emulator.running([TEACHER]) as emulator, gmail_front.running(emulator) as front:
+            yield cls(front)
+
+    @property
+    def port(self) -> int:
+        """See `System.port`."""
+        return self._front.port
+
+    def fill(self, backlog: Sequence[Mail]) -> None:
+        """See `System.fill`."""
+        for mail in backlog:
+            self._put(mail, ["INBOX"])
+
+    def deliver(self, mail: bytes) -> None:
+        """See `System.deliver`."""
+        self._put(Mail(mail, datetime.now(UTC)), ["INBOX", "UNREAD"])
+
+    def ours(self, port: int) -> Mapping[str, Any]:
+        """See `System.ours`."""
+        unhurried = {"units_per_minute": 10**9, "units_per_minute_per_user": 10**9}
+        return _options(
+            {"gmail": {"endpoint": f"http://127.0.0.1:{port}", **unhurried}},
+            connector="gmail",
+            secrets={"gmail/service-account": self._front.key(port)},
+        )
+
+    def theirs(self, port: int) -> tuple[str, Mapping[str, Any]]:
+        """See `System.theirs`."""
+        return "mailsuite_gmail", {
+            "url": f"http://127.0.0.1:{port}",
+            "mailbox": TEACHER,
+            "key": self._front.key(port),
+            "scope": google_emulator.SCOPE,
+            "folders": ["INBOX", "SENT"],
+            "since": f"{datetime.now(UTC):%Y/%m/%d}",
+        }
+
+    def _put(self, mail: Mail, labels: Sequence[str]) -> None:
+        received = str(int(mail.received_at.timestamp() * 1000))
+        body = {"raw": gmail_front.encoded(mail.content), "labelIds": list(labels), "internalDate": received}
+        self._front.mailbox(TEACHER, "POST", "messages", body)
+
+
 class Microsoft365(System):
     """Microsoft Graph."""
 
@@ -315,4 +372,10 @@ def _options(sections: Mapping[str, Any], *, secrets: Mapping[str, str] | None =
     return {"settings": {**_SCHOOL, **sections, "mailboxes": [mailbox]}, "secrets": dict(secrets or {})}
 
 
-SYSTEMS: Mapping[str, type[System]] = {"imap": Imap, "maildir": Maildir, "graph": Microsoft365, "exchange": Exchange}
+SYSTEMS: Mapping[str, type[System]] = {
+    "imap": Imap,
+    "maildir": Maildir,
+    "gmail": Gmail,
+    "graph": Microsoft365,
+    "exchange": Exchange,
+}
