@@ -9,13 +9,16 @@ import typer
 from service.options import DEFAULT_CONFIG, ConfigOption
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from service.connecting.asking import Asking, Given, Known
+    from service.connecting.trial import Kept
     from service.connecting.trying import Tried
 
 _MOST_SHOWN = 5
-"""Tables that are shown as they are to be written."""
+"""Of tables to be written, and of names."""
 
 
 _GMAIL = "Gmail and Google Workspace (gmail)"
@@ -211,7 +214,7 @@ def _go(name: str | None, path: Path, given: "Given", *, send_test: str | None, 
             )
         console.print()
         show(console, tried)
-        _say_what_is_kept(console, keep_worthy(vault, tried), vault.new())
+        _say_what_is_kept(console, keep_worthy(vault, tried))
         if after != source:
             _show_change(console, path, changed(source, wanted.tables, listed))
             if _may_write(asking, tried, write=write):
@@ -262,12 +265,16 @@ def _own_address(asking: "Asking", text: str | None) -> str | None:
     return str(asking.questions.answer("--send-test", "", for_field(Office, "address"), given=text))
 
 
-def _say_what_is_kept(console: "Console", kept: list[str], new: list[str]) -> None:
-    if kept:
-        console.print(f"\nStored encrypted: {', '.join(kept)}", soft_wrap=True)
-    if len(kept) < len(new):
-        refused = ", ".join(name for name in new if name not in kept)
-        console.print(f"\nNot stored, since it was refused: {refused}", soft_wrap=True)
+def _say_what_is_kept(console: "Console", kept: "Kept") -> None:
+    if kept.stored:
+        console.print(f"\nStored encrypted: {_listed(kept.stored)}")
+    if kept.refused:
+        console.print(f"\nNot stored, since it was refused: {_listed(kept.refused)}")
+
+
+def _listed(names: "Sequence[str]") -> str:
+    more = len(names) - _MOST_SHOWN
+    return ", ".join(names[:_MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _show_change(console: "Console", path: Path, pieces: list[str]) -> None:

@@ -1,6 +1,7 @@
 """From answers to tries: the configuration as it would be, credentials on trial, every permission used."""
 
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -23,6 +24,10 @@ from service.connecting.trying import Tried, try_mailbox
 from service.parking import notices_box
 from store.database import Database, Shape, StoreError
 from store.tables import MailboxState
+
+_CACHES = ("graph/cache", "exchange/cache")
+_OF_ITSELF = re.compile(r"(\w+/cache|gmail/labels/.*)")
+"""What connectors keep by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +93,12 @@ def boxes_on_trial(
 
 
 def on_trial(settings: Settings, environ: Mapping[str, str]) -> tuple[Secrets, TrialVault]:
-    """The installation's secrets, with a vault that keeps nothing yet."""
+    """The installation's secrets, with a vault that keeps nothing yet. Tokens that were got earlier are not there: they
+    would hide a secret that is wrong."""
     secrets = Secrets.of(settings, environ)
     vault = TrialVault(secrets.vault)
+    for name in _CACHES:
+        vault.put(name, "")
     return Secrets(environ, vault), vault
 
 
@@ -118,8 +126,16 @@ def try_all(
     return tried
 
 
-def keep_worthy(vault: TrialVault, tried: Sequence[Tried]) -> list[str]:
-    """Keeps what was not refused: a mistyped password must not take a good one's place. Returns the names kept."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Names of secrets that were asked for: those that are stored now, and those that are not."""
+
+    stored: tuple[str, ...]
+    refused: tuple[str, ...]
+
+
+def keep_worthy(vault: TrialVault, tried: Sequence[Tried]) -> Kept:
+    """Keeps what was not refused: a mistyped password must not take a good one's place. Raises ConfigError."""
     refused = {mailbox.address for mailbox in tried if mailbox.refused}
     all_refused = len(refused) == len(tried)
 
@@ -127,7 +143,9 @@ def keep_worthy(vault: TrialVault, tried: Sequence[Tried]) -> list[str]:
         of = next((mailbox.address for mailbox in tried if name.endswith(f"/{mailbox.address}")), None)
         return not all_refused if of is None else of not in refused
 
-    return vault.keep(worthy)
+    stored = vault.keep(worthy)
+    told = [name for name in vault.new() if not _OF_ITSELF.fullmatch(name)]
+    return Kept(tuple(name for name in told if name in stored), tuple(name for name in told if name not in stored))
 
 
 def _recorded(settings: Settings) -> frozenset[str]:

@@ -15,7 +15,7 @@ class TrialVault:
         self._new = MemoryVault()
 
     def get(self, name: str) -> str | None:
-        """See `Vault.get`."""
+        """See `Vault.get`. What was put as an empty text is hidden."""
         found = self._new.get(name)
         return self._below.get(name) if found is None else found
 
@@ -39,5 +39,9 @@ class TrialVault:
         """Keeps what is on trial and `worthy` by its name. Returns the names kept. Raises ConfigError."""
         kept = [name for name in self.new() if worthy(name)]
         for name in kept:
-            self._below.put(name, self._new.get(name) or "")
+            secret = self._new.get(name)
+            if secret:
+                self._below.put(name, secret)
+            else:
+                self._below.forget(name)
         return kept

@@ -151,30 +151,32 @@ def try_mailbox(open_mailbox: Callable[[], Mailbox], address: str, means: Means,
 
 
 def _tried(trial: _Trial, address: str) -> Tried:
-    facts: Sequence[str] = ()
-    check_error: MailboxError | ConfigError | None = None
-    try:
-        facts = trial.mailbox.check()
-    except (MailboxError, ConfigError) as error:
-        check_error = error
-    except Exception as error:  # noqa: BLE001 - as above
-        check_error = MailboxError(f"unexpected: {place(error)}")
     messages = trial.attempt(Permission.INBOX, lambda: _some_messages(trial.mailbox))
     if messages is None and not _is_signed_in(trial.error):
-        said = trial.tries.pop().said
-        trial.note(Permission.SIGN_IN, Mark.FAILS, str(check_error or said))
-        return Tried(address, (*trial.tries, *_untried(Permission.SIGN_IN)), refused=_is_refusal(trial.error))
-    trial.tries.insert(0, Try(Permission.SIGN_IN, Mark.WORKS, facts[0] if facts else ""))
+        refusal = Try(Permission.SIGN_IN, Mark.FAILS, trial.tries.pop().said)
+        return Tried(address, (refusal, *_untried(Permission.SIGN_IN)), refused=_is_refusal(trial.error))
     if messages is not None:
         found = len(messages)
-        trial.note(Permission.INBOX, Mark.WORKS, "it is empty" if not found else f"{_first(found)} seen")
-    _read(trial, messages or ())
+        trial.note(Permission.INBOX, Mark.WORKS, "it is empty" if not found else f"{_newest(found)} seen")
+    _read(trial, messages)
     _look_into_sent(trial)
-    _label(trial, messages or ())
+    _label(trial, messages)
     _draft(trial, address)
+    facts, check_error = _checked(trial.mailbox)
     _send(trial, address, check_error)
     _listen(trial)
-    return Tried(address, tuple(trial.tries), tuple(facts[1:]))
+    signed_in = Try(Permission.SIGN_IN, Mark.WORKS, facts[0] if facts else "")
+    return Tried(address, (signed_in, *trial.tries), tuple(facts[1:]))
+
+
+def _checked(mailbox: Mailbox) -> tuple[Sequence[str], Exception | None]:
+    """What the mailbox says of itself, or why a run would not start."""
+    try:
+        return mailbox.check(), None
+    except (MailboxError, ConfigError) as error:
+        return (), error
+    except Exception as error:  # noqa: BLE001 - as above
+        return (), MailboxError(f"unexpected: {place(error)}")
 
 
 def _is_signed_in(error: Exception | None) -> bool:
@@ -187,7 +189,7 @@ def _is_refusal(error: Exception | None) -> bool:
     return isinstance(error, AuthenticationFailed) and not isinstance(error, PermissionDenied)
 
 
-def _first(found: int) -> str:
+def _newest(found: int) -> str:
     return "1 message" if found == 1 else f"the newest {found} messages"
 
 
@@ -203,9 +205,10 @@ def _some_messages(mailbox: Mailbox) -> list[RawMessage]:
     return found
 
 
-def _read(trial: _Trial, messages: Sequence[RawMessage]) -> None:
+def _read(trial: _Trial, messages: Sequence[RawMessage] | None) -> None:
     if not messages:
-        trial.note(Permission.READ, Mark.UNTRIED, "there is no message to read")
+        why = "the inbox could not be listed" if messages is None else "there is no message to read"
+        trial.note(Permission.READ, Mark.UNTRIED, why)
         return
     smallest = min(messages, key=lambda message: message.size)
     if trial.attempt(Permission.READ, lambda: trial.mailbox.fetch(smallest.id)) is not None:
@@ -218,10 +221,13 @@ def _look_into_sent(trial: _Trial) -> None:
         trial.note(Permission.SENT, Mark.WORKS)
 
 
-def _label(trial: _Trial, messages: Sequence[RawMessage]) -> None:
+def _label(trial: _Trial, messages: Sequence[RawMessage] | None) -> None:
     """Puts labels on one message, and takes them off again."""
     if trial.means.labels_shown:
         trial.note(Permission.LABELS, Mark.UNTRIED, trial.means.labels_shown)
+        return
+    if messages is None:
+        trial.note(Permission.LABELS, Mark.UNTRIED, "the inbox could not be listed")
         return
     received = [message for message in messages if message.direction is Direction.RECEIVED]
     if trial.means.recorded:
@@ -280,14 +286,11 @@ def _send(trial: _Trial, address: str, check_error: Exception | None) -> None:
 
         if trial.attempt(Permission.SEND, send):
             trial.note(Permission.SEND, Mark.WORKS, f"a test mail is on its way to {to}")
+    elif check_error is not None and any(each.mark is Mark.FAILS for each in trial.tries):
+        trial.note(Permission.SEND, Mark.UNTRIED, "not before the rest is put right")
     elif check_error is not None:
         # What everything else did not meet is what only sending needs.
-        met = {each.said for each in trial.tries if each.mark is Mark.FAILS}
-        said = str(check_error)
-        if said in met:
-            trial.note(Permission.SEND, Mark.UNTRIED, "not before the rest is put right")
-        else:
-            trial.note(Permission.SEND, Mark.FAILS, said)
+        trial.note(Permission.SEND, Mark.FAILS, str(check_error))
     elif trial.means.cannot_send:
         trial.note(Permission.SEND, Mark.FAILS, trial.means.cannot_send)
     elif trial.means.can_send:
