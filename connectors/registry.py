@@ -16,6 +16,7 @@ GROUP = "alliance.connectors"
 _BUILT_IN: Mapping[str, str] = {
     "exchange": "connectors.exchange:ExchangeMailbox",
     "graph": "connectors.graph:GraphMailbox",
+    "gmail": "connectors.gmail:GmailMailbox",
     "imap": "connectors.imap:ImapMailbox",
     "maildir": "connectors.maildir:MaildirMailbox",
 }

@@ -1,0 +1,125 @@
+"""Google's quota units: what each request costs, and a pace that keeps to the limits.
+
+developers.google.com/workspace/gmail/api/reference/quota. One `Pace` for each Cloud project in this process, shared by
+all its mailboxes, so that a district's thousandth teacher does not take the first one's turn.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+UNITS = {
+    "gmail.users.getProfile": 1,
+    "gmail.users.history.list": 2,
+    "gmail.users.labels.create": 5,
+    "gmail.users.labels.list": 1,
+    "gmail.users.messages.batchModify": 50,
+    "gmail.users.messages.get": 5,
+    "gmail.users.messages.list": 5,
+    "gmail.users.messages.modify": 5,
+    "gmail.users.threads.get": 10,
+    "gmail.users.drafts.create": 10,
+    "gmail.users.drafts.delete": 10,
+    "gmail.users.drafts.get": 5,
+    "gmail.users.drafts.list": 5,
+    "gmail.users.drafts.send": 100,
+    "gmail.users.watch": 100,
+}
+"""Units by method id of the discovery document."""
+_BURST_SECONDS = 10.0
+"""Units of so many seconds may be spent at once; the steady rate is lower by as much, so that no minute has more."""
+
+
+@dataclass
+class _Meter:
+    """One limit: when all that was spent so far is paid for (the generic cell rate algorithm, ITU-T I.371)."""
+
+    per_minute: float
+    paid_at: float = 0.0
+
+    def wait(self, units: float, now: float) -> float:
+        """Seconds until so many units may be spent."""
+        burst = self.per_minute * _BURST_SECONDS / 60
+        owed = max(self.paid_at, now) + min(units, burst) / self._rate
+        return max(0.0, owed - now - burst / self._rate)
+
+    def free(self, now: float) -> float:
+        """Units that may be spent at once."""
+        return max(0.0, self.per_minute * _BURST_SECONDS / 60 - max(0.0, self.paid_at - now) * self._rate)
+
+    def spend(self, units: float, now: float) -> None:
+        self.paid_at = max(self.paid_at, now) + units / self._rate
+
+    @property
+    def _rate(self) -> float:
+        return self.per_minute * (1 - _BURST_SECONDS / 60) / 60
+
+
+@dataclass
+class Pace:
+    """The pace of one Cloud project. May be used by many threads at once."""
+
+    per_minute: int
+    """Units a minute for the whole project."""
+    per_minute_per_user: int
+    """Units a minute for one mailbox."""
+    clock: Callable[[], float] = time.monotonic
+    """Tells seconds, from any start."""
+    _project: _Meter = field(init=False)
+    _users: dict[str, _Meter] = field(init=False, default_factory=dict)
+    _spent: dict[str, int] = field(init=False, default_factory=dict)
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._project = _Meter(self.per_minute)
+
+    def wait(self, address: str, units: int) -> float:
+        """Seconds that a request of so many units would have to wait now."""
+        now = self.clock()
+        with self._lock:
+            return max(self._project.wait(units, now), self._user(address).wait(units, now))
+
+    def free(self, address: str) -> int:
+        """Units that this mailbox may use now without waiting."""
+        now = self.clock()
+        with self._lock:
+            return int(min(self._project.free(now), self._user(address).free(now)))
+
+    def take(self, address: str, units: int) -> float:
+        """Books so many units for this mailbox. Returns the seconds to wait before they are used."""
+        now = self.clock()
+        with self._lock:
+            user = self._user(address)
+            pause = max(self._project.wait(units, now), user.wait(units, now))
+            self._project.spend(units, now)
+            user.spend(units, now)
+            self._spent[address] = self._spent.get(address, 0) + units
+            return pause
+
+    def refused(self, address: str, seconds: float) -> None:
+        """Google says that the quota is used up (another program may share it): this mailbox spends none for so
+        long."""
+        now = self.clock()
+        with self._lock:
+            user = self._user(address)
+            user.paid_at = max(user.paid_at, now + seconds)
+
+    def spent(self, address: str) -> int:
+        """Units that this mailbox has used since the process began."""
+        with self._lock:
+            return self._spent.get(address, 0)
+
+    def _user(self, address: str) -> _Meter:
+        return self._users.setdefault(address, _Meter(self.per_minute_per_user))
+
+
+_paces: dict[tuple[str, int, int], Pace] = {}
+_paces_lock = threading.Lock()
+
+
+def pace_of(project: str, per_minute: int, per_minute_per_user: int) -> Pace:
+    """The pace that all mailboxes of a Cloud project share in this process."""
+    with _paces_lock:
+        key = (project, per_minute, per_minute_per_user)
+        return _paces.setdefault(key, Pace(per_minute, per_minute_per_user))
