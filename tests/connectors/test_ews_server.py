@@ -13,6 +13,7 @@ from exchangelib.errors import (
     ErrorChangeKeyRequired,
     ErrorContentConversionFailed,
     ErrorFolderExists,
+    ErrorInvalidOperation,
     ErrorInvalidRecipients,
     ErrorInvalidSyncStateData,
     ErrorIrresolvableConflict,
@@ -241,26 +242,18 @@ def test_invitations_and_reports_are_no_plain_messages_yet_show_who_wrote_them(a
 
 
 def test_what_is_no_message_has_no_properties_of_one(server: ExchangeServer, box: Box) -> None:
-    note, post = (
-        box.deliver(mail(1), mail(2), item_class="IPM.StickyNote")[0],
-        box.deliver(mail(3), item_class="IPM.Post")[0],
-    )
-    more = "".join(f'<t:FieldURI FieldURI="message:{name}"/>' for name in ("Sender", "From"))
-    asked = get_item(note, post).replace(
-        "</m:ItemShape>", f"<t:AdditionalProperties>{more}</t:AdditionalProperties></m:ItemShape>"
-    )
+    (note,) = box.deliver(mail(1), item_class="IPM.StickyNote")
+    (post,) = box.deliver(mail(2), item_class="IPM.Post")
+    asked = get_item(note, post, fields=("message:Sender", "message:From"))
     assert codes(ask(server, asked)) == ["ErrorInvalidPropertyRequest", "NoError"]
     assert codes(ask(server, get_item(note, post, base="AllProperties"))) == ["NoError", "NoError"]
 
 
 def test_no_more_of_a_body_is_shown_than_was_asked_for(server: ExchangeServer, box: Box) -> None:
     (id_,) = box.deliver(mail(1, Content_Type="text/plain; charset=utf-8") + "ü".encode() * 3000)
-    shape = "<t:BaseShape>IdOnly</t:BaseShape><t:BodyType>Text</t:BodyType><t:MaximumBodySize>1</t:MaximumBodySize>"
-    more = '<t:AdditionalProperties><t:FieldURI FieldURI="item:Body"/></t:AdditionalProperties>'
-    asked = (
-        f'<m:GetItem><m:ItemShape>{shape}{more}</m:ItemShape><m:ItemIds><t:ItemId Id="{id_}"/></m:ItemIds></m:GetItem>'
-    )
-    body = etree.fromstring(ask(server, asked).content).find(f".//{T}Body")
+    shape = "<t:BodyType>Text</t:BodyType><t:MaximumBodySize>1</t:MaximumBodySize>"
+    response = ask(server, get_item(id_, shape=shape, fields=("item:Body",)))
+    body = etree.fromstring(response.content).find(f".//{T}Body")
     assert 1022 <= len(body.text.encode()) <= 1024
     assert body.get("IsTruncated") == "true"
 
@@ -386,6 +379,8 @@ def test_while_the_transport_is_slow_a_sent_draft_still_lies_in_drafts_submitted
     drafted(account).send()
     (waiting,) = account.drafts.all()
     assert waiting.is_submitted
+    with pytest.raises(ErrorInvalidOperation):
+        SendItem(account=account).get(items=[waiting], saved_item_folder=account.sent)
     assert (box.departed, box.sent()) == ([], [])
     server.catch_up()
     assert (len(box.departed), len(box.sent()), box.drafts()) == (1, 1, [])
@@ -407,6 +402,14 @@ def test_a_draft_is_not_sent_with_the_key_of_an_older_version_or_none(account: A
             SendItem(account=account).get(items=[key], saved_item_folder=account.sent)
     assert box.departed == []
     assert len(box.drafts()) == 1
+
+
+def test_what_was_sent_is_not_sent_again(account: Account, box: Box) -> None:
+    drafted(account).send()
+    (sent,) = account.sent.all()
+    with pytest.raises(ErrorInvalidOperation):
+        SendItem(account=account).get(items=[sent], saved_item_folder=account.sent)
+    assert len(box.departed) == 1
 
 
 @pytest.mark.parametrize(
