@@ -1,157 +1,19 @@
-"""Items and folders as elements: what each property path of EWS shows, in the order that the schema demands."""
+"""The properties of items as elements: what each property path of EWS shows."""
 
 import base64
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import datetime
 
 from lxml import etree
 
+from tests.servers.ews.extended import extended_of
 from tests.servers.ews.properties import Address
-from tests.servers.ews.soap import M, Refused, T, add, truth, written
-from tests.servers.ews.store import Extended, Folder, Item
+from tests.servers.ews.shapes import Shape
+from tests.servers.ews.soap import T, add, written
+from tests.servers.ews.store import Folder, Item
 
-NOT_IN_LISTS = frozenset(
-    [
-        "item:MimeContent",
-        "item:Body",
-        "item:UniqueBody",
-        "item:NormalizedBody",
-        "item:TextBody",
-        "item:Attachments",
-        "item:InternetMessageHeaders",
-        "message:ToRecipients",
-        "message:CcRecipients",
-        "message:BccRecipients",
-        "message:ReplyTo",
-    ]
-)
-"""What FindItem and SyncFolderItems do not give: GetItem does."""
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What a request wants to see of each thing."""
-
-    base: str
-    mime: bool = False
-    body: str = "Best"
-    most: int | None = None
-    """How many bytes of a body are shown."""
-    paths: frozenset[str] = frozenset()
-    headers: tuple[str, ...] = ()
-    """Names of single headers, asked for by IndexedFieldURI."""
-    extended: tuple[tuple[Extended, etree._Element], ...] = ()
-    listing: bool = False
-    """Whether this is for FindItem or SyncFolderItems, which show less."""
-
-
-def item_shape(element: etree._Element) -> Shape:
-    """The ItemShape of GetItem."""
-    return _shape(element, False)
-
-
-def synced_shape(element: etree._Element) -> Shape:
-    """The ItemShape of SyncFolderItems, which leaves out what it does not give."""
-    return _shape(element, True)
-
-
-def found_shape(element: etree._Element) -> Shape:
-    """The ItemShape of FindItem. Raises Refused where more is asked for than it gives."""
-    shape = _shape(element, True)
-    asked = sorted(shape.paths & NOT_IN_LISTS) or (["item:MimeContent"] if shape.mime else [])
-    if asked or shape.headers:
-        raise Refused("ErrorInvalidPropertyForOperation", f"{', '.join(asked)} is not valid for this operation.")
-    return shape
-
-
-def folder_shape(element: etree._Element) -> Shape:
-    """The FolderShape of a request."""
-    return _shape(element, False)
-
-
-def _shape(element: etree._Element, listing: bool) -> Shape:
-    more = element.find(f"{T}AdditionalProperties")
-    paths = [] if more is None else list(more)
-    most = element.findtext(f"{T}MaximumBodySize")
-    return Shape(
-        most=None if most is None else int(most) * 1024,
-        base=element.findtext(f"{T}BaseShape", ""),
-        mime=truth(element.findtext(f"{T}IncludeMimeContent")),
-        body=element.findtext(f"{T}BodyType") or "Best",
-        paths=frozenset(path.get("FieldURI", "") for path in paths if path.tag == f"{T}FieldURI"),
-        headers=tuple(path.get("FieldIndex", "") for path in paths if path.tag == f"{T}IndexedFieldURI"),
-        extended=tuple((extended_key(path), path) for path in paths if path.tag == f"{T}ExtendedFieldURI"),
-        listing=listing,
-    )
-
-
-def extended_key(path: etree._Element) -> Extended:
-    """What an ExtendedFieldURI names, written one way."""
-    tag = path.get("PropertyTag")
-    if tag is not None:
-        return ("tag", f"{int(tag, 16 if tag.lower().startswith('0x') else 10):#06x}", path.get("PropertyType", ""))
-    space = path.get("DistinguishedPropertySetId") or path.get("PropertySetId", "").lower()
-    name = path.get("PropertyName")
-    named = f"id:{path.get('PropertyId')}" if name is None else name
-    return ("named", space, named.lower() if space == "InternetHeaders" else named, path.get("PropertyType", ""))
-
-
-def path_name(path: etree._Element) -> str:
-    """A property path as a text, to tell properties apart."""
-    if path.tag == f"{T}ExtendedFieldURI":
-        return " ".join(extended_key(path))
-    return " ".join(filter(None, (path.get("FieldURI"), path.get("FieldIndex"))))
-
-
-# Items
-
-
-_Field = Callable[[etree._Element, Item, Shape], None]
-
-
-def show_item(parent: etree._Element, item: Item, shape: Shape) -> None:
-    """Adds an item as `shape` wants it. Raises Refused where its MIME is wanted and cannot be made."""
-    wanted = _BASES[shape.base] | shape.paths
-    if shape.mime:
-        wanted |= {"item:MimeContent"}
-    if shape.headers:
-        wanted |= {"item:InternetMessageHeaders"}
-    if shape.listing:
-        wanted -= NOT_IN_LISTS
-    if item.unconvertible and "item:MimeContent" in wanted:
-        raise Refused(item.unconvertible, "Content conversion failed.")
-    kind = next((kind for prefix, kind in _KINDS if item.item_class.startswith(prefix)), "Item")
-    wanted = {field for field in wanted if not field.startswith("message:") or _has(kind, field)}
-    if not shape.listing and any(not _has(kind, field) for field in shape.paths if field.startswith("message:")):
-        raise Refused("ErrorInvalidPropertyRequest", "Property is not valid for this object type.")
-    message = add(parent, f"{T}{kind}")
-    if shape.extended:
-        wanted |= {"extended"}
-    for uri, show in (_POST_FIELDS if kind == "PostItem" else _ITEM_FIELDS).items():
-        if uri in wanted:
-            show(message, item, shape)
-
-
-_KINDS = (
-    ("IPM.Note", "Message"),
-    ("REPORT.IPM.Note", "Message"),
-    ("IPM.Schedule.Meeting.Request", "MeetingRequest"),
-    ("IPM.Schedule.Meeting.Resp", "MeetingResponse"),
-    ("IPM.Schedule.Meeting.Canceled", "MeetingCancellation"),
-    ("IPM.Appointment", "CalendarItem"),
-    ("IPM.Contact", "Contact"),
-    ("IPM.Task", "Task"),
-    ("IPM.Post", "PostItem"),
-)
-"""Which element shows an item of which class; any other is an Item."""
-_OF_POSTS = frozenset({"ConversationTopic", "From", "InternetMessageId", "IsRead", "References", "Sender"})
-
-
-def _has(kind: str, field: str) -> bool:
-    name = field.removeprefix("message:")
-    return kind == "Message" or kind.startswith("Meeting") or (kind == "PostItem" and name in _OF_POSTS)
+Field = Callable[[etree._Element, Item, Shape], None]
+"""Adds one property of an item to its element, where the item has it."""
 
 
 def item_id(parent: etree._Element, item: Item, tag: str = f"{T}ItemId") -> None:
@@ -195,7 +57,7 @@ def flag_of(parent: etree._Element, item: Item) -> None:
             add(made, f"{T}{name}", value)
 
 
-def _text(name: str, value: Callable[[Item], object]) -> _Field:
+def _text(name: str, value: Callable[[Item], object]) -> Field:
     def show(parent: etree._Element, item: Item, shape: Shape) -> None:
         shown = value(item)
         if shown is not None:
@@ -204,7 +66,7 @@ def _text(name: str, value: Callable[[Item], object]) -> _Field:
     return show
 
 
-def _people(name: str, value: Callable[[Item], Iterable[Address]]) -> _Field:
+def _people(name: str, value: Callable[[Item], Iterable[Address]]) -> Field:
     def show(parent: etree._Element, item: Item, shape: Shape) -> None:
         people = tuple(value(item))
         if people:
@@ -215,7 +77,7 @@ def _people(name: str, value: Callable[[Item], Iterable[Address]]) -> _Field:
     return show
 
 
-def _body(name: str, kind: str | None = None) -> _Field:
+def _body(name: str, kind: str | None = None) -> Field:
     def show(parent: etree._Element, item: Item, shape: Shape) -> None:
         found, text = item.properties.body(kind or shape.body)
         if (kind or shape.body) == "HTML" and found == "Text":
@@ -245,7 +107,7 @@ def _categories(parent: etree._Element, item: Item, shape: Shape) -> None:
 
 def _headers(parent: etree._Element, item: Item, shape: Shape) -> None:
     wanted = {name.lower() for name in shape.headers}
-    every = "item:InternetMessageHeaders" in _BASES[shape.base] | shape.paths
+    every = shape.base == "AllProperties" or "item:InternetMessageHeaders" in shape.paths
     found = [(name, text) for name, text in item.properties.headers if every or name.lower() in wanted]
     if found:
         holder = add(parent, f"{T}InternetMessageHeaders")
@@ -278,7 +140,8 @@ def _conversation(parent: etree._Element, item: Item, shape: Shape) -> None:
     add(parent, f"{T}ConversationId", Id=base64.b64encode(b"\x00\x03" + item.folder.mailbox.guid + digest).decode())
 
 
-def _rights(parent: etree._Element, item: Item | Folder, shape: Shape) -> None:
+def rights(parent: etree._Element, item: Item | Folder, shape: Shape) -> None:
+    """Adds what the caller may do."""
     made = add(parent, f"{T}EffectiveRights")
     folder = isinstance(item, Folder)
     for name in ("CreateAssociated", "CreateContents", "CreateHierarchy"):
@@ -302,49 +165,6 @@ def _extended(parent: etree._Element, item: Item, shape: Shape) -> None:
             add(made, f"{T}Value", values[0])
 
 
-def _time(value: datetime) -> str:
-    return written(value)
-
-
-_BY_TAG: dict[int, Callable[[Item], object]] = {
-    # MS-OXPROPS; the tags that mail programs ask for instead of the properties of EWS
-    0x001A: lambda item: item.item_class,
-    0x0037: lambda item: item.properties.subject,
-    0x0039: lambda item: _time(item.properties.sent_at or item.received),
-    0x007D: lambda item: "\r\n".join(f"{name}: {text}" for name, text in item.properties.headers),
-    0x0E06: lambda item: _time(item.received),
-    0x0E07: lambda item: item.is_read | item.is_submitted << 2 | item.is_draft << 3,
-    0x0E08: lambda item: len(item.mime),
-    0x0E23: lambda item: item.number,
-    0x0E69: lambda item: item.is_read,
-    0x1035: lambda item: item.properties.message_id,
-    0x1039: lambda item: item.properties.header("References"),
-    0x1042: lambda item: item.properties.header("In-Reply-To"),
-    0x1090: lambda item: {"Flagged": 2, "Complete": 1}.get(item.flag.status),
-    0x3007: lambda item: _time(item.created),
-    0x3008: lambda item: _time(item.modified),
-    0x300B: lambda item: base64.b64encode(item.folder.mailbox.guid).decode(),
-    0x0FFF: lambda item: item.id,
-}
-KEYWORDS: Extended = ("named", "PublicStrings", "Keywords", "StringArray")
-"""What Categories are in MAPI."""
-
-
-def extended_of(item: Item, key: Extended) -> tuple[str, ...] | None:
-    """An extended property's values: what was written, or what the item has by itself."""
-    if key == KEYWORDS:
-        return item.categories or None
-    if key in item.extended:
-        return item.extended[key]
-    found: object = None
-    if key[0] == "tag":
-        known = _BY_TAG.get(int(key[1], 16))
-        found = known(item) if known else None
-    elif key[1] == "InternetHeaders":
-        found = item.properties.header(key[2])
-    return None if found is None else (written(found),)
-
-
 def _own(item: Item) -> bool:
     return any(found.address.lower() == item.folder.mailbox.address for found in from_of(item))
 
@@ -360,7 +180,7 @@ def _importance(item: Item) -> str:
     return "High" if found[:1] in ("h", "1", "2") else "Low" if found[:1] in ("l", "4", "5") else "Normal"
 
 
-_ITEM_FIELDS: dict[str, _Field] = {
+ITEM_FIELDS: dict[str, Field] = {
     "item:MimeContent": _mime,
     "item:ItemId": lambda parent, item, shape: item_id(parent, item),
     "item:ParentFolderId": _parent,
@@ -389,7 +209,7 @@ _ITEM_FIELDS: dict[str, _Field] = {
     "item:HasAttachments": _text("HasAttachments", lambda item: bool(item.properties.attachments)),
     "extended": _extended,
     "item:Culture": _text("Culture", lambda item: "en-US"),
-    "item:EffectiveRights": _rights,
+    "item:EffectiveRights": rights,
     "item:LastModifiedName": _text("LastModifiedName", lambda item: item.folder.mailbox.name),
     "item:LastModifiedTime": _text("LastModifiedTime", lambda item: item.modified),
     "item:IsAssociated": _text("IsAssociated", lambda item: item.associated),
@@ -418,112 +238,3 @@ _ITEM_FIELDS: dict[str, _Field] = {
     "message:ReplyTo": _people("ReplyTo", lambda item: item.properties.addresses("Reply-To")),
 }
 """In the order of the schema."""
-
-_POST_FIELDS = {uri: show for uri, show in _ITEM_FIELDS.items() if uri != "message:Sender"}
-_POST_FIELDS["message:Sender"] = _ITEM_FIELDS["message:Sender"]
-
-_DEFAULT = frozenset(
-    [
-        "item:ItemId",
-        "item:Subject",
-        "item:Sensitivity",
-        "item:Body",
-        "item:Attachments",
-        "item:Size",
-        "item:DateTimeSent",
-        "item:DateTimeCreated",
-        "item:HasAttachments",
-        "message:ToRecipients",
-        "message:CcRecipients",
-        "message:BccRecipients",
-        "message:From",
-        "message:IsRead",
-        "message:IsReadReceiptRequested",
-        "message:IsDeliveryReceiptRequested",
-        "message:IsResponseRequested",
-    ]
-)
-_BASES = {
-    "IdOnly": frozenset({"item:ItemId"}),
-    "Default": _DEFAULT,
-    "PcxPeopleSearch": _DEFAULT,
-    "AllProperties": frozenset(_ITEM_FIELDS)
-    - {"item:MimeContent", "extended", "item:UniqueBody", "item:NormalizedBody", "item:TextBody"},
-}
-
-# Folders
-
-_FOLDER_TAGS = {"IPF.Appointment": "CalendarFolder", "IPF.Contact": "ContactsFolder", "IPF.Task": "TasksFolder"}
-_FOLDER_DEFAULT = frozenset(
-    ["folder:FolderId", "folder:DisplayName", "folder:TotalCount", "folder:ChildFolderCount", "folder:UnreadCount"]
-)
-_FOLDER_ALL = _FOLDER_DEFAULT | {
-    "folder:ParentFolderId",
-    "folder:FolderClass",
-    "folder:EffectiveRights",
-    "folder:DistinguishedFolderId",
-}
-_FOLDER_BASES = {
-    "IdOnly": frozenset({"folder:FolderId"}),
-    "Default": _FOLDER_DEFAULT,
-    "AllProperties": _FOLDER_ALL,
-}
-
-
-def show_folder(parent: etree._Element, folder: Folder, shape: Shape) -> None:
-    """Adds a folder as `shape` wants it."""
-    wanted = _FOLDER_BASES[shape.base] | shape.paths
-    tag = _FOLDER_TAGS.get(folder.folder_class, "Folder")
-    made = add(parent, f"{T}{tag}")
-    if "folder:FolderId" in wanted:
-        folder_id(made, folder)
-    if "folder:ParentFolderId" in wanted and folder.parent is not None:
-        folder_id(made, folder.parent, f"{T}ParentFolderId")
-    values: tuple[tuple[str, object], ...] = (
-        ("FolderClass", folder.folder_class or None),
-        ("DisplayName", folder.name),
-        ("TotalCount", len(folder.messages)),
-        ("ChildFolderCount", len(folder.children)),
-    )
-    for name, value in values:
-        if f"folder:{name}" in wanted and value is not None:
-            add(made, f"{T}{name}", value)
-    for key, path in shape.extended:
-        value = _folder_extended(folder, key)
-        if value is not None:
-            property_ = add(made, f"{T}ExtendedProperty")
-            etree.SubElement(property_, path.tag, dict(path.attrib))
-            add(property_, f"{T}Value", value)
-    if "folder:EffectiveRights" in wanted:
-        _rights(made, folder, shape)
-    if "folder:DistinguishedFolderId" in wanted and folder.distinguished:
-        add(made, f"{T}DistinguishedFolderId", folder.distinguished)
-    if "folder:UnreadCount" in wanted and tag in ("Folder", "TasksFolder"):
-        add(made, f"{T}UnreadCount", sum(not item.is_read for item in folder.messages))
-
-
-def _folder_extended(folder: Folder, key: Extended) -> object:
-    if key[0] != "tag":
-        return None
-    messages = folder.messages
-    known: dict[int, object] = {
-        0x3001: folder.name,
-        0x3602: len(messages),
-        0x3603: sum(not item.is_read for item in messages),
-        0x360A: bool(folder.children),
-        0x3613: folder.folder_class,
-        0x3008: written(max((item.modified for item in messages), default=datetime.fromtimestamp(0).astimezone())),
-        0x6751: max((item.number for item in messages), default=0) + 1,
-        0x0E23: max((item.number for item in messages), default=0) + 1,
-        0x0FFF: folder.id,
-        0x670A: written(folder.version),
-        0x10F4: False,
-    }
-    return known.get(int(key[1], 16))
-
-
-def folders_message(message: etree._Element, folders: Iterable[Folder], shape: Shape) -> None:
-    """Adds the Folders of a response message."""
-    holder = add(message, f"{M}Folders")
-    for folder in folders:
-        show_folder(holder, folder, shape)

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 
 from lxml import etree
 
-from tests.servers.ews.fields import extended_key, extended_of, from_of
+from tests.servers.ews.extended import extended_of
+from tests.servers.ews.fields import from_of
+from tests.servers.ews.shapes import extended_key
 from tests.servers.ews.soap import Refused, T, written
 from tests.servers.ews.store import Folder, Item
 

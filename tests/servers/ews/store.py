@@ -12,7 +12,7 @@ from tests.servers.ews.properties import Properties
 from tests.servers.ews.soap import Refused
 
 Extended = tuple[str, ...]
-"""What an ExtendedFieldURI names, told apart by `tests.servers.ews.fields.extended_key`."""
+"""What an ExtendedFieldURI names, told apart by `tests.servers.ews.shapes.extended_key`."""
 
 TREE: tuple[tuple[str, str | None, str, str], ...] = (
     # distinguished name, its parent, display name, class

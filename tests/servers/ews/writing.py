@@ -11,8 +11,9 @@ from email.utils import format_datetime, formataddr, make_msgid
 
 from lxml import etree
 
-from tests.servers.ews.fields import KEYWORDS, extended_key
+from tests.servers.ews.extended import KEYWORDS
 from tests.servers.ews.properties import Properties
+from tests.servers.ews.shapes import extended_key
 from tests.servers.ews.soap import Refused, T, truth
 from tests.servers.ews.store import Extended, Flag, Item, Mailbox
 

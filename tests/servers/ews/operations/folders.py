@@ -4,8 +4,10 @@ SyncFolderHierarchy (MS-OXWSFOLD, MS-OXWSSRCH, MS-OXWSSYNC)."""
 from lxml import etree
 
 from tests.servers.ews.call import Call
-from tests.servers.ews.fields import folder_id, folder_shape, folders_message, show_folder
+from tests.servers.ews.fields import folder_id
 from tests.servers.ews.restrictions import folder_matches
+from tests.servers.ews.shapes import folder_shape
+from tests.servers.ews.showing import folders_message, show_folder
 from tests.servers.ews.soap import M, Refused, T, add
 from tests.servers.ews.store import Folder, SyncPoint
 

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from lxml import etree
 
 from tests.servers.ews.call import Call
-from tests.servers.ews.fields import attachment_id, item_id, item_shape, path_name, show_item
+from tests.servers.ews.fields import attachment_id, item_id
+from tests.servers.ews.shapes import item_shape, path_name
+from tests.servers.ews.showing import show_item
 from tests.servers.ews.soap import M, Refused, T, add, truth
 from tests.servers.ews.store import Folder, Item
 from tests.servers.ews.writing import write_field

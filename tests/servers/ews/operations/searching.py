@@ -3,8 +3,9 @@
 from lxml import etree
 
 from tests.servers.ews.call import Call
-from tests.servers.ews.fields import found_shape, show_item
 from tests.servers.ews.restrictions import item_matches, sort_key
+from tests.servers.ews.shapes import found_shape
+from tests.servers.ews.showing import show_item
 from tests.servers.ews.soap import M, Refused, T, add
 
 MOST_AT_ONCE = 1000

@@ -3,7 +3,9 @@
 from lxml import etree
 
 from tests.servers.ews.call import Call
-from tests.servers.ews.fields import item_id, show_item, synced_shape
+from tests.servers.ews.fields import item_id
+from tests.servers.ews.shapes import synced_shape
+from tests.servers.ews.showing import show_item
 from tests.servers.ews.soap import M, Refused, T, add
 from tests.servers.ews.store import Folder, Item, SyncPoint
 
