@@ -96,7 +96,7 @@ class Box:
             self.item(message_id).unconvertible = code
 
     def sender(self, message_id: str, name: str, address: str, routing: str = "EX") -> None:
-        """The message's sender is shown so, e.g. with the EX address of somebody in `ExchangeServer.people`."""
+        """The message's sender is shown so, e.g. with the EX address of somebody in `ExchangeServer.directory`."""
         with self._lock:
             self.item(message_id).sender = (name, address, routing)
 

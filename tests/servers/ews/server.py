@@ -4,7 +4,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Literal
 
 from lxml import etree
@@ -13,15 +12,15 @@ from tests.servers.certificates import Certificates
 from tests.servers.ews.authentication import Account, Authentication, bindings_of
 from tests.servers.ews.box import Box
 from tests.servers.ews.call import Call
+from tests.servers.ews.directory import Directory, Person
 from tests.servers.ews.operations import OPERATIONS
 from tests.servers.ews.operations.notifications import Subscriptions, streamed
-from tests.servers.ews.properties import Properties
 from tests.servers.ews.schema import schema
 from tests.servers.ews.soap import Fault, M, Malformed, Refused, T, element, envelope, fault, opened
-from tests.servers.ews.store import Event, Folder, Item, Mailbox
-from tests.servers.ews.troubles import ItemFailing, Order, Trouble
+from tests.servers.ews.store import Event, Mailbox
+from tests.servers.ews.transport import Transport
+from tests.servers.ews.troubles import Order, Orders, Trouble
 from tests.servers.ews.web import Web
-from tests.servers.ews.writing import check_recipients, with_message_id, without_header
 
 PASSWORD = "correct horse battery"
 SERVICE = "svc-alliance@school.example"
@@ -46,16 +45,6 @@ class Asked:
     """How many items, folders or ids the answer has a message for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody in the organisation's directory."""
-
-    name: str
-    address: str
-    ex: str
-    """The address that Exchange uses within the organisation (legacyExchangeDN)."""
-
-
 @dataclass(eq=False, repr=False)
 class ExchangeServer:
     """One server. `tests.servers.ews.running` is the way to make one."""
@@ -70,8 +59,7 @@ class ExchangeServer:
     delivers: bool = True
     """Whether mail to mailboxes of this server arrives there."""
     mailboxes: dict[str, Mailbox] = field(default_factory=dict)
-    people: list[Person] = field(default_factory=list)
-    """The directory: who has a mailbox, and whom `person` added."""
+    directory: Directory = field(default_factory=Directory)
     requests: list[Asked] = field(default_factory=list)
     """Every request that was let in, in order."""
     refused: int = 0
@@ -80,9 +68,7 @@ class ExchangeServer:
     """What clients did that Exchange would not take, and what the stand-in did that Exchange would not. `running`
     raises in the end where there are any."""
     lock: threading.RLock = field(default_factory=threading.RLock)
-    _slow: list[tuple[Item, Folder | None]] | None = None
-    _left: list[tuple[str, bytes]] = field(default_factory=list)
-    _orders: list[Order] = field(default_factory=list)
+    _orders: Orders = field(default_factory=Orders)
     _watchers: list[Callable[[Mailbox, Event], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -93,6 +79,7 @@ class ExchangeServer:
         self.application = Account(CLIENT, SECRET, impersonates=None, application=True)
         """The application that was registered for OAuth."""
         self.authentication.accounts += [self.service, self.application]
+        self.transport = Transport(self._arrive)
         self.happened = threading.Condition(self.lock)
         """Notified at every change that somebody may wait for."""
         self.subscriptions = Subscriptions(self)
@@ -119,16 +106,12 @@ class ExchangeServer:
                 shown = name or key.partition("@")[0].replace(".", " ").title()
                 self.mailboxes[key] = Mailbox(key, shown, self._tell)
                 self.authentication.accounts.append(Account(key, PASSWORD, mailbox=key))
-                self.person(shown, key)
-            return Box(self.mailboxes[key], self.lock, self._left)
+                self.directory.add(shown, key)
+            return Box(self.mailboxes[key], self.lock, self.transport.left)
 
     def person(self, name: str, address: str) -> Person:
-        """Adds somebody to the directory, who gets an EX address."""
-        alias = address.partition("@")[0]
-        ex = f"/o=School/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Recipients/cn={alias}"
-        made = Person(name, address, ex)
-        self.people.append(made)
-        return made
+        """Adds somebody without a mailbox to the directory, who gets an EX address."""
+        return self.directory.add(name, address)
 
     def account(self, name: str) -> Account:
         """The account of this user principal name, or application: to change its password, lock it, give it rights."""
@@ -145,10 +128,8 @@ class ExchangeServer:
     ) -> Order:
         """From now on `trouble` strikes requests of `operation`: the next one, or the next `times`, or (None) all,
         after `skip` that are let through."""
-        made = Order(trouble, operation, times, skip, address and address.lower())
         with self.lock:
-            self._orders.append(made)
-        return made
+            return self._orders.add(Order(trouble, operation, times, skip, address and address.lower()))
 
     def behave(self) -> None:
         """Calls off every order."""
@@ -159,7 +140,7 @@ class ExchangeServer:
     def departed(self) -> list[bytes]:
         """Every message that really left, from any mailbox, once for each time that it left."""
         with self.lock:
-            return [mime for _, mime in self._left]
+            return [mime for _, mime in self.transport.left]
 
     @property
     def counts(self) -> Counter[str]:
@@ -192,16 +173,12 @@ class ExchangeServer:
     def slow_down(self) -> None:
         """From now on what SendItem sends stays where it is, submitted, until `catch_up`."""
         with self.lock:
-            self._slow = self._slow or []
+            self.transport.slow_down()
 
     def catch_up(self) -> None:
         """What was held back leaves, and the transport is quick again."""
         with self.lock:
-            held, self._slow = self._slow or [], None
-            for item, keep in held:
-                if item.id in item.folder.items:
-                    item.is_submitted = False
-                    self.submit(item, keep)
+            self.transport.catch_up()
 
     def wait_for_stream(self, seconds: float = 30) -> None:
         """Returns when a client listens to a stream of notifications."""
@@ -233,69 +210,14 @@ class ExchangeServer:
             raise Refused("ErrorNonExistentMailbox", "The SMTP address has no mailbox associated with it.")
         return found
 
-    def resolve(self, entry: str) -> list[Person]:
-        """Who in the directory may be meant by a name or an address."""
-        kind, colon, rest = entry.partition(":")
-        wanted = (rest if colon and kind.lower() in ("smtp", "ex") else entry).strip().lower()
-        exact = [one for one in self.people if wanted in (one.address.lower(), one.ex.lower())]
-        if exact or "@" in wanted or wanted.startswith("/o="):
-            return exact
-        return [
-            one
-            for one in self.people
-            if one.address.lower().startswith(wanted)
-            or any(word.startswith(wanted) for word in (one.name.lower(), *one.name.lower().split()))
-        ]
-
-    def submit(self, item: Item, keep: Folder | None) -> None:
-        """Lets a draft leave: at once, or, where the transport is slow, when that is told to go on. `keep` is where the
-        copy goes. Raises Refused."""
-        mailbox = item.folder.mailbox
-        if self._slow is not None:
-            check_recipients(item.mime, mailbox)
-            item.is_submitted = True
-            mailbox.touch(item, "item:IsSubmitted", at=datetime.now(UTC))
-            self._slow.append((item, keep))
-            return
-        sent = self.send(mailbox, item.mime)
-        if keep is None:
-            mailbox.delete(item)
-            return
-        moved = mailbox.move(item, keep)
-        moved.replace_mime(sent)
-        moved.is_draft, moved.is_read, moved.received = False, True, datetime.now(UTC)
-
-    def send(self, mailbox: Mailbox, mime: bytes) -> bytes:
-        """Lets a message leave, and returns what the copy in Sent Items holds. Raises Refused."""
-        recipients = check_recipients(mime, mailbox)
-        stamped = with_message_id(mime, mailbox)
-        if not Properties(mime).addresses("From"):
-            stamped = f"From: <{mailbox.address}>\r\n".encode() + stamped
-        left = without_header(stamped, "Bcc")
-        self._left.append((mailbox.address, left))
-        for recipient in recipients:
-            here = self.mailboxes.get(recipient)
-            if here is not None and self.delivers:
-                Box(here, self.lock, self._left).deliver(left)
-        return stamped
-
     def refuse_if_ordered(self, call: Call, thing: etree._Element) -> None:
-        """Raises the ItemFailing that was ordered for this thing."""
-        ids = {one.get("Id", "") for one in thing.iter()}
-        for order in self._orders:
-            trouble = order.trouble
-            if isinstance(trouble, ItemFailing) and (not trouble.only or trouble.only & ids):
-                address = call.mailbox.address if call.mailbox else None
-                if self._strikes(order, call.operation, address):
-                    raise trouble.refused
+        """Raises the error that was ordered for this thing."""
+        self._orders.refuse(call.operation, call.mailbox and call.mailbox.address, thing)
 
     def ordered(self, operation: str, address: str | None) -> Trouble | None:
         """The trouble that strikes a whole request."""
         with self.lock:
-            for order in self._orders:
-                if not isinstance(order.trouble, ItemFailing) and self._strikes(order, operation, address):
-                    return order.trouble
-        return None
+            return self._orders.strike(operation, address)
 
     def watch(self, watcher: Callable[[Mailbox, Event], None]) -> None:
         """Calls `watcher` for every event, with the lock held."""
@@ -371,17 +293,6 @@ class ExchangeServer:
             self.violation(f"{refused.code} is not an error of EWS")
         return self.document(fault(refused))
 
-    def _strikes(self, order: Order, operation: str, address: str | None) -> bool:
-        if order.operation not in ("*", operation) or (order.address and order.address != address):
-            return False
-        if order.skip > 0:
-            order.skip -= 1
-            return False
-        if order.times is not None and order.struck >= order.times:
-            return False
-        order.struck += 1
-        return True
-
     def _acting(self, headers: Sequence[etree._Element], account: Account) -> tuple[Mailbox | None, bool]:
         wanted = next((one for one in headers if one.tag == f"{T}ExchangeImpersonation"), None)
         if wanted is None:
@@ -393,6 +304,10 @@ class ExchangeServer:
         if not account.may_impersonate(address) and account.mailbox != address:
             raise Fault("ErrorImpersonateUserDenied", "The account does not have permission to impersonate this user.")
         return self.mailboxes[address], False
+
+    def _arrive(self, recipient: str, mime: bytes) -> None:
+        if recipient in self.mailboxes and self.delivers:
+            self.box(recipient).deliver(mime)
 
     def _tell(self, mailbox: Mailbox, event: Event) -> None:
         for watcher in list(self._watchers):

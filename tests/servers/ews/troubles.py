@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from lxml import etree
+
 from tests.servers.ews.soap import Fault, Refused
 
 
@@ -55,6 +57,50 @@ class Order:
     address: str | None = None
     """The mailbox whose requests it strikes; None: any."""
     struck: int = field(default=0, init=False)
+
+
+class Orders:
+    """The orders that were given. Whoever uses them holds the server's lock."""
+
+    def __init__(self) -> None:
+        self._orders: list[Order] = []
+
+    def add(self, order: Order) -> Order:
+        """One more."""
+        self._orders.append(order)
+        return order
+
+    def clear(self) -> None:
+        """All are called off."""
+        self._orders.clear()
+
+    def strike(self, operation: str, address: str | None) -> Trouble | None:
+        """The trouble that strikes a whole request."""
+        whole = (order for order in self._orders if not isinstance(order.trouble, ItemFailing))
+        return next((order.trouble for order in whole if _strikes(order, operation, address)), None)
+
+    def refuse(self, operation: str, address: str | None, thing: etree._Element) -> None:
+        """Raises Refused where that was ordered for this thing of a request."""
+        for order in self._orders:
+            trouble = order.trouble
+            if not isinstance(trouble, ItemFailing):
+                continue
+            if trouble.only and trouble.only.isdisjoint(one.get("Id", "") for one in thing.iter()):
+                continue
+            if _strikes(order, operation, address):
+                raise trouble.refused
+
+
+def _strikes(order: Order, operation: str, address: str | None) -> bool:
+    if order.operation not in ("*", operation) or (order.address and order.address != address):
+        return False
+    if order.skip > 0:
+        order.skip -= 1
+        return False
+    if order.times is not None and order.struck >= order.times:
+        return False
+    order.struck += 1
+    return True
 
 
 def busy(back_off_milliseconds: int | None = None) -> Failing:

@@ -16,7 +16,7 @@ def resolve_names(call: Call) -> etree._Element:
     """People of the directory by a name, an SMTP address, or an EX address."""
     wanted = (call.request.findtext(f"{M}UnresolvedEntry") or "").strip()
     full = truth(call.request.get("ReturnFullContactData"))
-    found = call.server.resolve(wanted)
+    found = call.server.directory.resolve(wanted)
     reply = Reply(call.operation)
     if not found:
         reply.refusal(Refused("ErrorNameResolutionNoResults", "No results were found."))

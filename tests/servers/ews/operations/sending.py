@@ -33,7 +33,7 @@ def create_item(call: Call) -> etree._Element:
             write_properties(made, wanted)
             item_id(add(items, f"{T}Message"), made)
             return
-        sent = call.server.send(mailbox, mime)
+        sent = call.server.transport.send(mailbox, mime)
         if disposition == "SendAndSaveCopy":
             made = _save(mailbox, target, sent, call)
             write_properties(made, wanted)
@@ -55,7 +55,7 @@ def send_item(call: Call) -> etree._Element:
         if not item.is_draft or item.is_submitted:
             raise Refused("ErrorInvalidOperation", "The message was sent already.")
         _refuse_full(mailbox)
-        call.server.submit(item, (target or mailbox.folder("sentitems")) if keep else None)
+        call.server.transport.submit(item, (target or mailbox.folder("sentitems")) if keep else None)
 
     return call.each(call.request.find(f"{M}ItemIds"), answer)
 
