@@ -22,14 +22,7 @@ GONE = frozenset(
     }
 )
 """There is no item of this id (any more)."""
-STALE = frozenset(
-    {
-        "ErrorIrresolvableConflict",
-        "ErrorStaleObject",
-        "ErrorInvalidChangeKey",
-        "ErrorChangeKeyRequiredForWriteOperations",
-    }
-)
+STALE = frozenset({"ErrorIrresolvableConflict", "ErrorStaleObject", "ErrorInvalidChangeKey"})
 """Somebody changed the item since its change key was read: nothing was done, read it again."""
 _PASSING = frozenset(
     {
@@ -39,12 +32,18 @@ _PASSING = frozenset(
         *("ErrorProxyRequestProcessingFailed", "ErrorADUnavailable", "ErrorBatchProcessingStopped"),
     }
 )
-_UNDECIDED = frozenset({"ErrorInternalServerError", "ErrorTimeoutExpired", "ErrorConnectionFailed", "ErrorItemSave"})
-"""After one of these, a message that was to be sent may be on its way all the same."""
+_NOT_BEGUN = frozenset(
+    {
+        *("ErrorQuotaExceeded", "ErrorSendAsDenied", "ErrorAccessDenied", "ErrorSchemaValidation", "ErrorInvalidRequest"),
+        *("ErrorMailboxMoveInProgress", "ErrorMailboxFailover", "ErrorAccountDisabled", "ErrorNonExistentMailbox"),
+        *("ErrorImpersonateUserDenied", "ErrorImpersonationDenied", "ErrorNonPrimarySmtpAddress"),
+    }
+)
+"""After one of these, a message that was to be sent is certainly not out. Any other answer leaves that open."""
 _UNSENDABLE = frozenset(
     {
         *("ErrorInvalidRecipients", "ErrorMissingRecipients", "ErrorMessageSizeExceeded", "ErrorMailRecipientNotFound"),
-        *("ErrorSendMeetingCancellationsRequired", "ErrorInvalidOperation", "ErrorMimeContentInvalid"),
+        *("ErrorSendMeetingCancellationsRequired", "ErrorMimeContentInvalid"),
     }
 )
 _ROLE = (
@@ -119,7 +118,7 @@ def passes(error: BaseException) -> bool:
 
 def undecided(error: BaseException) -> bool:
     """Whether a message that was to be sent may be out in spite of this answer."""
-    return code_of(error) in _UNDECIDED or not code_of(error)
+    return code_of(error) not in _NOT_BEGUN
 
 
 def meaning(

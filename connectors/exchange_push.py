@@ -94,12 +94,13 @@ class Stream:
     def _receive(self) -> bool:
         """Takes in what is there without waiting. True at the stream's end."""
         self._sock.settimeout(0)
+        received = False
         try:
-            while True:
-                piece = self._reader.read1(_PIECE)
-                if not piece:
-                    return True
+            while piece := self._reader.read1(_PIECE):
                 self._take(piece)
+                received = True
+            # Without TLS "nothing now" looks like the end; but there was something to read.
+            return not received
         except (BlockingIOError, ssl.SSLWantReadError):
             return False
         except OSError as error:
