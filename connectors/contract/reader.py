@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from email import message_from_bytes, policy
 from email.header import decode_header, make_header
+from email.parser import BytesHeaderParser
 
 from connectors.labels import Label
 from connectors.mailbox import Changes, Mailbox, RawMessage
@@ -17,8 +17,8 @@ PAGES_BOUND = 5000
 
 def message_id_of(raw: bytes) -> str:
     """The Message-ID of a message without angle brackets; empty where it has none."""
-    found = message_from_bytes(raw[:65536], policy=policy.compat32)["Message-ID"]
-    return str(found or "").strip().strip("<>")
+    head = unwrapped(raw[:65536]).partition(b"\n\n")[0]
+    return str(BytesHeaderParser().parsebytes(head)["Message-ID"] or "").strip().strip("<>")
 
 
 def subject_of(raw: bytes) -> str:
