@@ -23,6 +23,11 @@ class Questions:
         """`ask` says whether there is a person to ask."""
         self._ask = ask
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is a person to ask."""
+        return self._ask
+
     def answer(
         self,
         option: str,

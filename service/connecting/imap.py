@@ -55,8 +55,9 @@ class Imap:
         if server is not None:
             session = Session(server, box.username or box.address, secrets.password(box))
             try:
-                hears = "IDLE" in session.connection().capabilities
-                shown = _SHOWN[session.marking(session.inbox())]
+                hears, inbox = "IDLE" in session.connection().capabilities, session.inbox()
+                # Where not even a star may be set, trying it is harmless, and says so.
+                shown = _SHOWN[session.marking(inbox)] if "\\flagged" in inbox.permanent_flags else ""
             except MailboxError:
                 shown = ""  # the tries say what is wrong
             finally:

@@ -151,10 +151,16 @@ def try_mailbox(open_mailbox: Callable[[], Mailbox], address: str, means: Means,
 
 
 def _tried(trial: _Trial, address: str) -> Tried:
+    if trial.mailbox.atomic_send:
+        # One sign-in serves everything there, and this tells, before anything is touched, whose mailbox it opens.
+        _, refusal = _checked(trial.mailbox)
+        if _is_refusal(refusal):
+            failed = Try(Permission.SIGN_IN, Mark.FAILS, str(refusal))
+            return Tried(address, (failed, *_untried(Permission.SIGN_IN)), refused=True)
     messages = trial.attempt(Permission.INBOX, lambda: _some_messages(trial.mailbox))
     if messages is None and not _is_signed_in(trial.error):
-        refusal = Try(Permission.SIGN_IN, Mark.FAILS, trial.tries.pop().said)
-        return Tried(address, (refusal, *_untried(Permission.SIGN_IN)), refused=_is_refusal(trial.error))
+        failed = Try(Permission.SIGN_IN, Mark.FAILS, trial.tries.pop().said)
+        return Tried(address, (failed, *_untried(Permission.SIGN_IN)), refused=_is_refusal(trial.error))
     if messages is not None:
         found = len(messages)
         trial.note(Permission.INBOX, Mark.WORKS, "it is empty" if not found else f"{_newest(found)} seen")
