@@ -26,6 +26,8 @@ from connectors.gmail_quota import UNITS, Pace
 AT_ONCE = 50
 """Requests of one batch: Google advises no more, or the batch itself is throttled."""
 ROOT = "https://gmail.googleapis.com/"
+_NO_ANSWER = frozenset({"gmail.users.drafts.delete", "gmail.users.messages.batchModify"})
+"""Methods that answer with nothing."""
 _LONGEST_WAIT = 30.0
 """Seconds that a call waits for quota; what takes longer is the runner's to wait for."""
 _PAUSE_AFTER_QUOTA = 1.0
@@ -210,16 +212,24 @@ class Calls:
             answer = request.execute(http=self.transport)
         except HttpError as error:
             raise self._meaning(_refusal(error)) from None
-        except ValueError as error:  # no JSON: an answer of somebody in between
-            raise Faulty("Google's answer cannot be read", of_this_alone=True) from error
-        return answer if isinstance(answer, dict) else {}
+        if isinstance(answer, dict):
+            return answer
+        if request.methodId in _NO_ANSWER:
+            return {}
+        # The library gives what is no JSON as it came. Taken for an empty answer, it would lose mail.
+        raise Faulty(f"Google, for {self.address}: its answer cannot be read", of_this_alone=True)
 
     def _execute_batch(self, requests: Mapping[str, HttpRequest]) -> dict[str, Answer | Refusal]:
         self._spend(sum(UNITS[request.methodId] for request in requests.values()))
         parts: dict[str, Answer | Refusal] = {}
 
-        def take(name: str, answer: Answer | None, error: HttpError | None) -> None:
-            parts[name] = _refusal(error) if error is not None else answer or {}
+        def take(name: str, answer: object, error: HttpError | None) -> None:
+            if error is not None:
+                parts[name] = _refusal(error)
+            elif isinstance(answer, dict):
+                parts[name] = answer
+            else:
+                parts[name] = Refusal(502, frozenset(), "it cannot be read")
 
         batch = BatchHttpRequest(callback=take, batch_uri=urljoin(self.root, "batch"))
         for name, request in requests.items():

@@ -236,9 +236,9 @@ def _is_gone(outcome: Answer | MailboxError) -> bool:
 
 
 def _stored(found: Answer) -> Stored:
-    milliseconds = int(found.get("internalDate", 0))
+    milliseconds = int(found["internalDate"])
     return Stored(
-        id=str(found.get("id", "")),
+        id=str(found["id"]),
         thread=str(found.get("threadId", "")),
         labels=frozenset(str(label) for label in found.get("labelIds", ())),
         received_at=datetime.fromtimestamp(milliseconds / 1000, UTC),
@@ -274,8 +274,10 @@ def encoded(raw: bytes) -> str:
 
 
 def _number(found: Answer, key: str) -> str:
-    value = str(found.get(key, "0"))
-    return value if value.isascii() and value.isdigit() else "0"
+    value = str(found[key])
+    if not (value.isascii() and value.isdigit()):
+        raise ValueError(f"{key} is no number")
+    return value
 
 
 def _decoded(text: object) -> bytes:

@@ -142,10 +142,10 @@ class GmailWorld(NetworkedWorld):
     # What others see.
 
     def marks(self, message_id: str) -> Marks:
-        found = set(self.message(message_id)["labelIds"])
-        ids = {label: id_ for label in Label if (id_ := self.labels().get(self._names[label]))}
-        ours = frozenset(label for label, id_ in ids.items() if id_ in found)
-        return Marks(ours, frozenset(found - set(ids.values())))
+        names = {id_: name for name, id_ in self.labels().items()}
+        found = {names[id_] for id_ in self.message(message_id)["labelIds"]}
+        ours = {name: label for label, name in self._names.items()}
+        return Marks(frozenset(ours[name] for name in found & set(ours)), frozenset(found - set(ours)))
 
     def thread_of(self, message_id: str) -> str:
         return str(self.message(message_id)["threadId"])
