@@ -17,7 +17,7 @@ from connectors.graph_client import GraphClient, Part
 from connectors.graph_clouds import cloud_of
 from connectors.graph_drafts import Drafts
 from connectors.graph_entries import SIZE, expand, is_id, message_path, read_categories, read_entry, read_folder
-from connectors.graph_errors import Refused, permission_denied
+from connectors.graph_errors import Refused, no_such_user, permission_denied
 from connectors.graph_folders import Folders
 from connectors.graph_labels import CATEGORIES, Labeller, labels_in
 from connectors.graph_mime import Contents
@@ -91,6 +91,8 @@ class GraphMailbox:
             Part("GET", path("/outlook/masterCategories")),
         ]
         inbox, sent, drafts, write, send, categories = self._client.batch(parts)
+        if inbox.failure is not None and inbox.account is None and inbox.failure.status == 404:
+            raise no_such_user(inbox.failure, self.address)
         for answer, right in ((write, "Mail.ReadWrite"), (send, "Mail.Send")):
             if answer.failure is not None and isinstance(answer.account, PermissionDenied):
                 raise permission_denied(answer.failure, self.address, [right])

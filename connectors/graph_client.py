@@ -90,8 +90,8 @@ class GraphClient:
         self.address = address
         self._cloud = cloud
         self._access = access
-        self._timeout = timeout
-        self._patience = patience
+        self.timeout = timeout
+        self.patience = patience
         self._clock = clock
         self.root = "/me" if access.delegated else f"/users/{quote(address, safe='@')}"
         """The mailbox's path."""
@@ -137,6 +137,10 @@ class GraphClient:
         MailboxError where it certainly was not."""
         headers = {"Content-Type": content_type} if content_type else {}
         return self._called("POST", self.path(path), headers, content, _parsed, repeat=False)
+
+    def once_json(self, path: str, body: Mapping[str, Any]) -> Any:
+        """`once`, with JSON."""
+        return self.once(path, json.dumps(body).encode(), _JSON["Content-Type"])
 
     def service(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
         """A request beside the mailbox, such as to /subscriptions; a POST is not repeated. Raises Refused,
@@ -190,7 +194,7 @@ class GraphClient:
                 raise Busy(f"Microsoft Graph, {self.address}: busy ({failures[0]})", max(named, default=None))
 
         try:
-            self._patience.run(ask)
+            self.patience.run(ask)
         except Throttled:
             if not all(number in answers for number in range(len(parts))):
                 raise
@@ -253,7 +257,7 @@ class GraphClient:
         def ask() -> _Answer:
             nonlocal rejected, faults
             while True:
-                token = self._access.token(self._patience, rejected)
+                token = self._access.token(self.patience, rejected)
                 given = _headers(prefer) | dict(headers) | {"Authorization": f"Bearer {token}"}
                 try:
                     return self._mended(method, path, given, content, read, repeat=repeat)
@@ -270,7 +274,7 @@ class GraphClient:
                         ) from error
                     raise
 
-        return self._patience.run(ask)
+        return self.patience.run(ask)
 
     def _mended(
         self,
@@ -303,7 +307,7 @@ class GraphClient:
         read: Callable[[httpx.Response], _Answer],
     ) -> _Answer:
         if self._http is None:
-            self._http = http_client(self._cloud.endpoint, self._timeout)
+            self._http = http_client(self._cloud.endpoint, self.timeout)
         with (
             line(self._host),
             self._http.stream(method, f"{self._cloud.base}{path}", headers=dict(headers), content=content) as answer,
@@ -319,7 +323,7 @@ class GraphClient:
         error = found if isinstance(found, dict) else {}
         inner = error.get("innerError")
         request_id = inner.get("request-id") if isinstance(inner, dict) else None
-        pause = retry_after(after, self._clock()) if isinstance(after, str) else None
+        pause = retry_after(str(after), self._clock()) if isinstance(after, str | int) else None
         return failure_of(status, error.get("code"), request_id, pause)
 
 

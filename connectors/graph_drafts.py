@@ -12,10 +12,10 @@ marked as submitted, is neither; and what is found nowhere is looked for again b
 """
 
 import base64
-import logging
+import re
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, unquote
@@ -30,6 +30,7 @@ from connectors.errors import (
     SendUncertain,
     Throttled,
 )
+from connectors.graph_attachments import LARGEST_REQUEST, attach, lightened
 from connectors.graph_client import GraphClient, Part, Unanswered
 from connectors.graph_entries import FLAGS, Entry, expand, is_id, message_path, read_entry, read_page
 from connectors.graph_errors import BUSY, Refused
@@ -38,13 +39,12 @@ from connectors.mailbox import DraftState
 from connectors.message import Message
 from connectors.mime import parse_message
 
-log = logging.getLogger(__name__)
-
 _PAUSES = (1.0, 2.0, 4.0)
 """Seconds between looks for a draft that is found nowhere: it may be on its way to Sent."""
 _HEAD = 64 * 1024
 """Bytes of a draft in which its header fields are looked for."""
 _SHOWN = {"$select": "isDraft,parentFolderId,internetMessageId", "$expand": expand(FLAGS)}
+_MESSAGE_ID = re.compile(rb"^message-id:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*", re.IGNORECASE | re.MULTILINE)
 _LATER = frozenset({"ErrorQuotaExceeded", "ErrorExceededMessageLimit", "ErrorSubmissionQuotaExceeded"})
 """Refusals that pass: the mailbox is full, or has sent too much for today."""
 
@@ -86,7 +86,9 @@ class Drafts:
             raise DraftFailed("a draft needs a Message-ID: by it it is found again after a crash")
         try:
             found, answered = self._lookup(reply)
-            if found is None:
+            if found is None and len(mime) > LARGEST_REQUEST:
+                found = self._put_together(mime, reply, answered)
+            elif found is None:
                 found = self._created(mime, reply, answered)
         except Refused as error:
             raise DraftFailed(f"Microsoft Graph, {address}: the draft is refused ({error})") from error
@@ -122,10 +124,12 @@ class Drafts:
         if draft is None:
             return
         found = self._entry(draft.id)
-        if found is None or not found.is_draft or found.folder == self._folders.deleted:
-            return
+        if found is not None and self._judged([found])[1] is not None:
+            self._delete(draft.id)
+
+    def _delete(self, id_: str) -> None:
         try:
-            self._client.change("DELETE", message_path(draft.id))
+            self._client.change("DELETE", message_path(id_))
         except Refused as error:
             if not error.failure.gone:
                 raise DraftFailed(
@@ -263,12 +267,28 @@ class Drafts:
         after = trouble.failure.retry_after if isinstance(trouble, Refused) else None
         raise Throttled(f"Microsoft Graph, {self._client.address}: the draft could not be saved ({trouble})", after)
 
+    def _put_together(self, mime: bytes, reply: Message, answered: str) -> Entry:
+        """Makes a draft that is too large for one request. It gets its Message-ID when it is whole: what a crash leaves
+        behind is under another, and deleted by the next attempt, instead of being sent without its attachments."""
+        rest, attachments = lightened(mime)
+        unfinished = replace(reply, message_id=f"unfinished.{reply.message_id}")
+        named = _MESSAGE_ID.sub(f"Message-ID: <{unfinished.message_id}>".encode(), rest, count=1)
+        left, _ = self._lookup(unfinished)
+        if left is not None:
+            self._delete(left.id)
+        made = self._created(named, unfinished, answered)
+        try:
+            for attachment in attachments:
+                attach(self._client, made.id, attachment)
+            return self._as_composed(made, reply)
+        except Unanswered as error:
+            raise DraftFailed(f"Microsoft Graph, {self._client.address}: an attachment: {error}") from error
+
     def _as_composed(self, made: Entry, reply: Message) -> Entry:
         """The draft with our Message-ID, whatever the server made of it: by it a second sending is prevented."""
         wanted = f"<{reply.message_id}>"
         if made.message_id == wanted:
             return made
-        log.warning("%s: the server gave a draft another Message-ID; it is set back", self._client.address)
         body: dict[str, Any] = {"internetMessageId": wanted}
         written = read_entry(self._client.change("PATCH", message_path(made.id), body))
         if written.message_id != wanted:

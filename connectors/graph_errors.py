@@ -18,7 +18,7 @@ _CODE = re.compile(r"[\w.-]{1,80}")
 _NO_MAILBOX = frozenset(
     {"MailboxNotEnabledForRESTAPI", "MailboxNotSupportedForRESTAPI", "MailboxNotHostedInExchangeOnline"}
 )
-_NO_USER = frozenset({"ErrorInvalidUser", "Request_ResourceNotFound", "ResourceNotFound", "ErrorNonExistentMailbox"})
+_NO_USER = frozenset({"ErrorInvalidUser", "Request_ResourceNotFound", "ErrorNonExistentMailbox"})
 _NO_ITEM = frozenset({"ErrorItemNotFound", "ErrorInvalidIdMalformed", "ErrorInvalidId", "ErrorInvalidMailboxItemId"})
 _NO_RIGHT = frozenset({"ErrorAccessDenied", "Authorization_RequestDenied", "AccessDenied", "Forbidden"})
 _PASSING = frozenset(
@@ -130,13 +130,18 @@ def of_account(failure: Failure, address: str) -> MailboxError | None:
             'at admin.microsoft.com, Users; a mailbox on your own Exchange Server takes connector = "exchange"'
         )
     if failure.status == 404 and failure.code in _NO_USER:
-        return AuthenticationFailed(
-            f"{where}: the tenant has no such user ({failure}). Compare the address with entra.microsoft.com, Entra "
-            "ID, Users, and tenant under [graph] with its Overview"
-        )
+        return no_such_user(failure, address)
     if failure.status == 403 and (failure.code in _NO_RIGHT or not failure.code):
         return permission_denied(failure, address)
     return None
+
+
+def no_such_user(failure: Failure, address: str) -> AuthenticationFailed:
+    """Even the inbox, which every mailbox has, is not there."""
+    return AuthenticationFailed(
+        f"Microsoft Graph, {address}: the tenant has no such user ({failure}). Compare the address with "
+        "entra.microsoft.com, Entra ID, Users, and tenant under [graph] with its Overview"
+    )
 
 
 def permission_denied(failure: Failure, address: str, rights: Iterable[str] = PERMISSIONS) -> PermissionDenied:

@@ -21,7 +21,7 @@ from connectors.graph_entries import (
     read_folder,
     read_page,
 )
-from connectors.graph_errors import Refused
+from connectors.graph_errors import Refused, no_such_user
 
 INBOX, SENT = "inbox", "sentitems"
 PAGE = 200
@@ -60,7 +60,12 @@ class Streams:
 
     def total(self) -> int:
         """How many messages are in the inbox. Raises Refused, MailboxError."""
-        return read_folder(self._client.get(f"/mailFolders/{INBOX}", {"$select": "totalItemCount"})).total
+        try:
+            return read_folder(self._client.get(f"/mailFolders/{INBOX}", {"$select": "totalItemCount"})).total
+        except Refused as error:
+            if error.failure.status == 404:
+                raise no_such_user(error.failure, self._client.address) from error
+            raise
 
     def rounds(self, streams: Mapping[str, Stream], size: int = PAGE, *, anew: bool = False) -> dict[str, Round]:
         """The next page of each stream, all in one batch; `size` is asked for. Streams that the server does not know

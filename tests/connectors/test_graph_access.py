@@ -259,8 +259,15 @@ class TestRefusals:
     def test_a_user_that_the_tenant_does_not_have_is_named(self, server: GraphServer) -> None:
         world = GraphWorld(server)
         world.address = "nobody@school.example"
-        with pytest.raises(AuthenticationFailed, match=r"no such user.*nobody@school\.example|nobody@school\.example"):
+        with pytest.raises(AuthenticationFailed, match=r"nobody@school\.example: the tenant has no such user"):
             world.open().check()
+
+    def test_where_not_even_the_inbox_is_found_there_is_no_such_user(self, server: GraphServer) -> None:
+        world = GraphWorld(server)
+        server.fail(404, "ResourceNotFound", on="GET /users/{user}/mailFolders/{folder}", times=None)
+        for ask in (world.open().check, lambda: world.open().changes(None)):
+            with pytest.raises(AuthenticationFailed, match="no such user"):
+                ask()
 
     def test_check_tries_each_right_and_leaves_no_trace(self, server: GraphServer) -> None:
         world = GraphWorld(server)
