@@ -12,7 +12,7 @@ from config.passwords import password_variable
 from config.roster import roster_rows
 from config.settings import MailboxSettings, Office, School, Stage, addresses_used_twice
 
-BUILT_IN = frozenset({"imap", "maildir"})
+BUILT_IN = frozenset({"exchange", "gmail", "graph", "imap", "maildir"})
 SECRET_WORDS = ("password", "passwd", "passphrase", "secret", "token", "api_key", "apikey", "private_key", "credential")
 WHERE_SECRETS_GO = (
     "secrets never stand in this file: put it in the environment variable that password_env names "
