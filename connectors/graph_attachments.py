@@ -118,24 +118,26 @@ def _upload(url: str, content: bytes, timeout: float, patience: Patience) -> Non
 
 
 def _piece(http: httpx.Client, url: str, headers: dict[str, str], piece: bytes) -> Callable[[], None]:
-    """One piece. The server tells by 416 that it has it already: then its answer was lost on the way."""
+    """Brings up one piece. That the server has it already (416) is good news where it was sent before and the answer
+    lost; otherwise the server lacks something that comes before it."""
     host = httpx.URL(url).host
-    tries = 0
+    sent = broken = 0
 
     def put() -> None:
-        nonlocal tries
+        nonlocal sent, broken
         while True:
-            tries += 1
+            sent += 1
             try:
                 with line(host):
                     status = http.put(url, headers=headers, content=piece).status_code
                 break
             except Broken as error:
-                if not may_repeat(tries):
+                broken += 1
+                if not may_repeat(broken):
                     raise ConnectFailed(f"Microsoft Graph: an attachment could not be brought up ({error})") from error
         if status in BUSY:
             raise Busy(f"{host} answers {status}")
-        if not 200 <= status < 300 and status != 416:
+        if not 200 <= status < 300 and not (status == 416 and sent > 1):
             raise DraftFailed(f"Microsoft Graph: an attachment is refused ({status})")
 
     return put
