@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from typing import Any
 
 import pytest
-from exchangelib import Account, ExtendedProperty, HTMLBody, Mailbox, Message
+from exchangelib import Account, EWSDateTime, EWSTimeZone, ExtendedProperty, HTMLBody, Mailbox, Message
 from exchangelib.errors import (
     ErrorChangeKeyRequired,
     ErrorContentConversionFailed,
@@ -195,6 +195,32 @@ def test_messages_are_found_by_message_id_sorted_and_page_by_page(account: Accou
     paged = account.inbox.all().only("subject").order_by("-subject")
     paged.page_size = 3
     assert [item.subject for item in paged] == [f"Question {number}" for number in range(6, -1, -1)]
+
+
+class ArticleNumber(ExtendedProperty):
+    """Grows with each item of a mailbox."""
+
+    property_tag = 0x0E23
+    property_type = "Integer"
+
+
+def test_numbers_are_sorted_and_compared_as_numbers(account: Account, box: Box) -> None:
+    box.deliver(*(mail(number) for number in range(120)))
+    Message.register("article_number", ArticleNumber)
+    try:
+        found = account.inbox.all().order_by("-article_number").only("subject", "article_number")
+        newest = [item.article_number for item in found]
+        assert [item.subject for item in found] == [f"Question {number}" for number in reversed(range(120))]
+        older = account.inbox.filter(article_number__lt=newest[20], datetime_received__lte=account_time())
+        assert older.count() == 99
+        assert not account.inbox.filter(datetime_received__gt=account_time()).exists()
+    finally:
+        Message.deregister("article_number")
+
+
+def account_time() -> EWSDateTime:
+    """Now, as exchangelib has it."""
+    return EWSDateTime.now(tz=EWSTimeZone("UTC"))
 
 
 class Origin(ExtendedProperty):

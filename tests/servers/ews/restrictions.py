@@ -1,24 +1,31 @@
 """Restrictions and sort orders of FindItem and FindFolder (MS-OXWSSRCH)."""
 
+import operator
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
+from typing import Any
 
 from lxml import etree
 
-from tests.servers.ews.extended import extended_of
+from tests.servers.ews.extended import extended_of, folder_extended_of
 from tests.servers.ews.fields import from_of
 from tests.servers.ews.shapes import extended_key
 from tests.servers.ews.soap import Refused, T, written
-from tests.servers.ews.store import Folder, Item
+from tests.servers.ews.store import Extended, Item
 
-Value = str | int | bool | datetime | tuple[str, ...] | None
+Value = str | int | float | bool | datetime | tuple[str, ...] | None
+Reading = Callable[[Any], Value]
+"""Reads one property of an item, or of a folder."""
+Test = Callable[[Any], bool]
+"""Whether an item, or a folder, is one of those that are asked for."""
 
-_FIELDS: dict[str, Callable[[Item], Value]] = {
+_ITEM_FIELDS: dict[str, Reading] = {
     "item:Subject": lambda item: item.properties.subject,
-    "item:DateTimeReceived": lambda item: item.received.replace(microsecond=0),
-    "item:DateTimeSent": lambda item: item.properties.sent_at or item.received.replace(microsecond=0),
-    "item:DateTimeCreated": lambda item: item.created.replace(microsecond=0),
-    "item:LastModifiedTime": lambda item: item.modified.replace(microsecond=0),
+    "item:DateTimeReceived": lambda item: item.received,
+    "item:DateTimeSent": lambda item: item.properties.sent_at or item.received,
+    "item:DateTimeCreated": lambda item: item.created,
+    "item:LastModifiedTime": lambda item: item.modified,
     "item:Size": lambda item: len(item.mime),
     "item:Categories": lambda item: item.categories,
     "item:ItemClass": lambda item: item.item_class,
@@ -35,123 +42,156 @@ _FIELDS: dict[str, Callable[[Item], Value]] = {
 }
 
 
-def item_matches(item: Item, expression: etree._Element) -> bool:
-    """Whether an item is one of those that a restriction asks for. Raises Refused for what cannot be asked."""
-    return _matches(expression, lambda path: _of_item(item, path))
+_FOLDER_FIELDS: dict[str, Reading] = {
+    "folder:DisplayName": lambda folder: folder.name,
+    "folder:FolderClass": lambda folder: folder.folder_class,
+    "folder:TotalCount": lambda folder: len(folder.messages),
+}
 
 
-def folder_matches(folder: Folder, expression: etree._Element) -> bool:
-    """The same for a folder."""
-
-    def value(path: etree._Element) -> Value:
-        known: dict[str, Value] = {
-            "folder:DisplayName": folder.name,
-            "folder:FolderClass": folder.folder_class,
-            "folder:TotalCount": len(folder.messages),
-        }
-        if path.get("FieldURI") in known:
-            return known[path.get("FieldURI", "")]
-        if path.tag == f"{T}ExtendedFieldURI":
-            tags: dict[str, Value] = {"0x3613": folder.folder_class, "0x3001": folder.name, "0x10f4": False}
-            return tags.get(extended_key(path)[1])
-        raise Refused("ErrorUnsupportedPathForQuery", f"{path.get('FieldURI')} cannot be searched for.")
-
-    return _matches(expression, value)
+@cache
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def sort_key(orders: etree._Element | None) -> Callable[[list[Item]], list[Item]]:
-    """How a SortOrder sorts; newest first where none is given, as Exchange shows a folder."""
+_TYPES: dict[str, Callable[[str], Value]] = {
+    "Boolean": lambda text: text.lower() in ("true", "1"),
+    "Double": float,
+    "Integer": int,
+    "Long": int,
+    "Short": int,
+    "SystemTime": _moment,
+}
+"""How the values of extended properties are compared; any other as texts."""
 
-    def newest_first(items: list[Item]) -> list[Item]:
-        return sorted(items, key=lambda item: (item.received, item.number), reverse=True)
 
+def item_test(expression: etree._Element) -> Test:
+    """What a restriction asks for. Raises Refused for what cannot be asked of items."""
+    return _test(expression, _item_reading)
+
+
+def folder_test(expression: etree._Element) -> Test:
+    """The same for folders."""
+    return _test(expression, _folder_reading)
+
+
+def sorting(orders: etree._Element | None) -> Callable[[list[Item]], list[Item]]:
+    """How a SortOrder sorts; newest first where none is given, as Exchange shows a folder. Raises Refused."""
     if orders is None:
-        return newest_first
+        return lambda items: sorted(items, key=lambda item: (item.received, item.number), reverse=True)
+    keys = [(_item_reading(order[0]), order.get("Order") == "Descending") for order in orders]
 
     def as_ordered(items: list[Item]) -> list[Item]:
-        for order in reversed(list(orders)):
-            path = order[0]
-            items = sorted(
-                items,
-                key=lambda item: _sortable(_of_item(item, path)),
-                reverse=order.get("Order") == "Descending",
-            )
+        for reading, descending in reversed(keys):
+            valued = [(reading(item), item) for item in items]
+            valued.sort(key=lambda pair: (pair[0] is not None, pair[0]), reverse=descending)
+            items = [item for _, item in valued]
         return items
 
     return as_ordered
 
 
-def _of_item(item: Item, path: etree._Element) -> Value:
+def _item_reading(path: etree._Element) -> Reading:
     if path.tag == f"{T}ExtendedFieldURI":
-        found = extended_of(item, extended_key(path))
-        return found if found is None or len(found) != 1 else found[0]
-    if path.tag == f"{T}FieldURI" and path.get("FieldURI") in _FIELDS:
-        return _FIELDS[path.get("FieldURI", "")](item)
+        key = extended_key(path)
+        return lambda item: _typed(extended_of(item, key), key)
+    if path.tag == f"{T}FieldURI" and path.get("FieldURI") in _ITEM_FIELDS:
+        return _ITEM_FIELDS[path.get("FieldURI", "")]
     raise Refused("ErrorUnsupportedPathForQuery", f"{path.get('FieldURI')} cannot be searched for.")
 
 
-def _matches(expression: etree._Element, value: Callable[[etree._Element], Value]) -> bool:
+def _folder_reading(path: etree._Element) -> Reading:
+    if path.tag == f"{T}ExtendedFieldURI":
+        key = extended_key(path)
+        return lambda folder: folder_extended_of(folder, key)
+    if path.get("FieldURI") in _FOLDER_FIELDS:
+        return _FOLDER_FIELDS[path.get("FieldURI", "")]
+    raise Refused("ErrorUnsupportedPathForQuery", f"{path.get('FieldURI')} cannot be searched for.")
+
+
+def _typed(values: tuple[str, ...] | None, key: Extended) -> Value:
+    if values is None or len(values) != 1 or key[-1].endswith("Array"):
+        return values
+    return _TYPES.get(key[-1], str)(values[0])
+
+
+def _test(expression: etree._Element, reading_of: Callable[[etree._Element], Reading]) -> Test:
     kind = etree.QName(expression).localname
     if kind in ("And", "Or"):
-        answers = (_matches(child, value) for child in expression)
-        return all(answers) if kind == "And" else any(answers)
+        tests = [_test(child, reading_of) for child in expression]
+        every = all if kind == "And" else any
+        return lambda thing: every(test(thing) for test in tests)
     if kind == "Not":
-        return not _matches(expression[0], value)
-    found = value(expression[0])
+        negated = _test(expression[0], reading_of)
+        return lambda thing: not negated(thing)
+    reading = reading_of(expression[0])
     if kind in _TESTS:
-        return _TESTS[kind](found, expression)
-    operand = expression[1][0]
-    against = value(operand) if operand.tag != f"{T}Constant" else _constant(operand.get("Value", ""), found)
+        test = _TESTS[kind](expression)
+        return lambda thing: test(reading(thing))
+    compare, operand = _COMPARISONS[kind], expression[1][0]
+    if operand.tag != f"{T}Constant":
+        other = reading_of(operand)
+        return lambda thing: _compared(compare, reading(thing), other(thing))
+    constant = _Constant(operand.get("Value", ""))
+    return lambda thing: _compared(compare, found := reading(thing), constant.like(found))
+
+
+def _compared(compare: Callable[[Any, Any], bool], found: Value, against: Value) -> bool:
+    values = found if isinstance(found, tuple) else (found,)
     return any(
-        _COMPARISONS[kind](one, against) if one is not None and against is not None else kind == "IsNotEqualTo"
-        for one in (found if isinstance(found, tuple) else (found,))
+        compare(one, against) if one is not None and against is not None else compare is operator.ne for one in values
     )
 
 
-_COMPARISONS: dict[str, Callable[[object, object], bool]] = {
-    "IsEqualTo": lambda left, right: left == right,
-    "IsNotEqualTo": lambda left, right: left != right,
-    "IsGreaterThan": lambda left, right: left > right,  # type: ignore[operator]
-    "IsGreaterThanOrEqualTo": lambda left, right: left >= right,  # type: ignore[operator]
-    "IsLessThan": lambda left, right: left < right,  # type: ignore[operator]
-    "IsLessThanOrEqualTo": lambda left, right: left <= right,  # type: ignore[operator]
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "IsEqualTo": operator.eq,
+    "IsNotEqualTo": operator.ne,
+    "IsGreaterThan": operator.gt,
+    "IsGreaterThanOrEqualTo": operator.ge,
+    "IsLessThan": operator.lt,
+    "IsLessThanOrEqualTo": operator.le,
 }
 
 
-def _contains(found: Value, expression: etree._Element) -> bool:
+def _contains(expression: etree._Element) -> Callable[[Value], bool]:
     constant = expression.find(f"{T}Constant")
     wanted = "" if constant is None else constant.get("Value", "")
     exact = expression.get("ContainmentComparison", "Exact") == "Exact"
-    mode = expression.get("ContainmentMode", "FullString")
-    for one in found if isinstance(found, tuple) else (written(found) if found is not None else "",):
-        left, right = (one, wanted) if exact else (one.lower(), wanted.lower())
-        if (left == right) if mode == "FullString" else left.startswith(right) if mode == "Prefixed" else right in left:
-            return True
-    return False
+    fits = {"FullString": str.__eq__, "Prefixed": str.startswith}.get(
+        expression.get("ContainmentMode", "FullString"), str.__contains__
+    )
+
+    def test(found: Value) -> bool:
+        values = found if isinstance(found, tuple) else (written(found),) if found is not None else ()
+        return any(fits(one, wanted) if exact else fits(one.lower(), wanted.lower()) for one in values)
+
+    return test
 
 
-def _excludes(found: Value, expression: etree._Element) -> bool:
-    mask = expression.find(f"{T}Bitmask")
-    return mask is not None and not int(str(found or 0)) & int(mask.get("Value", "0"), 0)
+def _excludes(expression: etree._Element) -> Callable[[Value], bool]:
+    mask = int(expression[1].get("Value", "0"), 0)
+    return lambda found: not int(str(found or 0)) & mask
 
 
-_TESTS: dict[str, Callable[[Value, etree._Element], bool]] = {
-    "Exists": lambda found, expression: found not in (None, ()),
+_TESTS: dict[str, Callable[[etree._Element], Callable[[Value], bool]]] = {
+    "Exists": lambda expression: lambda found: found not in (None, ()),
     "Contains": _contains,
     "Excludes": _excludes,
 }
 
 
-def _constant(text: str, like: Value) -> Value:
-    if isinstance(like, bool):
-        return text.lower() in ("true", "1")
-    if isinstance(like, int):
-        return int(text)
-    if isinstance(like, datetime):
-        found = datetime.fromisoformat(text)
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
-    return text
+class _Constant:
+    """A constant of a restriction: a text that means what it is compared with."""
 
+    def __init__(self, text: str) -> None:
+        self.text = text
 
-def _sortable(value: Value) -> tuple[bool, Value]:
-    return (value is not None, value)
+    def like(self, found: Value) -> Value:
+        if isinstance(found, bool):
+            return self.text.lower() in ("true", "1")
+        if isinstance(found, int):
+            return int(self.text)
+        if isinstance(found, datetime):
+            return _moment(self.text)
+        return self.text

@@ -207,7 +207,7 @@ class Mailbox:
         self, folder: Folder, mime: bytes, *, at: datetime, events: tuple[str, ...] = ("CreatedEvent",), **more: object
     ) -> Item:
         """Puts a message into a folder."""
-        number = next(self._numbers)
+        number, at = next(self._numbers), at.replace(microsecond=0)
         item = Item(self._id(b"\x07", number), number, folder, mime, at, at, at, **more)  # type: ignore[arg-type]
         self._place(item, folder)
         for kind in events:
@@ -217,7 +217,7 @@ class Mailbox:
     def touch(self, item: Item, *properties: str, at: datetime) -> None:
         """Notes that these properties were written."""
         item.change = item.folder.version = self.next_change()
-        item.modified = at
+        item.modified = at.replace(microsecond=0)
         for name in properties:
             item.touched[name] = item.change
         self._tell("ModifiedEvent", item)

@@ -34,7 +34,7 @@ class Transport:
             return
         moved = mailbox.move(item, keep)
         moved.replace_mime(sent)
-        moved.is_draft, moved.is_read, moved.received = False, True, datetime.now(UTC)
+        moved.is_draft, moved.is_read, moved.received = False, True, datetime.now(UTC).replace(microsecond=0)
 
     def send(self, mailbox: Mailbox, mime: bytes) -> bytes:
         """Lets a message leave, and returns what the copy in Sent Items holds. Raises Refused."""

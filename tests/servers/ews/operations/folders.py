@@ -5,7 +5,7 @@ from lxml import etree
 
 from tests.servers.ews.call import Call
 from tests.servers.ews.fields import folder_id
-from tests.servers.ews.restrictions import folder_matches
+from tests.servers.ews.restrictions import folder_test
 from tests.servers.ews.shapes import folder_shape
 from tests.servers.ews.showing import folders_message, show_folder
 from tests.servers.ews.soap import M, Refused, T, add
@@ -33,7 +33,7 @@ def find_folder(call: Call) -> etree._Element:
         parent = call.folder(named)
         found = parent.below if deep else parent.children
         if restriction is not None:
-            found = [folder for folder in found if folder_matches(folder, restriction[0])]
+            found = list(filter(folder_test(restriction[0]), found))
         offset = 0 if page is None else int(page.get("Offset", 0))
         end = len(found) if page is None else offset + int(page.get("MaxEntriesReturned", len(found)))
         holder = add(

@@ -3,7 +3,7 @@
 from lxml import etree
 
 from tests.servers.ews.call import Call
-from tests.servers.ews.restrictions import item_matches, sort_key
+from tests.servers.ews.restrictions import item_test, sorting
 from tests.servers.ews.shapes import found_shape
 from tests.servers.ews.showing import show_item
 from tests.servers.ews.soap import M, Refused, T, add
@@ -16,7 +16,6 @@ def find_item(call: Call) -> etree._Element:
     """Items of folders: those that a restriction asks for, sorted, a page of them."""
     associated = call.request.get("Traversal") == "Associated"
     restriction = call.request.find(f"{M}Restriction")
-    sort = sort_key(call.request.find(f"{M}SortOrder"))
     page = call.request.find(f"{M}IndexedPageItemView")
     for unknown in ("GroupBy", "DistinguishedGroupBy", "QueryString", "SeekToConditionPageItemView"):
         if call.request.find(f"{M}{unknown}") is not None:
@@ -27,10 +26,9 @@ def find_item(call: Call) -> etree._Element:
         folder = call.folder(named)
         if call.request.get("Traversal") == "SoftDeleted":
             raise Refused("ErrorInvalidOperation", "Soft-deleted items are found in recoverableitemsdeletions.")
-        found = [item for item in folder.items.values() if item.associated == associated]
-        if restriction is not None:
-            found = [item for item in found if item_matches(item, restriction[0])]
-        found = sort(found)
+        fits = (lambda _: True) if restriction is None else item_test(restriction[0])
+        found = [item for item in folder.items.values() if item.associated == associated and fits(item)]
+        found = sorting(call.request.find(f"{M}SortOrder"))(found)
         offset = 0 if page is None else int(page.get("Offset", "0"))
         count = MOST_AT_ONCE if page is None else int(page.get("MaxEntriesReturned", MOST_AT_ONCE))
         if page is not None and page.get("BasePoint") == "End":
