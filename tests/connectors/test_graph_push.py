@@ -68,7 +68,7 @@ class Asking:
         if self.fails is not None:
             raise self.fails
         headers = {"Authorization": f"Bearer {self.server.login.token()}"}
-        answer = httpx.request(method, self.url + path, json=body, headers=headers, trust_env=False)
+        answer = httpx.request(method, self.url + path, json=body, headers=headers, trust_env=False, timeout=PATIENCE)
         if answer.is_error:
             failure = failure_of(answer.status_code, answer.json()["error"]["code"], "", None)
             if failure.code == "ResourceNotFound":  # what the connector takes for a missing user

@@ -44,7 +44,9 @@ def client(server: GraphServer) -> Iterator[httpx.Client]:
 
 
 def _client(server: GraphServer, token: str) -> httpx.Client:
-    return httpx.Client(base_url=f"{server.url}/v1.0", headers={"Authorization": f"Bearer {token}"}, trust_env=False)
+    return httpx.Client(
+        base_url=f"{server.url}/v1.0", headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=30
+    )
 
 
 @contextmanager
@@ -544,7 +546,7 @@ class TestLogin:
     @pytest.fixture
     def http(self, server: GraphServer) -> Iterator[httpx.Client]:
         context = ssl.create_default_context(cafile=str(server.certificates.authority))
-        with httpx.Client(verify=context, trust_env=False) as http:
+        with httpx.Client(verify=context, trust_env=False, timeout=30) as http:
             yield http
 
     def application(

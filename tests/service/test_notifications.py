@@ -17,6 +17,8 @@ from service.notifications import LARGEST, create_app, receiving, serving
 
 URL = "https://alliance.maple.example/graph/told"
 RIGHT = "ticket.secret"
+PATIENCE = 30.0
+"""Seconds after which a busy machine is taken to hang."""
 
 
 class Taken:
@@ -39,7 +41,7 @@ def taken() -> Taken:
 def receiver(taken: Taken) -> Iterator[httpx.Client]:
     with (
         serving(create_app(URL, taken), "127.0.0.1:0") as address,
-        httpx.Client(base_url=address, trust_env=False) as client,
+        httpx.Client(base_url=address, trust_env=False, timeout=PATIENCE) as client,
     ):
         yield client
 
@@ -141,9 +143,9 @@ def test_it_stops_with_its_block_and_frees_the_address() -> None:
     app = create_app(URL, Taken())
     with serving(app, "127.0.0.1:0") as address:
         listen = address.removeprefix("http://")
-        assert httpx.post(address + PATH, json={"value": []}, trust_env=False).status_code == 202
+        assert httpx.post(address + PATH, json={"value": []}, trust_env=False, timeout=PATIENCE).status_code == 202
     with pytest.raises(httpx.ConnectError):
-        httpx.post(address + PATH, json={"value": []}, trust_env=False)
+        httpx.post(address + PATH, json={"value": []}, trust_env=False, timeout=PATIENCE)
     with serving(app, listen) as again:
         assert again == address
 
@@ -156,7 +158,7 @@ def test_an_installation_listens_only_where_microsoft_is_told_an_address() -> No
     with receiving(silent) as nowhere, receiving(told) as address:
         assert nowhere is None
         assert address is not None
-        assert httpx.post(address + PATH, json={"value": []}, trust_env=False).status_code == 202
+        assert httpx.post(address + PATH, json={"value": []}, trust_env=False, timeout=PATIENCE).status_code == 202
 
 
 def test_an_address_that_is_taken_is_an_error_that_names_the_setting() -> None:
