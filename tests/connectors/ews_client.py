@@ -126,3 +126,12 @@ def get_folder(name: str = "inbox", of: str | None = None) -> str:
         "<m:GetFolder><m:FolderShape><t:BaseShape>Default</t:BaseShape></m:FolderShape><m:FolderIds>"
         f'<t:DistinguishedFolderId Id="{name}">{mailbox}</t:DistinguishedFolderId></m:FolderIds></m:GetFolder>'
     )
+
+
+def sync_folder_items(state: str) -> str:
+    """The request SyncFolderItems for Inbox, of as many changes as there can be."""
+    return (
+        "<m:SyncFolderItems><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape>"
+        f'<m:SyncFolderId><t:DistinguishedFolderId Id="inbox"/></m:SyncFolderId><m:SyncState>{state}</m:SyncState>'
+        "<m:MaxChangesReturned>512</m:MaxChangesReturned></m:SyncFolderItems>"
+    )

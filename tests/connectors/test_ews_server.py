@@ -2,6 +2,8 @@
 
 import base64
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -32,6 +34,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from lxml import etree
+from requests import RequestException
 
 from tests.connectors.ews_client import (
     OFFICE,
@@ -44,9 +47,10 @@ from tests.connectors.ews_client import (
     mail,
     mail_id,
     sign_in,
+    sync_folder_items,
 )
 from tests.servers.ews import Box, ExchangeServer, running
-from tests.servers.ews.soap import T
+from tests.servers.ews.soap import M, T
 
 
 @pytest.fixture
@@ -178,13 +182,16 @@ def test_a_sync_state_is_refused_where_it_was_forgotten_or_is_of_another_folder(
         synced(inbox)
 
 
-def test_a_backlog_of_5000_messages_is_told_in_ten_requests(server: ExchangeServer, account: Account, box: Box) -> None:
+def test_a_backlog_of_5000_messages_is_told_in_ten_requests(server: ExchangeServer, box: Box) -> None:
     box.deliver(*(mail(number) for number in range(5000)))
-    inbox = account.inbox
-    found = list(inbox.sync_items(only_fields=["datetime_received"], max_changes_returned=512))
-    assert len({item.id for _, item in found}) == len(found) == 5000
-    assert server.counts["SyncFolderItems"] == 10
-    assert synced(inbox) == []
+    ids: list[str] = []
+    state, last = "", "false"
+    while last == "false":
+        answered = etree.fromstring(ask(server, sync_folder_items(state)).content)
+        ids += [found.get("Id", "") for found in answered.iter(f"{T}ItemId")]
+        state, last = (answered.findtext(f".//{M}{name}", "") for name in ("SyncState", "IncludesLastItemInRange"))
+    assert len(set(ids)) == len(ids) == 5000
+    assert server.counts == {"SyncFolderItems": 10}
 
 
 def test_messages_are_found_by_message_id_sorted_and_page_by_page(account: Account, box: Box) -> None:
@@ -412,6 +419,20 @@ def test_while_the_transport_is_slow_a_sent_draft_still_lies_in_drafts_submitted
     assert (len(box.departed), len(box.sent()), box.drafts()) == (1, 1, [])
 
 
+def test_a_transport_with_message_ids_of_its_own_keeps_the_other_properties(
+    server: ExchangeServer, account: Account, box: Box
+) -> None:
+    server.transport.own_message_ids = True
+    Message.register("origin", Origin)
+    try:
+        Message(account=account, folder=account.drafts, mime_content=answer(), origin="family-1").save().send()
+        (sent,) = account.sent.filter(origin="family-1").only("message_id")
+        assert sent.message_id.endswith("@exchange.school.example>")
+        assert f"Message-ID: {sent.message_id}".encode() in box.departed[0]
+    finally:
+        Message.deregister("origin")
+
+
 def test_mail_to_a_mailbox_of_the_same_server_arrives_there(server: ExchangeServer, account: Account) -> None:
     drafted(account, answer(Bcc=OFFICE)).send()
     (arrived,) = server.box(OFFICE).messages()
@@ -581,6 +602,19 @@ def test_a_stream_of_a_forgotten_subscription_ends_with_an_error(
         next(stream)
     with pytest.raises(ErrorSubscriptionNotFound):
         list(GetStreamingEvents(account=account).call(subscription_ids=[id_], connection_timeout=1))
+
+
+def test_a_stream_whose_line_is_cut_is_over_for_both_sides(server: ExchangeServer, account: Account) -> None:
+    inbox = account.inbox
+    id_ = inbox.subscribe_to_streaming()
+    with ThreadPoolExecutor(1) as pool:
+        listening = pool.submit(lambda: list(inbox.get_streaming_events(id_, connection_timeout=1)))
+        server.wait_for_stream()
+        server.hang_up()
+        with suppress(RequestException):
+            assert listening.result(30) == []
+    with server.lock:
+        assert server.happened.wait_for(lambda: server.subscriptions.streams == 0, 30)
 
 
 def test_who_pulls_notifications_gets_what_came_since(account: Account, box: Box) -> None:

@@ -16,6 +16,8 @@ class Transport:
         self.left: list[tuple[str, bytes]] = []
         """Every message that left: whose it was, and what it was."""
         self._arrive = arrive
+        self.own_message_ids = False
+        """Whether every message that leaves gets another Message-ID, as some transport rules and gateways do."""
         self._held: list[tuple[Item, Folder | None]] | None = None
 
     def submit(self, item: Item, keep: Folder | None) -> None:
@@ -39,7 +41,7 @@ class Transport:
     def send(self, mailbox: Mailbox, mime: bytes) -> bytes:
         """Lets a message leave, and returns what the copy in Sent Items holds. Raises Refused."""
         recipients = check_recipients(mime, mailbox)
-        stamped = with_message_id(mime, mailbox)
+        stamped = with_message_id(without_header(mime, "Message-ID") if self.own_message_ids else mime, mailbox)
         if not Properties(mime).addresses("From"):
             stamped = f"From: <{mailbox.address}>\r\n".encode() + stamped
         left = without_header(stamped, "Bcc")
