@@ -67,7 +67,7 @@ class Figures:
 def main() -> None:
     """Runs it and prints the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--messages", type=int, default=1_000)
+    parser.add_argument("--messages", type=int, help="In each mailbox; left out, what makes sense for the system.")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--polls", type=int, default=50, help="How many idle polls a round.")
     parser.add_argument("--away", type=float, default=30, help="Milliseconds that a server far away takes longer.")
@@ -75,17 +75,18 @@ def main() -> None:
     options = parser.parse_args()
     print(machine.describe())
     print(f"against   {_versions()}")
-    backlog = list(islice(_small(options.messages), options.messages))
-    print(f"mailbox   {len(backlog):,} messages, {sum(len(mail.content) for mail in backlog) / 1e6:,.0f} MB")
     for name in options.only:
-        with SYSTEMS[name].running() as system:
+        kind = SYSTEMS[name]
+        backlog = _small(options.messages or kind.messages)
+        with kind.running() as system:
             system.fill(backlog)
-            polls = min(options.polls, system.most_polls)
-            _compare(system, backlog, options.rounds, polls, options.away)
+            _compare(system, backlog, options.rounds, min(options.polls, system.most_polls), options.away)
 
 
 def _small(count: int) -> Sequence[Mail]:
-    return [mail for mail in mails(2 * count, attachments=False) if len(mail.content) <= _LARGEST]
+    """So many messages, oldest first."""
+    few = (mail for mail in mails(2 * count, attachments=False) if len(mail.content) <= _LARGEST)
+    return list(islice(few, count))
 
 
 def _versions() -> str:
@@ -111,6 +112,7 @@ def _compare(system: System, backlog: Sequence[Mail], rounds: int, polls: int, a
                 times[contestant.name].append((reader.backlog(), _idle(system, reader, contestant, polls)))
     far = _far_away(system, contestants[:2], away) if system.speaks else {}
     figures = {name: _figures(found, polls, far.get(name)) for name, found in times.items()}
+    print(f"\n{len(backlog):,} messages, {sum(len(mail.content) for mail in backlog) / 1e6:,.0f} MB")
     _print(system, requests, figures, away)
 
 
@@ -199,7 +201,6 @@ def _figures(times: Sequence[tuple[Work, Work]], polls: int, far: Work | None) -
 def _print(system: System, requests: Mapping[str, Requests], figures: Mapping[str, Figures], away: float) -> None:
     upper = ("requests", "requests", "ms of CPU", "messages", "ms of CPU", "", "a second,")
     lower = ("a poll", "a backlog", "a poll", "a second", "a message", "waiting", f"{away:g} ms away")
-    print()
     for head, words in (("", upper), (f"{system.name}, {system.server}", lower)):
         print(f"{head:32}" + "".join(f"{word:>12}" for word in words))
     for name, found in figures.items():

@@ -46,6 +46,8 @@ class System(ABC):
     """What the other program calls the folder that it may look at alone."""
     parses: bool = True
     """Whether the other program can also be asked to parse what it reads."""
+    messages: int = 1_000
+    """How many messages make a backlog that takes long enough to be timed."""
     pause: float = 0
     """Seconds between one idle poll and the next, where it matters,"""
     most_polls: int = 1000
@@ -93,6 +95,7 @@ class Imap(System):
     """Any IMAP server."""
 
     name = "IMAP"
+    messages = 2_000
     speaks = "imap"
 
     def __init__(self, server: dovecot.Dovecot) -> None:
@@ -142,6 +145,7 @@ class Maildir(System):
 
     name = "Maildir"
     server = "this disk"
+    messages = 5_000
     pause = 2.2  # `mailbox.Maildir` lists everything again until two seconds after it last did
     most_polls = 3
 
