@@ -1,6 +1,7 @@
 """Trouble on the way: a system that asks for pauses, lines that break, credentials that end."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeVar
@@ -87,16 +88,16 @@ class TroubleContract:
         for number, cut in _each_answer_cut(harness):
             reader = reader.restarted(harness.open())
             harness.deliver(family_mail(number, harness.address))
-            cut()
             found = []
-            more = True
-            while more:
-                page = _patiently(reader.look)
-                reader.commit(page)
-                found += [message_id_of(message.raw) for message in page.messages]
-                more = page.more
-            assert found == [family_id(number)]
-            whole = _patiently(lambda: reader.mailbox.fetch(reader.id_of(family_id(number))))  # noqa: B023 - now
+            with cut:
+                more = True
+                while more:
+                    page = _patiently(reader.look)
+                    reader.commit(page)
+                    found += [message_id_of(message.raw) for message in page.messages]
+                    more = page.more
+                assert found == [family_id(number)]
+                whole = _patiently(lambda: reader.mailbox.fetch(reader.id_of(family_id(number))))  # noqa: B023 - now
             assert unwrapped(whole.raw).endswith(
                 unwrapped(family_mail(number, harness.address)).partition(b"From: ")[2]
             )
@@ -110,9 +111,9 @@ class TroubleContract:
         for number, cut in _each_answer_cut(harness):
             reader = reader.restarted(harness.open())
             first, rest = (URGENT, ROUTINE) if number % 2 else (ROUTINE, URGENT)
-            cut()
-            _patiently(lambda: reader.tag(ids[0], first))  # noqa: B023 - used at once
-            _tag_patiently(reader, dict.fromkeys(ids[1:], rest))
+            with cut:
+                _patiently(lambda: reader.tag(ids[0], first))  # noqa: B023 - used at once
+                _tag_patiently(reader, dict.fromkeys(ids[1:], rest))
             marks = [harness.marks(family_id(which)) for which in range(3)]
             assert [mark.others for mark in marks] == others
             if harness.exact_labels:
@@ -122,12 +123,12 @@ class TroubleContract:
     def test_drafting_survives_a_line_that_breaks_in_any_answer(self, harness: MailboxHarness) -> None:
         for number, cut in _each_answer_cut(harness):
             mailbox = harness.open()
-            cut()
-            draft = _patiently(lambda: mailbox.save_draft(reply(number, harness.address)))  # noqa: B023 - used at once
-            assert [message_id_of(raw) for raw in harness.drafts()] == [reply_id(number)], "one draft, and only one"
-            state = _patiently(lambda: mailbox.draft_state(draft, reply_id(number)))  # noqa: B023 - used at once
-            assert state is DraftState.DRAFT
-            _patiently(lambda: mailbox.discard_draft(draft))  # noqa: B023 - used at once
+            with cut:
+                draft = _patiently(lambda: mailbox.save_draft(reply(number, harness.address)))  # noqa: B023 - used at once
+                assert [message_id_of(raw) for raw in harness.drafts()] == [reply_id(number)], "one draft, and only one"
+                state = _patiently(lambda: mailbox.draft_state(draft, reply_id(number)))  # noqa: B023 - used at once
+                assert state is DraftState.DRAFT
+                _patiently(lambda: mailbox.discard_draft(draft))  # noqa: B023 - used at once
             assert harness.drafts() == []
             mailbox.close()
         assert harness.departed() == []
@@ -136,8 +137,8 @@ class TroubleContract:
         for number, cut in _each_answer_cut(harness):
             mailbox = harness.open()
             draft = mailbox.save_draft(reply(number, harness.address))
-            cut()
-            told = _sent(mailbox, draft, reply_id(number))
+            with cut:
+                told = _sent(mailbox, draft, reply_id(number))
             left = [message_id_of(raw) for raw in harness.departed()].count(reply_id(number))
             if mailbox.atomic_send:
                 assert told, "nobody can say what became of the draft"
@@ -233,17 +234,24 @@ class _Clerk:
             assert min(pauses) >= self.retry_after - 1  # a date says it in whole seconds
 
 
-def _each_answer_cut(harness: MailboxHarness) -> Iterator[tuple[int, Callable[[], None]]]:
-    """Numbers from 1, each with what orders the line to break in the answer of that number; ends when there are no more
-    answers that could be cut. Afterwards the line is whole."""
+def _each_answer_cut(harness: MailboxHarness) -> Iterator[tuple[int, AbstractContextManager[None]]]:
+    """Numbers from 1, each with a block in which the line breaks in the answer of that number; ends when the block has
+    no more answers that could be cut. After the block the line is whole."""
     for number in count(1):
         assert number < _MOST_ANSWERS, "this takes more and more requests"
-        yield number, lambda number=number: harness.cut_answer(number)  # type: ignore[misc]
-        cut = harness.was_cut()
-        harness.cut_answer(0)
-        if not cut:
+        broke: list[bool] = []
+        yield number, _cut_in(harness, number, broke)
+        if broke != [True]:
             assert number > 1, "the line never broke"
             return
+
+
+@contextmanager
+def _cut_in(harness: MailboxHarness, number: int, broke: list[bool]) -> Iterator[None]:
+    harness.cut_answer(number)
+    yield
+    broke.append(harness.was_cut())
+    harness.cut_answer(0)
 
 
 def _everything(mailbox: Mailbox, cursor: str | None, id_: str, draft: str) -> list[Callable[[], object]]:

@@ -1,15 +1,18 @@
 """The contract suite notices connectors that break a promise: each fault here makes the test that is about it fail."""
 
-from collections.abc import Callable
+import re
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from connectors.contract import MailboxContract
 from connectors.contract.reading import UNUSABLE_CURSORS
-from connectors.errors import ChangesFailed
+from connectors.errors import ChangesFailed, MailboxError
 from connectors.labels import Label
 from connectors.mailbox import Changes, DraftState, Known, nothing_known
 from connectors.maildir import MaildirMailbox
@@ -138,7 +141,71 @@ class DeletesSentMail(MaildirMailbox):
         super().discard_draft(draft_id)
 
 
-SUITE = MailboxContract()
+class HoldsEverything(Rewrites):
+    def rewritten(self, page: Changes) -> Changes:
+        self.held = [*getattr(self, "held", []), replace(page, messages=tuple(self.fetch(m.id) for m in page.messages))]
+        return page
+
+
+class HidesRemovals(Rewrites):
+    def rewritten(self, page: Changes) -> Changes:
+        return replace(page, removed=())
+
+
+class ReadsAscii(Rewrites):
+    def rewritten(self, page: Changes) -> Changes:
+        ascii_ = (replace(found, raw=found.raw.decode("ascii", "replace").encode()) for found in page.messages)
+        return replace(page, messages=tuple(ascii_))
+
+
+class WritesAscii(MaildirMailbox):
+    def save_draft(self, mime: bytes) -> str:
+        return super().save_draft(re.sub(rb"=\?utf-8\?[^ \r\n]*", b"?", mime))
+
+
+class TagsTheFirstOfMany(MaildirMailbox):
+    def tag_many(self, wanted: Mapping[str, frozenset[Label]]) -> Mapping[str, MailboxError]:
+        return super().tag_many(dict([*wanted.items()][:1]))
+
+
+class FailsTogether(MaildirMailbox):
+    def tag_many(self, wanted: Mapping[str, frozenset[Label]]) -> Mapping[str, MailboxError]:
+        failed = super().tag_many(wanted)
+        return dict.fromkeys(wanted, next(iter(failed.values()))) if failed else failed
+
+
+class TellsEachMessageToOneWorker(Rewrites):
+    told: ClassVar[set[str]] = set()
+
+    def rewritten(self, page: Changes) -> Changes:
+        untold = tuple(found for found in page.messages if found.id not in self.told)
+        self.told.update(found.id for found in untold)
+        return replace(page, messages=untold)
+
+
+class TwoAtATime(MaildirMailbox):
+    """Takes a copy of what it is to send before another worker can have sent it, and sends that."""
+
+    both = threading.Barrier(2)
+
+    def send_draft(self, draft_id: str) -> None:
+        (draft,) = (self._inbox.path / ".Drafts").glob("*/*")
+        content = draft.read_bytes()
+        self.both.wait(10)
+        super().send_draft(draft_id)
+        outgoing = self._inbox.path.parent / "outgoing" / "new"
+        (outgoing / f"{threading.get_ident()}").write_bytes(content)
+        for path in [path for path in outgoing.iterdir() if not path.name.isdecimal()]:
+            path.unlink(missing_ok=True)
+
+
+class DailySuite(MailboxContract):
+    """The suite with a backlog that shows a fault and costs little."""
+
+    backlog = 1000
+
+
+SUITE = DailySuite()
 
 
 @pytest.mark.parametrize(
@@ -163,9 +230,20 @@ SUITE = MailboxContract()
         (SendsAgain, SUITE.test_sending_a_draft_again_sends_nothing),
         (SavesAgain, SUITE.test_a_draft_is_a_draft_and_nothing_leaves),
         (KnowsNoDrafts, SUITE.test_a_draft_whose_id_was_never_recorded_is_found_by_its_message_id),
+        (HoldsEverything, SUITE.test_a_backlog_is_read_page_by_page_and_never_held_as_a_whole),
+        (HidesRemovals, SUITE.test_a_message_that_the_teacher_moves_away_is_gone_until_it_is_moved_back),
+        (
+            ReadsAscii,
+            partial(SUITE.test_subjects_of_every_script_arrive_as_they_were_written, script="emoji", encoded=False),
+        ),
+        (WritesAscii, partial(SUITE.test_subjects_of_every_script_leave_as_they_were_written, script="right to left")),
+        (TagsTheFirstOfMany, SUITE.test_tagging_many_is_tagging_one_after_the_other),
+        (FailsTogether, SUITE.test_of_many_a_message_that_is_gone_fails_alone),
+        (TellsEachMessageToOneWorker, SUITE.test_two_workers_reading_at_once_are_each_told_everything_once),
+        (TwoAtATime, SUITE.test_two_workers_drafting_the_same_reply_at_once_and_sending_it_send_it_once),
         (DeletesSentMail, SUITE.test_discarding_what_was_sent_leaves_the_copy_in_sent),
     ],
-    ids=lambda value: getattr(value, "__name__", None),
+    ids=lambda value: getattr(value, "__name__", None) or value.func.__name__,
 )
 def test_a_broken_promise_is_noticed(
     connector: type[MaildirMailbox], test: Callable[[Any], None], tmp_path: Path
