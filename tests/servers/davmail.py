@@ -13,7 +13,7 @@ from pathlib import Path
 
 from imapclient import IMAPClient
 
-from tests.servers.required import Guard, free_ports, required
+from tests.servers.required import Guard, free_ports, lacking, required
 
 _JAR = Path("/usr/share/davmail/davmail.jar")
 _SWITCHES = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m", "-Djava.awt.headless=true")
@@ -49,6 +49,8 @@ def davmail(url: str, *settings: str) -> Iterator[DavMail]:
     lines of its configuration."""
     required("davmail", "davmail")
     java = required("java", "default-jre-headless")
+    if not _JAR.exists():
+        lacking(f"{_JAR} is not there; on Debian: apt-get install davmail")
     imap_port, smtp_port = free_ports(2)
     with tempfile.TemporaryDirectory(prefix="davmail-", ignore_cleanup_errors=True) as name:
         configuration = Path(name) / "davmail.properties"
