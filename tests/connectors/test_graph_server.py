@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
 from typing import Any
 
 import httpx
@@ -357,6 +358,32 @@ class TestWriting:
         assert client.post(f"{USER}/sendMail", json={"message": message}).status_code == 202
         assert b"Subject: Hello" in box.sent()[0]
         assert len(box.departed) == 1
+
+    def test_files_are_attached_to_drafts_whole_or_in_pieces(
+        self, server: GraphServer, client: httpx.Client, box: Box
+    ) -> None:
+        url = f"{USER}/messages/{self.draft(client)}/attachments"
+        small = {"@odata.type": "#microsoft.graph.fileAttachment", "name": "a.txt", "contentBytes": "c21hbGw="}
+        assert client.post(url, json=small).status_code == 201
+        item = {"attachmentType": "file", "name": "b.bin", "size": 10, "contentType": "application/pdf"}
+        session = client.post(f"{url}/createUploadSession", json={"AttachmentItem": item}).json()
+
+        def put(content: bytes, range_: str, **headers: str) -> int:
+            where = {"Content-Range": range_, **headers}
+            return httpx.put(session["uploadUrl"], content=content, headers=where, trust_env=False).status_code
+
+        with violating(server, "Authorization"):
+            assert put(b"large ", "bytes 0-5/10", Authorization="Bearer x") == 400
+        assert put(b"file", "bytes 6-9/10") == 416
+        assert put(b"large ", "bytes 0-5/10") == 200
+        assert put(b"file", "bytes 6-9/10") == 201
+        assert put(b"file", "bytes 6-9/10") == 404
+        (draft,) = box.drafts()
+        files = message_from_bytes(draft, policy=policy.default).iter_attachments()
+        assert [(file.get_filename(), file.get_content()) for file in files] == [
+            ("a.txt", b"small"),
+            ("b.bin", b"large file"),
+        ]
 
     def test_what_is_no_mime_and_no_base64_is_refused(self, server: GraphServer, client: httpx.Client) -> None:
         headers = {"Content-Type": "text/plain"}

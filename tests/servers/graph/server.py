@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tests.servers.certificates import Certificates, make_certificates
-from tests.servers.graph import messages
+from tests.servers.graph import attachments, messages
 from tests.servers.graph.batch import part_answer, part_request, parts_of
 from tests.servers.graph.delta import delta
 from tests.servers.graph.http import HttpServer
@@ -54,6 +54,11 @@ _ROUTES: dict[tuple[str, str], tuple[frozenset[str], Handler]] = {
     ("POST", "/messages/{id}/createReply"): (_WRITE, lambda s, r, b, k: messages.create_reply(r, b, k["id"], s.now())),
     ("POST", "/messages/{id}/send"): (_SEND, lambda s, r, b, k: messages.send(r, b, k["id"])),
     ("POST", "/messages/{id}/move"): (_WRITE, lambda s, r, b, k: messages.move_message(r, b, k["id"])),
+    ("POST", "/messages/{id}/attachments"): (_WRITE, lambda s, r, b, k: attachments.attach(r, b, k["id"])),
+    ("POST", "/messages/{id}/attachments/createUploadSession"): (
+        _WRITE,
+        lambda s, r, b, k: attachments.create_session(r, b, k["id"], s.uploads),
+    ),
     ("POST", "/sendMail"): (_SEND, lambda s, r, b, k: messages.send_mail(r, b, s.now())),
     ("GET", "/outlook/masterCategories"): (_SETTINGS_READ, lambda s, r, b, k: messages.list_categories(r, b)),
     ("POST", "/outlook/masterCategories"): (_SETTINGS, lambda s, r, b, k: messages.create_category(r, b)),
@@ -76,6 +81,8 @@ class GraphServer:
         depend on each other."""
         self.batched_mime: Literal["base64", "text"] = "base64"
         """How the MIME of a message stands in the answer to a batch. Microsoft documents neither."""
+        self.uploads: dict[str, attachments.UploadSession] = {}
+        """Files that are being brought up in pieces, by key."""
         self.login = Login(self.now)
         self.subscriptions = Subscriptions(self.login.tenant, self.now)
         self.url = ""
@@ -160,8 +167,10 @@ class GraphServer:
     def _one(self, request: Request) -> Answer:
         template, mailbox = "", ""
         try:
-            grant = self._admitted(request)
-            template, work, box = self._resolved(request, grant)
+            if request.method == "PUT" and request.segments[0] == "upload":
+                template, work, box = "/upload/{key}", lambda: attachments.upload(request, self.uploads), None
+            else:
+                template, work, box = self._resolved(request, self._admitted(request))
             mailbox = box.address if box is not None else ""
             answer = self._carried_out(request, template, work, box)
         except GraphError as error:
