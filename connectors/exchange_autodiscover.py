@@ -8,6 +8,7 @@ as long as it is open.
 from typing import Any
 from urllib.parse import urlsplit
 
+import requests
 from exchangelib.autodiscover import Autodiscovery
 from exchangelib.autodiscover.protocol import AutodiscoverProtocol
 from exchangelib.configuration import Configuration
@@ -18,10 +19,11 @@ from exchangelib.errors import (
     TransportError,
 )
 from exchangelib.transport import NOAUTH
+from exchangelib.util import get_redirect_url
 
 from connectors.backoff import Busy
 from connectors.errors import AuthenticationFailed, ConnectFailed, InsecureConnection, MailboxError
-from connectors.exchange_errors import ExchangeOnline
+from connectors.exchange_errors import ExchangeOnline, NotLetIn
 from connectors.exchange_http import Answers, Session, is_exchange_online
 
 _SECONDS = 10.0
@@ -46,7 +48,7 @@ class Discovery(Autodiscovery):  # type: ignore[misc]
         try:
             for _ in range(self.MAX_REDIRECTS):
                 self._emails_visited.append(self.email.lower())
-                answer = self._step_1(hostname=self.email.rpartition("@")[2])
+                answer = self._answer(self.email.rpartition("@")[2])
                 if not answer.redirect_address:
                     found = answer.user_settings or {}
                     return self._checked(found.get("external_ews_url") or found.get("internal_ews_url"))
@@ -60,6 +62,16 @@ class Discovery(Autodiscovery):  # type: ignore[misc]
         except EWSError as error:
             raise ConnectFailed(f"Autodiscover for {self.email} failed ({type(error).__name__})") from error
         raise self._not_found()
+
+    def _answer(self, domain: str) -> Any:
+        try:
+            return self._step_2(hostname=domain)  # which goes on to the others
+        except AutoDiscoverError:
+            # At last, since most often the school's web site is there, which has no business with a password.
+            found, answer = self._attempt_response(url=f"https://{domain}/{self.URL_PATH}")
+            if not found:
+                raise
+            return self._step_5(ad=answer)
 
     def _checked(self, url: str | None) -> str:
         if not url:
@@ -79,7 +91,24 @@ class Discovery(Autodiscovery):  # type: ignore[misc]
         )
 
     def _protocol(self, url: str, session: Any) -> "_Protocol":
-        return _Protocol(url, Answers(self._account), session)
+        return _Protocol(url, _Answers(self._account), session)
+
+    def _redirect_url_is_valid(self, url: str) -> bool:
+        """Whether to follow a redirection: not out of the mailbox's own domain, where nobody vouches for who asks for a
+        password there."""
+        if is_exchange_online(url):
+            raise ExchangeOnline(urlsplit(url).netloc)
+        host, domain = urlsplit(url).netloc.lower(), self.email.rpartition("@")[2].lower()
+        if host != domain and not host.endswith(f".{domain}"):
+            self._refusals.append(
+                ConnectFailed(
+                    f"Autodiscover for {self.email} leads to {host}, outside its domain: if that is right, set "
+                    "[exchange] endpoint to the URL of its EWS/Exchange.asmx"
+                )
+            )
+            return False
+        valid: bool = super()._redirect_url_is_valid(url)
+        return valid
 
     def _ensure_valid_hostname(self, url: str) -> None:
         """A host that does not exist shows when it is connected to."""
@@ -99,7 +128,7 @@ class Discovery(Autodiscovery):  # type: ignore[misc]
             raise ExchangeOnline(urlsplit(url).netloc)
         protocol = self._protocol(url, self._session)
         try:
-            return True, protocol.get_user_settings(user=self.email, settings=_WANTED)
+            return True, self._settings(protocol)
         except RedirectError as error:
             if self._redirect_url_is_valid(url=error.url):
                 return self._attempt_response(url=error.url)
@@ -113,6 +142,21 @@ class Discovery(Autodiscovery):  # type: ignore[misc]
         finally:
             protocol.close()
         return False, None
+
+    def _settings(self, protocol: "_Protocol") -> Any:
+        try:
+            return protocol.get_user_settings(user=self.email, settings=_WANTED)
+        except NotLetIn:
+            return protocol.get_user_settings(user=self.email, settings=_WANTED)
+
+
+class _Answers(Answers):
+    """As everywhere, but a redirection is told as such."""
+
+    def raise_response_errors(self, response: requests.Response) -> None:
+        if response.status_code in {301, 302, 307, 308}:
+            raise RedirectError(url=get_redirect_url(response))
+        super().raise_response_errors(response)
 
 
 class _Protocol(AutodiscoverProtocol):  # type: ignore[misc]

@@ -18,7 +18,7 @@ from requests.auth import AuthBase
 from connectors.backoff import Busy, Patience
 from connectors.errors import InsecureConnection, MailboxError, Throttled
 from connectors.exchange_autodiscover import Discovery
-from connectors.exchange_errors import ExchangeOnline, Unanswered, UnsureBusy, code_of, meaning, passes
+from connectors.exchange_errors import ExchangeOnline, NotLetIn, Unanswered, UnsureBusy, code_of, meaning, passes
 from connectors.exchange_http import Answers, Protocol, Session, is_exchange_online
 from connectors.exchange_requests import Element
 
@@ -185,7 +185,10 @@ class Connection:
         """Sends a request that must not be repeated. Raises Throttled where the server was too busy to begin,
         Unanswered where it may have been carried out, otherwise as `ask`."""
         try:
-            return self._once(request, otherwise)
+            try:
+                return self._once(request, otherwise)
+            except NotLetIn:
+                return self._once(request, otherwise)
         except UnsureBusy as error:
             raise Unanswered(str(error)) from error
         except Busy as error:

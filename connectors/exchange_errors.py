@@ -34,7 +34,13 @@ _PASSING = frozenset(
 )
 _NOT_BEGUN = frozenset(
     {
-        *("ErrorQuotaExceeded", "ErrorSendAsDenied", "ErrorAccessDenied", "ErrorSchemaValidation", "ErrorInvalidRequest"),
+        *(
+            "ErrorQuotaExceeded",
+            "ErrorSendAsDenied",
+            "ErrorAccessDenied",
+            "ErrorSchemaValidation",
+            "ErrorInvalidRequest",
+        ),
         *("ErrorMailboxMoveInProgress", "ErrorMailboxFailover", "ErrorAccountDisabled", "ErrorNonExistentMailbox"),
         *("ErrorImpersonateUserDenied", "ErrorImpersonationDenied", "ErrorNonPrimarySmtpAddress"),
     }
@@ -86,6 +92,10 @@ _TEXTS: Mapping[str, tuple[type[MailboxError], str]] = {
 
 class Unanswered(ConnectFailed):
     """The request was handed over and no whole answer came: it may have been carried out."""
+
+
+class NotLetIn(Unanswered):
+    """Signing in failed, perhaps only since the line broke within it: certainly nothing was carried out."""
 
 
 class ExchangeOnline(ConnectFailed):

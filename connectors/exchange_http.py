@@ -28,7 +28,7 @@ from urllib3.exceptions import NewConnectionError
 
 from connectors.backoff import retry_after
 from connectors.errors import AuthenticationFailed, ConnectFailed, MailboxError, PermissionDenied
-from connectors.exchange_errors import ExchangeOnline, Unanswered, UnsureBusy
+from connectors.exchange_errors import ExchangeOnline, NotLetIn, Unanswered, UnsureBusy
 from connectors.tls import handshake_failed, reason
 
 # exchangelib logs whole requests where something goes wrong: message text, and the Authorization header.
@@ -43,6 +43,10 @@ _ONLINE = (
 )
 _WHOLE = re.compile(rb"</(?:[\w.-]{1,40}:)?Envelope\s*>\s*\Z")
 _HEADERS = {**DEFAULT_HEADERS, "User-Agent": "alliance-inbox"}
+_SCHEME = re.compile(r"\b(NTLM|Negotiate|Basic|Bearer)\b")
+_CERTAIN, _CERTAIN_AT_ALL = 2, 5
+"""So often in a row the server has to refuse before it is believed: after a whole handshake, and where it was not even
+begun. More would lock an account."""
 _numbers = itertools.count(1)
 
 
@@ -114,6 +118,7 @@ class Answers(FailFast):  # type: ignore[misc]
         self._account = account
         self.seen_at: datetime | None = None
         """The server's clock, as of its last answer."""
+        self._refused = 0
 
     def raise_response_errors(self, response: requests.Response) -> None:
         """Returns where there is a whole SOAP answer. Raises MailboxError or UnsureBusy."""
@@ -123,17 +128,10 @@ class Answers(FailFast):  # type: ignore[misc]
             if not _WHOLE.search(response.content[-400:]):
                 # exchangelib would mend it, and what is missing would never be told: the sync state stands in front.
                 raise Unanswered(f"{where}: the answer broke off")
+            self._refused = 0
             return
         if status == 401:
-            if "WWW-Authenticate" not in response.headers:  # RFC 9110 §11.6.1 demands it
-                raise Unanswered(f"{where}: the answer broke off")
-            offered = ", ".join(
-                re.findall(r"\b(NTLM|Negotiate|Basic|Bearer)\b", response.headers.get("WWW-Authenticate", ""))
-            )
-            raise AuthenticationFailed(
-                f"{where} refused {self._account}: wrong user name or password, an account that is locked, or a way of "
-                f"signing in that it does not take (it offers {offered or 'none'})"
-            )
+            raise self._refusal(response, where)
         if status == 403:
             raise PermissionDenied(
                 f"{where}: {self._account} may not use Exchange Web Services; an administrator runs: "
@@ -152,6 +150,22 @@ class Answers(FailFast):  # type: ignore[misc]
             after = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
             raise UnsureBusy(f"{where} is busy or in trouble (HTTP {status})", after)
         raise ConnectFailed(f"{where} answered HTTP {status}")
+
+    def _refusal(self, response: requests.Response, where: str) -> MailboxError:
+        """What a 401 means. The first one may only mean that the line broke within the handshake, which NTLM does on
+        one connection, or on the way of what the server offers."""
+        challenge = response.headers.get("WWW-Authenticate", "")  # RFC 9110 §11.6.1 demands it
+        offered = ", ".join(_SCHEME.findall(challenge)) or "none"
+        tried = str(response.request.headers.get("Authorization", "")).partition(" ")[0]
+        self._refused += 1
+        if tried in {"", "NTLM", "Negotiate"} and self._refused < (
+            _CERTAIN if tried and challenge else _CERTAIN_AT_ALL
+        ):
+            return NotLetIn(f"{where} did not let {self._account} in (it offers {offered}); it is tried again")
+        return AuthenticationFailed(
+            f"{where} refused {self._account}: wrong user name or password, an account that is locked, or a way of "
+            f"signing in that it does not take (it offers {offered})"
+        )
 
     def _look_at_clock(self, date: str) -> None:
         try:

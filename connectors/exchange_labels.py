@@ -123,14 +123,20 @@ class Tagging:
         if self._listed:
             return
         try:
-            document = self.category_list()
-            completed = with_our_categories(document, datetime.now(UTC))
-            if completed is not None:
-                request = put_category_list(self._connection.address, completed, new=document is None)
-                self._connection.ask_one(request, TagFailed)
+            try:
+                self._complete_list()
+            except TagFailed:
+                self._complete_list()  # somebody else wrote it meanwhile, or it was written and the answer got lost
         except (PermissionDenied, TagFailed, MessageGone) as error:
             log.warning("%s: the categories' colours could not be set (%s)", self._connection.address, error)
         self._listed = True
+
+    def _complete_list(self) -> None:
+        document = self.category_list()
+        completed = with_our_categories(document, datetime.now(UTC))
+        if completed is not None:
+            request = put_category_list(self._connection.address, completed, new=document is None)
+            self._connection.ask_one(request, TagFailed)
 
     def category_list(self) -> bytes | None:
         """The list of categories as Exchange keeps it; None where there is none yet. Raises MailboxError."""

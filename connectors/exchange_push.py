@@ -13,7 +13,7 @@ from typing import Any
 import requests
 from exchangelib.util import to_xml
 
-from connectors.errors import ChangesFailed, ConnectFailed, MailboxError
+from connectors.errors import ChangesFailed, MailboxError
 from connectors.exchange_connection import Connection
 from connectors.exchange_errors import Unanswered
 from connectors.exchange_http import Session
@@ -88,7 +88,7 @@ class Stream:
             timeout=self._connection.seconds,
         )
         if response.status_code != 200:
-            raise ConnectFailed(f"{self._connection.where} opens no stream (HTTP {response.status_code})")
+            raise Unanswered(f"{self._connection.where} opens no stream (HTTP {response.status_code})")
         return response
 
     def _receive(self) -> bool:
@@ -99,14 +99,13 @@ class Stream:
             while piece := self._reader.read1(_PIECE):
                 self._take(piece)
                 received = True
-            # Without TLS "nothing now" looks like the end; but there was something to read.
-            return not received
         except (BlockingIOError, ssl.SSLWantReadError):
             return False
         except OSError as error:
-            raise Unanswered(
-                f"{self._connection.where}: the notifications broke off ({type(error).__name__})"
-            ) from error
+            text = f"{self._connection.where}: the notifications broke off ({type(error).__name__})"
+            raise Unanswered(text) from error
+        # Without TLS "nothing now" looks like the end; but there was something to read.
+        return not received
 
     def _take(self, piece: bytes) -> None:
         self._text += self._chunks.feed(piece) if self._chunks else piece

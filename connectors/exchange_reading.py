@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from connectors.errors import FetchFailed, MessageGone
+from connectors.errors import AuthenticationFailed, FetchFailed, MessageGone
 from connectors.exchange_connection import Answer, Connection
 from connectors.exchange_errors import GONE, Unanswered, code_of
 from connectors.exchange_items import Listed, item_in, items_in, mime_in, resolved_in
@@ -87,8 +87,8 @@ class Reading:
                 self._names.clear()
             try:
                 self._names[address] = resolved_in(self._connection.ask(resolve(address), FetchFailed))
-            except FetchFailed:
-                return ""
+            except (FetchFailed, AuthenticationFailed):
+                return ""  # who may not look into the directory may read mail all the same
         return self._names[address]
 
     def _mimes(self, ids: list[str]) -> list[Answer]:

@@ -97,6 +97,28 @@ class Tokens:
             log.warning("a token for Exchange could not be stored and is asked for again after a restart (%s)", error)
 
 
+class BasicAuth(HTTPBasicAuth):
+    """Basic, for a server that has asked for it: Autodiscover also knocks at doors that are none of Exchange's."""
+
+    def __init__(self, username: bytes, password: bytes) -> None:
+        """Both in UTF-8."""
+        super().__init__(username, password)
+        self._asked: set[str] = set()
+
+    def __call__(self, request: Any) -> Any:
+        """See requests."""
+        if urlsplit(request.url).netloc in self._asked:
+            return super().__call__(request)
+        request.register_hook("response", self._answered)
+        return request
+
+    def _answered(self, response: Any, **kwargs: Any) -> Any:
+        if response.status_code != 401 or "basic" not in response.headers.get("WWW-Authenticate", "").lower():
+            return response
+        self._asked.add(urlsplit(response.request.url).netloc)
+        return _repeated(response, super().__call__(response.request.copy()), kwargs)
+
+
 class BearerAuth(AuthBase):
     """A bearer token (RFC 6750) with each request; a new one, once, where the server refuses it (§3.1)."""
 
@@ -113,13 +135,18 @@ class BearerAuth(AuthBase):
     def _renewed(self, response: Any, **kwargs: Any) -> Any:
         if response.status_code != 401:
             return response
-        _ = response.content  # the connection is used again
-        response.close()
         request = response.request.copy()
         request.headers["Authorization"] = f"Bearer {self._tokens.token(request.url, anew=True)}"
-        again = response.connection.send(request, **kwargs)  # a refused request was not carried out
-        again.history.append(response)
-        return again
+        return _repeated(response, request, kwargs)
+
+
+def _repeated(refused: Any, request: Any, kwargs: dict[str, Any]) -> Any:
+    """The answer to a request that was refused, and so not carried out, sent once more over the same connection."""
+    _ = refused.content
+    refused.close()
+    again = refused.connection.send(request, **kwargs)
+    again.history.append(refused)
+    return again
 
 
 class _TokenSession(Session):
@@ -159,7 +186,7 @@ def sign_in(
         name = f"password/{box.address}" if own else "exchange/password"
         raise AuthenticationFailed(f"no password is stored for {username} ({name}): run alliance connect exchange")
     if exchange.auth == "basic":
-        return lambda: HTTPBasicAuth(username.encode(), password.encode())
+        return lambda: BasicAuth(username.encode(), password.encode())
     # A name with an @ is whole in itself; NTLM would take what stands before a backslash for its domain.
     ntlm_name = username if "\\" in username else f"\\{username}"
     return lambda: HttpNtlmAuth(ntlm_name, password)

@@ -2,10 +2,14 @@
 
 import base64
 import logging
+import ssl
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -33,7 +37,7 @@ from connectors.mime import parse_message
 from connectors.registry import open_mailbox
 from tests.connectors.exchange_world import ExchangeWorld
 from tests.servers import ews, network
-from tests.servers.certificates import make_certificates
+from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.network import Fate, Fault
 
 ADDRESS = "rivera@school.example"
@@ -60,6 +64,33 @@ def settings(**exchange: object) -> Settings:
         mailboxes=(BOX,),
         exchange=Exchange(**exchange),  # type: ignore[arg-type]
     )
+
+
+@contextmanager
+def redirecting(certificates: Certificates, target: str) -> Iterator[tuple[str, list[str]]]:
+    """An HTTPS server that sends everybody to `target`: its host and port, and the credentials it was given."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            asked.append(self.headers.get("Authorization", ""))
+            self.send_response(302)
+            self.send_header("Location", target)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificates.certificate, certificates.key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield f"localhost:{server.server_address[1]}", asked
+    server.shutdown()
+    server.server_close()
 
 
 # Who is let in
@@ -106,9 +137,19 @@ def test_a_wrong_password_is_told_without_the_password(
     assert base64.b64encode(f"{ADDRESS}:{secret}".encode()).decode() not in told
 
 
-def test_a_way_of_signing_in_that_the_server_does_not_take_is_told_with_those_it_takes() -> None:
-    with ews.running(kinds=("ntlm",)) as server, pytest.raises(AuthenticationFailed, match="offers NTLM"):
-        ExchangeWorld(server, auth="basic").open().changes(None)
+@pytest.mark.parametrize(("ours", "theirs"), [("ntlm", "basic"), ("basic", "ntlm")])
+def test_a_server_that_does_not_offer_our_way_of_signing_in_is_asked_some_times_and_then_believed(
+    ours: str, theirs: str
+) -> None:
+    with ews.running(kinds=(theirs,)) as server:
+        mailbox = ExchangeWorld(server, auth=ours).open()  # type: ignore[arg-type]
+        errors = []
+        for _ in range(3):
+            with pytest.raises(MailboxError, match=f"(?i)offers {theirs}") as raised:
+                mailbox.changes(None)
+            errors.append(type(raised.value))
+    assert errors[-1] is AuthenticationFailed
+    assert AuthenticationFailed not in errors[:-1], "an offer that broke off on its way would park the mailbox"
 
 
 def test_a_service_account_without_the_role_gets_the_command_that_gives_it(
@@ -175,6 +216,37 @@ def test_autodiscover_finds_the_server_with_the_mailboxs_own_authority(tmp_path:
         world = ExchangeWorld(server, address, ca_file=certificates.authority)
         facts = world.open(endpoint=None).check()
     assert any(server.url in fact for fact in facts)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("https://outlook.office365.com/autodiscover/autodiscover.svc", ExchangeOnline),
+        ("https://stranger.example/autodiscover/autodiscover.svc", ConnectFailed),
+    ],
+)
+def test_autodiscover_takes_no_password_out_of_the_domain(
+    tmp_path: Path, target: str, expected: type[MailboxError]
+) -> None:
+    certificates = make_certificates(tmp_path)
+    with redirecting(certificates, target) as (host, asked), ews.running(certificates=certificates) as server:
+        world = ExchangeWorld(server, f"rivera@{host}", ca_file=certificates.authority)
+        with pytest.raises(expected, match=target.split("/")[2]):
+            world.open(endpoint=None).changes(None)
+    assert asked
+    assert not any(asked), "a password went to a server that only redirects"
+
+
+def test_basic_sends_its_password_only_where_it_is_asked_for(server: ews.ExchangeServer) -> None:
+    world = ExchangeWorld(server, auth="basic")
+    server.order(ews.unavailable(status=404), times=None)
+    with pytest.raises(ConnectFailed):
+        world.open().changes(None)
+    server.behave()
+    with ews.running(kinds=("ntlm",)) as other:
+        with pytest.raises(MailboxError, match="offers NTLM"):
+            world.open(endpoint=other.url).changes(None)
+        assert not any(other.requests)
 
 
 def test_an_address_without_autodiscover_asks_for_the_endpoint(server: ews.ExchangeServer) -> None:
