@@ -362,6 +362,7 @@ class TestWriting:
     def test_files_are_attached_to_drafts_whole_or_in_pieces(
         self, server: GraphServer, client: httpx.Client, box: Box
     ) -> None:
+        server.upload_sessions = True
         url = f"{USER}/messages/{self.draft(client)}/attachments"
         small = {"@odata.type": "#microsoft.graph.fileAttachment", "name": "a.txt", "contentBytes": "c21hbGw="}
         assert client.post(url, json=small).status_code == 201

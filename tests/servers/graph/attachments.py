@@ -51,8 +51,10 @@ def attach(request: Request, box: Box, id_: str) -> Answer:
     return Answer(201, shown | {"size": len(content)})
 
 
-def create_session(request: Request, box: Box, id_: str, sessions: dict[str, UploadSession]) -> Answer:
-    """https://learn.microsoft.com/graph/api/attachment-createuploadsession"""
+def create_session(request: Request, box: Box, id_: str, sessions: dict[str, UploadSession] | None) -> Answer:
+    """https://learn.microsoft.com/graph/api/attachment-createuploadsession; `sessions` is None in a cloud without."""
+    if sessions is None:
+        raise Violation(f"{request.method} {request.target}: no such path", 404, "ResourceNotFound")
     only(request, ())
     preferences(request)
     item, given = _draft(box, id_), request.json()

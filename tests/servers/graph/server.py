@@ -57,7 +57,7 @@ _ROUTES: dict[tuple[str, str], tuple[frozenset[str], Handler]] = {
     ("POST", "/messages/{id}/attachments"): (_WRITE, lambda s, r, b, k: attachments.attach(r, b, k["id"])),
     ("POST", "/messages/{id}/attachments/createUploadSession"): (
         _WRITE,
-        lambda s, r, b, k: attachments.create_session(r, b, k["id"], s.uploads),
+        lambda s, r, b, k: attachments.create_session(r, b, k["id"], s.uploads if s.upload_sessions else None),
     ),
     ("POST", "/sendMail"): (_SEND, lambda s, r, b, k: messages.send_mail(r, b, s.now())),
     ("GET", "/outlook/masterCategories"): (_SETTINGS_READ, lambda s, r, b, k: messages.list_categories(r, b)),
@@ -81,6 +81,9 @@ class GraphServer:
         depend on each other."""
         self.batched_mime: Literal["base64", "text"] = "base64"
         """How the MIME of a message stands in the answer to a batch. Microsoft documents neither."""
+        self.upload_sessions = False
+        """Whether this cloud has upload sessions: https://learn.microsoft.com/graph/api/attachment-createuploadsession
+        names those that have none."""
         self.uploads: dict[str, attachments.UploadSession] = {}
         """Files that are being brought up in pieces, by key."""
         self.login = Login(self.now)
