@@ -14,6 +14,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import google.auth.exceptions
@@ -33,6 +34,7 @@ PUBSUB_SCOPE = "https://www.googleapis.com/auth/pubsub"
 KEY_NAME = "gmail/service-account"
 CLIENT_NAME = "gmail/client"
 
+_TOKEN_SERVICE = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 _USER: Any = google.oauth2.credentials.Credentials
 _ACCOUNT: Any = google.oauth2.service_account.Credentials
 # google-auth says that it has types, and these two lack them.
@@ -140,13 +142,21 @@ def access_for(address: str, settings: Gmail, secrets: Secrets) -> Access:
         return _account_access(key, address, SCOPE)
     token = _needed(token_name(address), secrets, f"let {address} agree: `{CONSENT_COMMAND} {address}`")
     found = _object(token)
-    try:
-        credentials = _USER.from_authorized_user_info(found, [SCOPE])
-    except ValueError as error:
+    if not all(isinstance(found.get(name), str) for name in ("refresh_token", "client_id", "client_secret")):
         raise AuthenticationFailed(
             f"the token of {address} in the vault is unusable: `{CONSENT_COMMAND} {address}` gets a new one"
-        ) from error
-    client_id = str(found.get("client_id", ""))
+        )
+    # The library's own reader of this JSON takes no notice of token_uri.
+    credentials = _USER(
+        token=found.get("token"),
+        refresh_token=found["refresh_token"],
+        token_uri=found.get("token_uri", _TOKEN_SERVICE),
+        client_id=found["client_id"],
+        client_secret=found["client_secret"],
+        scopes=[SCOPE],
+        expiry=_expiry(found.get("expiry")),
+    )
+    client_id = str(found["client_id"])
     return Access(credentials, address, client_id=client_id, delegated=False, scope=SCOPE, secrets=secrets)
 
 
@@ -177,6 +187,14 @@ def _account_access(key: ServiceAccountKey, subject: str | None, scope: str) -> 
         ) from error
     who = subject or key.email
     return Access(credentials, who, client_id=key.client_id, delegated=True, scope=scope, secrets=None)
+
+
+def _expiry(text: object) -> datetime:
+    """When a token ends, without a zone, as google-auth has it; long ago where that is not known."""
+    try:
+        return datetime.fromisoformat(str(text)).astimezone(UTC).replace(tzinfo=None)
+    except ValueError:
+        return datetime(1970, 1, 1)  # noqa: DTZ001 - the same
 
 
 def _needed(name: str, secrets: Secrets, advice: str) -> str:

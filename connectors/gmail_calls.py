@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, TypeVar
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from googleapiclient.discovery import build
 from googleapiclient.errors import BatchError, HttpError
@@ -109,6 +109,12 @@ class Calls:
     def users(self) -> Any:
         """The methods of the API's collection "users", which build requests."""
         return service(self.root).users()
+
+    def at_root(self, request: HttpRequest) -> HttpRequest:
+        """An upload with the right address: where the API's is another than Google's, the library mixes both."""
+        root = urlsplit(self.root)
+        request.uri = urlunsplit(urlsplit(request.uri)._replace(scheme=root.scheme, netloc=root.netloc))
+        return request
 
     def run(self, request: HttpRequest) -> Answer:
         """Executes a request that may be repeated. Raises `Refused` where Google will not, `Throttled`, ConnectFailed,

@@ -172,6 +172,7 @@ class PageReader:
 
     def _changed(self, states: Sequence[Stored], known: Mapping[str, frozenset[Label]]) -> list[LabelState]:
         """Labels of known messages that are others than on record."""
+        self._labels.look_for({label for stored in states for label in stored.labels})
         now = [LabelState(stored.id, self._labels.read(stored.labels)) for stored in states]
         return [state for state in now if known.get(state.id) != state.labels]
 

@@ -161,7 +161,7 @@ class Drafts:
         if len(mime) <= _INLINE:
             return self._drafts.create(userId="me", body={"message": {**message, "raw": encoded(mime)}})
         media = MediaIoBaseUpload(io.BytesIO(mime), "message/rfc822", resumable=False)
-        return self._drafts.create(userId="me", body={"message": message}, media_body=media)
+        return self._calls.at_root(self._drafts.create(userId="me", body={"message": message}, media_body=media))
 
     def _find(self, rfc_message_id: str) -> tuple[str, str] | None:
         """The draft with this Message-ID: its id and its conversation."""

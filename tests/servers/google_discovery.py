@@ -69,7 +69,7 @@ class Discovery:
     def _parameters(self, method: _Method, query: Mapping[str, Sequence[str]], *, uploading: bool) -> None:
         for name, values in query.items():
             known = method.parameters.get(name) or self._common.get(name)
-            if known is None or (name == "uploadType") is not uploading:
+            if known is None or (name == "uploadType" and not uploading):
                 raise Unlawful(f"{method.id} has no parameter {name}")
             if len(values) > 1 and not known.get("repeated"):
                 raise Unlawful(f"{method.id}: {name} is given twice")
