@@ -128,10 +128,12 @@ def get_folder(name: str = "inbox", of: str | None = None) -> str:
     )
 
 
-def sync_folder_items(state: str) -> str:
-    """The request SyncFolderItems for Inbox, of as many changes as there can be."""
+def sync_folder_items(state: str, most: int = 512, fields: tuple[str, ...] = ()) -> str:
+    """The request SyncFolderItems for Inbox."""
+    paths = "".join(f'<t:FieldURI FieldURI="{field}"/>' for field in fields)
+    more = f"<t:AdditionalProperties>{paths}</t:AdditionalProperties>" if paths else ""
     return (
-        "<m:SyncFolderItems><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape>"
+        f"<m:SyncFolderItems><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape>{more}</m:ItemShape>"
         f'<m:SyncFolderId><t:DistinguishedFolderId Id="inbox"/></m:SyncFolderId><m:SyncState>{state}</m:SyncState>'
-        "<m:MaxChangesReturned>512</m:MaxChangesReturned></m:SyncFolderItems>"
+        f"<m:MaxChangesReturned>{most}</m:MaxChangesReturned></m:SyncFolderItems>"
     )

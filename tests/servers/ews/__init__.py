@@ -66,6 +66,10 @@ def running(*addresses: str, **options: Any) -> Iterator[ExchangeServer]:
     server.start()
     try:
         yield server
+    except BaseException as error:
+        for violation in server.violations:
+            error.add_note(violation)
+        raise
     finally:
         server.stop()
     if server.violations:

@@ -45,7 +45,7 @@ class Box:
                     place,
                     mime,
                     at=at,
-                    events=ARRIVAL,
+                    events=ARRIVAL if folder == "inbox" else ARRIVAL[:1],
                     is_read=is_read,
                     is_draft=folder == "drafts",
                     item_class=item_class or Properties(mime).item_class,

@@ -32,6 +32,8 @@ def update_item(call: Call) -> etree._Element:
     def answer(change: etree._Element, message: etree._Element) -> None:
         named = change[0]
         item = call.item(named)
+        if call.request.get("MessageDisposition") is None:
+            raise Refused("ErrorMessageDispositionRequired", "MessageDisposition is required for messages.")
         updates = list(change.find(f"{T}Updates"))
         names = [path_name(update[0]) for update in updates]
         _refuse_conflict(item, named.get("ChangeKey"), resolution, names)

@@ -156,13 +156,14 @@ def streamed(call: Call, gone: Callable[[], bool]) -> Iterator[etree._Element]:
     with server.lock:
         generation = server.subscriptions.generation
         refused = _refusal(call, asked)
-        server.subscriptions.streams += refused is None
-        server.happened.notify_all()
     if refused is not None:
         yield refused
         return
+    yield _status("OK")  # what follows runs when the client has been sent this
+    with server.lock:
+        server.subscriptions.streams += 1
+        server.happened.notify_all()
     try:
-        yield _status("OK")
         beat = time.monotonic() + HEARTBEAT_SECONDS
         while not gone():
             with server.lock:
