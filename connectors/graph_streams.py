@@ -88,7 +88,8 @@ class Streams:
         """A page and those behind it, until `most` changes are together. Raises Refused, MailboxError."""
         while not one.through and len(one.entries) < most:
             more = self.following(one)
-            entries = _last_of_each([*one.entries, *more.entries])
+            untold = [entry for entry in more.entries if entry.state not in one.stream.told]
+            entries = _last_of_each([*one.entries, *untold])
             one = replace(one, entries=entries, after=more.after, through=more.through)
         return one
 

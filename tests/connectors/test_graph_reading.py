@@ -184,6 +184,25 @@ class TestLinks:
         )
         assert cursor_of(reader).backlog is None
 
+    def test_a_label_on_mail_from_before_the_mailbox_was_connected_is_told_too(self, world: GraphWorld) -> None:
+        world.box.deliver(family_mail(1, world.address), received=datetime.now(UTC) - timedelta(days=30))
+        reader = Reader(world.open())
+        reader.sync()
+        world.teacher_labels(family_id(1), frozenset({Label.URGENT}))
+        assert reader.sync() == []
+        assert reader.labels_of(family_id(1)) == {Label.URGENT}
+
+    def test_a_round_that_is_told_in_parts_goes_on_even_for_a_store_that_knows_nothing(self, world: GraphWorld) -> None:
+        cursor = world.open().changes(None).cursor
+        world.deliver(*(family_mail(number, world.address) for number in range(7)))
+        told: list[str] = []
+        for _ in range(4):
+            page = world.open().changes(cursor, limit=2)
+            told += [message_id_of(found.raw) for found in page.messages]
+            cursor = page.cursor
+        assert told == [family_id(number) for number in range(7)]
+        assert not page.more
+
     def test_old_mail_that_the_teacher_moves_into_the_inbox_is_not_new(self, world: GraphWorld) -> None:
         reader = Reader(world.open())
         reader.sync()
