@@ -6,13 +6,17 @@ from itertools import count
 
 import pytest
 
+from tests.connectors import jmap_example
+from tests.connectors.exchange_world import ExchangeWorld
+from tests.connectors.gmail_world import GmailWorld, google
 from tests.connectors.graph_world import GraphWorld
 from tests.connectors.imap_world import ImapWorld
+from tests.connectors.jmap_example import NetworkedJmapWorld
 from tests.connectors.school_day import Evening, World, lived_through
-from tests.servers import dovecot, graph, network, smtp_sink
+from tests.servers import dovecot, ews, graph, network, smtp_sink
 from tests.servers.network import Exchange, Fault, Storm
 
-SEEDS = range(8)
+SEEDS = range(6)
 NewWorld = Callable[[], World]
 """An empty mailbox on a server of its own, or among others on one."""
 
@@ -45,13 +49,51 @@ def microsoft365() -> Iterator[NewWorld]:
         yield new_world
 
 
-SYSTEMS = {
-    "imap": pytest.param(imap, marks=pytest.mark.server("dovecot"), id="imap"),
-    "graph": pytest.param(microsoft365, id="graph"),
-}
+@contextmanager
+def exchange() -> Iterator[NewWorld]:
+    """A teacher of the stand-in for Exchange Server, over NTLM."""
+    with ExitStack() as opened:
+
+        def new_world() -> ExchangeWorld:
+            world = ExchangeWorld(opened.enter_context(ews.running()))
+            opened.callback(world.close)
+            return world
+
+        yield new_world
 
 
-@pytest.fixture(scope="module", params=SYSTEMS.values())
+@contextmanager
+def gmail() -> Iterator[NewWorld]:
+    """A teacher of the emulated Google that serves many."""
+    users = [f"t{number}@school.example" for number in range(1 + len(SEEDS))]
+    numbers = count()
+    with google(users) as front, ExitStack() as opened:
+
+        def new_world() -> GmailWorld:
+            world = GmailWorld(front, users[next(numbers)])
+            opened.callback(world.close)
+            return world
+
+        yield new_world
+
+
+@contextmanager
+def example() -> Iterator[NewWorld]:
+    """An account of the worked example's server."""
+    with ExitStack() as opened:
+        yield lambda: NetworkedJmapWorld(opened.enter_context(jmap_example.running("rivera@maple.example")))
+
+
+SYSTEMS = (
+    pytest.param(imap, marks=pytest.mark.server("dovecot"), id="imap"),
+    pytest.param(gmail, id="gmail"),
+    pytest.param(microsoft365, id="graph"),
+    pytest.param(exchange, id="exchange"),
+    pytest.param(example, id="the worked example"),
+)
+
+
+@pytest.fixture(scope="module", params=SYSTEMS)
 def new_world(request: pytest.FixtureRequest) -> Iterator[NewWorld]:
     with request.param() as worlds:
         yield worlds

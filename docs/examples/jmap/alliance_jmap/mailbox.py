@@ -96,6 +96,8 @@ class JmapMailbox:
             if place is None:
                 raise MessageGone(f"{self._line.where}: the message was deleted or moved")
             raw = self._line.blob(email["blobId"])
+            if len(raw) != email["size"]:
+                raise FetchFailed(f"{self._line.where}: the message came only in part")
             received = datetime.fromisoformat(email["receivedAt"])
             return RawMessage(message_id, place, raw, len(raw), received, labels_in(email))
 
@@ -227,7 +229,7 @@ class JmapMailbox:
 
     def _emails(self, failing: type[MailboxError], ids: Sequence[str]) -> list[dict[str, Any]]:
         wanted = [id_ for id_ in ids if _ID.fullmatch(id_)]
-        properties = ["id", "blobId", "mailboxIds", "keywords", "receivedAt"]
+        properties = ["id", "blobId", "mailboxIds", "keywords", "size", "receivedAt"]
         if not wanted:
             return []
         (answer,) = self._line.call(failing, ("Email/get", {"ids": wanted, "properties": properties}))
