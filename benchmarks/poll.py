@@ -14,7 +14,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -25,6 +25,7 @@ from statistics import median
 from benchmarks import machine
 from benchmarks.mail import TEACHER, Mail, mails
 from benchmarks.poll_systems import SYSTEMS, System, Whose, peers_python
+from benchmarks.poll_table import Row, print_table
 from benchmarks.readers.process import Running, running
 from benchmarks.readers.serve import Work
 from tests.servers import network
@@ -41,27 +42,12 @@ class Contestant:
     name: str
     whose: Whose
     options: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Requests:
-    """How many requests reached the server."""
-
-    backlog: int
-    a_poll: float
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """Medians of one contestant; milliseconds of processor. `waiting` is the share of the backlog's time in which the
-    program itself did nothing: the higher, the more the server alone sets the speed."""
-
-    speed: float
-    processor_a_message: float
-    waiting: float
-    processor_a_poll: float
-    speed_away: float | None
-    """With the server far away; None where nobody looked."""
+    counted: bool = True
+    """Whether requests are counted,"""
+    timed: bool = True
+    """a backlog is timed,"""
+    polls: bool = True
+    """and idle polls are."""
 
 
 def main() -> None:
@@ -103,37 +89,45 @@ def _versions() -> str:
 
 def _compare(system: System, backlog: Sequence[Mail], rounds: int, polls: int, away: float) -> None:
     contestants = _contestants(system)
-    requests = _counted(system, contestants, len(backlog), polls)
-    times: dict[str, list[tuple[Work, Work]]] = {contestant.name: [] for contestant in contestants}
+    rows = {contestant.name: Row() for contestant in contestants}
+    rows |= _counted(system, [one for one in contestants if one.counted], len(backlog), polls)
     system.rest()
+    timed = [one for one in contestants if one.timed]
+    times: dict[str, list[tuple[Work, Work | None]]] = {one.name: [] for one in timed}
     for _ in range(rounds):
-        for contestant in contestants:
+        for contestant in timed:
             with running(system.reader(contestant.whose, contestant.options)) as reader:
-                times[contestant.name].append((reader.backlog(), _idle(system, reader, contestant, polls)))
-    far = _far_away(system, contestants[:2], away) if system.speaks else {}
-    figures = {name: _figures(found, polls, far.get(name)) for name, found in times.items()}
-    print(f"\n{len(backlog):,} messages, {sum(len(mail.content) for mail in backlog) / 1e6:,.0f} MB")
-    _print(system, requests, figures, away)
+                work = reader.backlog()
+                _demand(system, contestant, work, len(backlog) + 1)
+                times[contestant.name].append((work, _idle(system, reader, polls) if contestant.polls else None))
+    rows |= {name: _timed(rows[name], found, polls) for name, found in times.items()}
+    if system.speaks:
+        rows |= {one.name: _far_away(system, one, rows[one.name], away) for one in timed if one.counted}
+    size = sum(len(mail.content) for mail in backlog) / 1e6
+    print(f"\n{len(backlog):,} messages of together {size:,.0f} MB; far away: {away:g} ms")
+    ratios = {"alliance : the same": ("alliance", system.peer)}
+    if system.parses:
+        ratios["alliance, parsed : the same"] = ("alliance, parsed", f"{system.peer}, parsed")
+    print_table(f"{system.name}, {system.server}", rows, ratios)
 
 
 def _contestants(system: System) -> list[Contestant]:
-    alone = {"folders": system.inbox}
     found = [
         Contestant("alliance", "ours", {}),
         Contestant(system.peer, "theirs", {}),
-        Contestant(f"{system.peer}, INBOX alone", "theirs", alone),
+        Contestant(f"{system.peer}, INBOX alone", "theirs", {"folders": system.inbox}, timed=False),
     ]
     if system.parses:
         found += [
-            Contestant("alliance, parsed", "ours", {"parse": True}),
-            Contestant(f"{system.peer}, parsed", "theirs", {"parse": True}),
+            Contestant("alliance, parsed", "ours", {"parse": True}, counted=False, polls=False),
+            Contestant(f"{system.peer}, parsed", "theirs", {"parse": True}, counted=False, polls=False),
         ]
     return found
 
 
-def _counted(system: System, contestants: Sequence[Contestant], messages: int, polls: int) -> dict[str, Requests]:
+def _counted(system: System, contestants: Sequence[Contestant], messages: int, polls: int) -> dict[str, Row]:
     """The round that is not timed: requests, and whether everybody does the work."""
-    found: dict[str, Requests] = {}
+    rows: dict[str, Row] = {}
     contents: dict[str, str] = {}
     with network.running() as between, ExitStack() as stack:
         readers = []
@@ -142,19 +136,25 @@ def _counted(system: System, contestants: Sequence[Contestant], messages: int, p
             readers.append(reader)
             before = between.exchanges
             work = reader.backlog(digest=True)
-            read = between.exchanges
-            _idle(system, reader, contestant, polls)
-            found[contestant.name] = Requests(read - before, (between.exchanges - read) / polls)
+            _demand(system, contestant, work, messages)
             contents[contestant.name] = work.digest
-            if work.messages != messages:
-                raise RuntimeError(f"{system.name}: {contestant.name} read {work.messages} of {messages} messages")
+            read = between.exchanges
+            _idle(system, reader, polls)
+            counts = ((between.exchanges - read) / polls, float(read - before))
+            rows[contestant.name] = Row(*counts) if system.speaks else Row()
         if len(set(contents.values())) > 1:
             raise RuntimeError(f"{system.name}: not everybody read the same: {contents}")
         system.deliver(_letter())
         for contestant, reader in zip(contestants, readers, strict=True):
-            if (new := reader.poll().messages) != 1:
-                raise RuntimeError(f"{system.name}: one message came, {contestant.name} saw {new}")
-    return found
+            _demand(system, contestant, reader.poll(), 1)
+    return rows
+
+
+def _demand(system: System, contestant: Contestant, work: Work, messages: int) -> None:
+    if work.messages != messages:
+        raise RuntimeError(
+            f"{system.name}: {contestant.name} read {work.messages} messages where there were {messages}"
+        )
 
 
 def _letter() -> bytes:
@@ -166,73 +166,36 @@ def _letter() -> bytes:
     return mail.as_bytes(policy=SMTP)
 
 
-def _idle(system: System, reader: Running, contestant: Contestant, polls: int) -> Work:
+def _idle(system: System, reader: Running, polls: int) -> Work:
     work = reader.poll(polls, pause=system.pause)
     if work.messages:
-        raise RuntimeError(f"{contestant.name} saw {work.messages} new messages where none had come")
+        raise RuntimeError(f"{system.name}: {work.messages} messages were read where none had come")
     return work
 
 
-def _far_away(system: System, contestants: Sequence[Contestant], away: float) -> dict[str, Work]:
+def _timed(row: Row, times: Sequence[tuple[Work, Work | None]], polls: int) -> Row:
+    """`row` with medians of the rounds."""
+    idle = [1000 * work.processor / polls for _, work in times if work is not None]
+    return replace(
+        row,
+        processor_a_poll=median(idle) if idle else None,
+        speed=median(backlog.messages / backlog.seconds for backlog, _ in times),
+        processor_a_message=median(1000 * backlog.processor / backlog.messages for backlog, _ in times),
+        waiting=median(max(0.0, 1 - backlog.processor / backlog.seconds) for backlog, _ in times),
+    )
+
+
+def _far_away(system: System, contestant: Contestant, row: Row, away: float) -> Row:
     def late(exchange: network.Exchange) -> network.Fate:
         time.sleep(away / 1000)
         return network.calm(exchange)
 
-    found = {}
-    for contestant in contestants:
-        with (
-            network.running(late) as between,
-            running(system.reader(contestant.whose, contestant.options, between)) as reader,
-        ):
-            found[contestant.name] = reader.backlog()
-    return found
-
-
-def _figures(times: Sequence[tuple[Work, Work]], polls: int, far: Work | None) -> Figures:
-    return Figures(
-        speed=median(backlog.messages / backlog.seconds for backlog, _ in times),
-        processor_a_message=median(1000 * backlog.processor / backlog.messages for backlog, _ in times),
-        waiting=median(max(0.0, 1 - backlog.processor / backlog.seconds) for backlog, _ in times),
-        processor_a_poll=median(1000 * idle.processor / polls for _, idle in times),
-        speed_away=None if far is None else far.messages / far.seconds,
-    )
-
-
-def _print(system: System, requests: Mapping[str, Requests], figures: Mapping[str, Figures], away: float) -> None:
-    upper = ("requests", "requests", "ms of CPU", "messages", "ms of CPU", "", "a second,")
-    lower = ("a poll", "a backlog", "a poll", "a second", "a message", "waiting", f"{away:g} ms away")
-    for head, words in (("", upper), (f"{system.name}, {system.server}", lower)):
-        print(f"{head:32}" + "".join(f"{word:>12}" for word in words))
-    for name, found in figures.items():
-        asked = requests[name]
-        _print_row(
-            name,
-            f"{asked.a_poll:.3g}" if system.speaks else "-",
-            f"{asked.backlog:,}" if system.speaks else "-",
-            f"{found.processor_a_poll:.3f}",
-            f"{found.speed:,.0f}",
-            f"{found.processor_a_message:.3f}",
-            f"{found.waiting:.0%}",
-            "" if found.speed_away is None else f"{found.speed_away:,.0f}",
-        )
-    for ours, theirs in (("alliance", system.peer), ("alliance, parsed", f"{system.peer}, parsed")):
-        if theirs in figures:
-            mine, other, asked, others = figures[ours], figures[theirs], requests[ours], requests[theirs]
-            far = mine.speed_away and other.speed_away and mine.speed_away / other.speed_away
-            _print_row(
-                f"{ours} : the same",
-                f"{asked.a_poll / others.a_poll:.2f}" if system.speaks else "-",
-                f"{asked.backlog / others.backlog:.3f}" if system.speaks else "-",
-                f"{mine.processor_a_poll / other.processor_a_poll:.2f}",
-                f"{mine.speed / other.speed:.1f}",
-                f"{mine.processor_a_message / other.processor_a_message:.2f}",
-                "",
-                f"{far:.1f}" if far else "",
-            )
-
-
-def _print_row(name: str, *words: str) -> None:
-    print(f"{name:32}" + "".join(f"{word:>12}" for word in words), flush=True)
+    with (
+        network.running(late) as between,
+        running(system.reader(contestant.whose, contestant.options, between)) as reader,
+    ):
+        work = reader.backlog()
+    return replace(row, speed_away=work.messages / work.seconds)
 
 
 if __name__ == "__main__":

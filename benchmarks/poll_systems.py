@@ -197,6 +197,7 @@ class Gmail(System):
     """The Gmail API."""
 
     name = "Gmail"
+    messages = 500
     server = "emulator"
     speaks = "http"
 
@@ -254,6 +255,7 @@ class Microsoft365(System):
     """Microsoft Graph."""
 
     name = "Microsoft 365"
+    messages = 300
     server = "stand-in"
     speaks = "http"
     inbox = ("Inbox",)
@@ -310,6 +312,7 @@ class Exchange(System):
     """Exchange Web Services."""
 
     name = "Exchange Server"
+    messages = 500
     server = "stand-in"
     peer = "exchangelib"
     speaks = "http"
