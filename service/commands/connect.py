@@ -197,13 +197,14 @@ def _go(name: str | None, path: Path, given: "Given", *, send_test: str | None, 
 
     console = Console(highlight=False)
     source, known = _read(path)
-    asking = Asking(Questions(ask=ask), given, known, lambda text: console.print(f"\n{text}\n", markup=False))
+    questions = Questions(ask=ask)
+    asking = Asking(questions, given, known, lambda text: console.print(f"\n{text}\n", markup=False, soft_wrap=True))
     to = _own_address(asking, send_test)
     system = system_of(_system_name(asking, name))
     wanted = system.wanted(asking, boxes_to_connect(asking, system.name))
     listed = [box for box in wanted.boxes if box.address != known.notices_from]
     after = edited(source, wanted.tables, listed)
-    with drafted(path, after) as draft:
+    with drafted(path, source, after) as draft:
         settings = draft.load(os.environ)
         boxes = boxes_on_trial(settings, wanted.boxes, all_of=None if given.addresses else system.name)
         secrets, vault = on_trial(settings, os.environ)

@@ -7,7 +7,7 @@ import typer
 from config.secrets import Secrets
 from config.settings import Gmail as GmailSettings
 from config.settings import MailboxSettings, Settings
-from connectors.errors import AuthenticationFailed
+from connectors.errors import AuthenticationFailed, MailboxError
 from connectors.gmail_access import CLIENT_NAME, KEY_NAME, SCOPE, read_key, token_name
 from connectors.gmail_consent import OAuthClient, consent_by_hand, consent_in_browser, read_client
 from connectors.gmail_errors import CLIENTS_PAGE, DELEGATION_PAGE, LIBRARY_PAGE, SERVICE_ACCOUNTS_PAGE
@@ -104,7 +104,10 @@ class Gmail:
             asked = f"{box.address} has agreed already. Ask again?"
             if secrets.get(token_name(box.address)) and not ask.questions.yes(asked, default=False):
                 continue
-            secrets.put(token_name(box.address), self._consent(ask, client, box.address))
+            try:
+                secrets.put(token_name(box.address), self._consent(ask, client, box.address))
+            except MailboxError as error:
+                ask.say(str(error))  # the others' consents are worth keeping
 
     def _client(self, ask: Asking, secrets: Secrets) -> OAuthClient:
         kept = secrets.get(CLIENT_NAME)

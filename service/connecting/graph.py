@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from config.secrets import Secrets
 from config.settings import Graph as GraphSettings
 from config.settings import MailboxSettings, Settings
+from connectors.errors import MailboxError
 from connectors.graph_access import finish_device_login, start_device_login
 from service.connecting.asking import Asking, NotPossible, Wanted
 from service.connecting.trying import Means
@@ -58,7 +59,10 @@ class Graph:
             self._proof(ask, secrets)
             return
         for box in boxes:
-            self._sign_in(ask, settings.graph, box, secrets)
+            try:
+                self._sign_in(ask, settings.graph, box, secrets)
+            except MailboxError as error:
+                ask.say(str(error))  # the others' sign-ins are worth keeping
 
     def means(self, settings: Settings, box: MailboxSettings, secrets: Secrets) -> Means:
         """See `System.means`."""

@@ -28,6 +28,8 @@ from store.tables import MailboxState
 _CACHES = ("graph/cache", "exchange/cache")
 _OF_ITSELF = re.compile(r"(\w+/cache|gmail/labels/.*)")
 """What connectors keep by themselves."""
+_PROVEN = frozenset({"gmail/client"})
+"""What has shown that it is right before any mailbox is tried: with it, somebody agreed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Draft:
 
     path: Path
     fresh: Path
+    before: str
+    """What the real file said."""
 
     def load(self, environ: Mapping[str, str]) -> Settings:
         """The settings in it. Raises ConfigError, with faults placed in the real file."""
@@ -48,20 +52,24 @@ class Draft:
             raise ConfigError(placed) from error
 
     def keep(self) -> None:
-        """Puts it in the real one's place, for the same people to read. Raises ConfigError."""
+        """Puts it in the real one's place, for the same people to read. Raises ConfigError; where somebody changed the
+        real one meanwhile, too."""
         try:
-            before = self.path.stat()
-            self.fresh.chmod(before.st_mode & 0o7777)
+            if self.path.read_bytes() != self.before.encode():
+                advice = "somebody changed it meanwhile: do this again"
+                raise file_fault(self.path, "the file as it was read", advice=advice)
+            file = self.path.stat()
+            self.fresh.chmod(file.st_mode & 0o7777)
             with suppress(PermissionError):
-                os.chown(self.fresh, before.st_uid, before.st_gid)
+                os.chown(self.fresh, file.st_uid, file.st_gid)
             self.fresh.replace(self.path)
         except OSError as error:
             raise file_fault(self.path, f"a file that can be written ({error.strerror or error})") from error
 
 
 @contextmanager
-def drafted(path: Path, text: str) -> Iterator[Draft]:
-    """`text` as a file beside `path`. Raises ConfigError where none can be made."""
+def drafted(path: Path, before: str, text: str) -> Iterator[Draft]:
+    """`text` as a file beside `path`, which says `before`. Raises ConfigError where none can be made."""
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)  # mode 0600
     except OSError as error:
@@ -72,7 +80,7 @@ def drafted(path: Path, text: str) -> Iterator[Draft]:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        yield Draft(path, fresh)
+        yield Draft(path, fresh, before)
     finally:
         fresh.unlink(missing_ok=True)
 
@@ -141,6 +149,8 @@ def keep_worthy(vault: TrialVault, tried: Sequence[Tried]) -> Kept:
 
     def worthy(name: str) -> bool:
         of = next((mailbox.address for mailbox in tried if name.endswith(f"/{mailbox.address}")), None)
+        if name in _PROVEN:
+            return True
         return not all_refused if of is None else of not in refused
 
     stored = vault.keep(worthy)

@@ -118,10 +118,12 @@ def test_what_was_stored_opens_the_mailbox_afterwards_and_stands_nowhere_in_clea
     assert home.leaks(dovecot.PASSWORD) == []
 
 
-def test_a_typed_password_is_not_shown(home: Home) -> None:
-    run = home.call("connect", "imap", typed=f"{dovecot.PASSWORD}\n")
-    assert run.exit_code == 0, run.output
-    assert f"Password of {RIVERA} (not shown)" in words(run)
+def test_a_password_that_is_typed_shows_on_no_terminal(home: Home) -> None:
+    with home.terminal("connect", "imap") as terminal:
+        terminal.wait_for(rf"Password of {RIVERA} \(not shown\): $")
+        terminal.type(dovecot.PASSWORD)
+        assert terminal.end() == 0, terminal.shown
+    assert "It works." in terminal.shown
     assert home.leaks(dovecot.PASSWORD) == []
     again = home.call("connect", "imap", typed="\n")
     assert "Enter keeps the one that is stored" in words(again)
@@ -318,6 +320,19 @@ class TestTheConfiguration:
         assert home.config.read_bytes() == before
         assert home.call("connect", "imap", OKAFOR, typed="Mr. Okafor\n\ny\n").exit_code == 0
         assert OKAFOR in home.config.read_text()
+
+    def test_what_somebody_else_wrote_meanwhile_is_not_lost(self, home: Home) -> None:
+        home.config.write_text(home.config.read_text().replace("authenticate = true", "authenticate = false"))
+        with home.terminal("connect", "imap", OKAFOR, "--teacher", "Mr. Okafor") as terminal:
+            terminal.wait_for("not shown")
+            terminal.type(dovecot.PASSWORD)
+            terminal.wait_for("Write it there")
+            home.config.write_text(home.config.read_text() + "# somebody's note\n")
+            terminal.type("y")
+            assert terminal.end() == 2
+        assert "somebody changed it meanwhile" in " ".join(terminal.shown.split())
+        assert home.config.read_text().endswith("# somebody's note\n")
+        assert OKAFOR in words(home.call("credentials", "list"))
 
     def test_what_would_not_load_is_refused_with_its_place_in_the_file_itself(self, home: Home) -> None:
         home.config.write_text(home.config.read_text().replace('phone = "555 0100"', "fone = 1"))
