@@ -159,4 +159,8 @@ def consent_by_hand(client: OAuthClient, address: str, *, show: Callable[[str], 
 
 def _query(address: str) -> dict[str, str]:
     text = address.strip()
-    return {name: values[0] for name, values in parse_qs(urlsplit(text).query or text.lstrip("?")).items()}
+    try:
+        query = parse_qs(urlsplit(text).query or text.lstrip("?"))
+    except ValueError:  # what was pasted is no address
+        return {}
+    return {name: values[0] for name, values in query.items()}

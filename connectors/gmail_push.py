@@ -196,9 +196,10 @@ def _address_in(received: dict[str, Any]) -> str:
     """The mailbox that a notification names; empty where it names none."""
     try:
         told = json.loads(base64.urlsafe_b64decode(str(received["message"]["data"]) + "=="))
-        return str(told["emailAddress"]).lower()
+        address = told["emailAddress"]
     except (binascii.Error, ValueError, KeyError, TypeError):
         return ""
+    return address.lower() if isinstance(address, str) else ""
 
 
 def _advice(topic: str) -> str:

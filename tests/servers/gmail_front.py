@@ -120,7 +120,7 @@ class GmailFront:
     """One front. `running` is the way to make one."""
 
     def __init__(self, emulator: GoogleEmulator) -> None:
-        self._emulator = emulator
+        self.emulator = emulator
         self._lines = threading.local()
         self._workers = ThreadPoolExecutor(4)
         self._lock = threading.RLock()
@@ -227,7 +227,7 @@ class GmailFront:
         self, *, fresh: bool, verb: str, path: str, payload: bytes | None, fields: Mapping[str, str]
     ) -> tuple[HTTPResponse, bytes]:
         if fresh or not hasattr(self._lines, "line"):
-            self._lines.line = HTTPConnection("127.0.0.1", self._emulator.port)
+            self._lines.line = HTTPConnection("127.0.0.1", self.emulator.port)
         self._lines.line.request(verb, path, body=payload, headers=fields)
         answer = self._lines.line.getresponse()
         return answer, answer.read()
