@@ -375,6 +375,18 @@ def test_the_line_breaks_before_an_answer_or_within_it(server: ExchangeServer, t
     assert codes(ask(server, _save_draft())) == ["NoError"]
 
 
+def test_what_is_to_become_of_a_message_must_be_said(server: ExchangeServer) -> None:
+    (id_,) = server.box(TEACHER).deliver(mail(1))
+    path = '<t:FieldURI FieldURI="message:IsRead"/>'
+    change = f'<t:ItemChange><t:ItemId Id="{id_}"/><t:Updates><t:DeleteItemField>{path}</t:DeleteItemField></t:Updates>'
+    update = (
+        '<m:UpdateItem ConflictResolution="AlwaysOverwrite"><m:ItemChanges>'
+        f"{change}</t:ItemChange></m:ItemChanges></m:UpdateItem>"
+    )
+    for request in (update, _save_draft().replace(' MessageDisposition="SaveOnly"', "")):
+        assert codes(ask(server, request)) == ["ErrorMessageDispositionRequired"]
+
+
 def test_a_draft_can_be_sent_though_its_sender_never_learns_it(server: ExchangeServer) -> None:
     box = server.box(TEACHER)
     account = sign_in(server)
