@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 WORKERS ?= 2
+LANGUAGES := en es zh-Hans zh-Hant vi ar pt ht ru ko tl fr
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -72,6 +73,7 @@ test: $(VENV)/.installed-dev $(EMULATORS)
 	exit $$lint
 
 docs: $(VENV)/.installed-dev
+	@for lang in $(LANGUAGES); do $(BIN)/alliance reply gallery --lang $$lang > docs/answers/$$lang.md || exit 1; done
 	$(BIN)/python -m typer service.cli utils docs --name alliance --title Commands | sed "s/&#x27;/'/g" > docs/reference/commands.md
 
 bench: $(VENV)/.installed-dev

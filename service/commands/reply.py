@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="The note that a family gets.", no_args_is_help=True)
     group.callback()(lambda: None)
     group.command("show")(show)
+    group.command("gallery")(gallery)
     app.add_typer(group, name="reply")
 
 
@@ -41,12 +42,9 @@ def show(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Prints the note that a family would get. Sends nothing. Without a configuration, for a made-up school."""
-    from autoresponder.wording import LANGUAGES, is_written
     from config import ConfigError, NoSchoolDay, SchoolCalendar
 
-    if not is_written(lang):
-        typer.echo(f"--lang {lang}: notes are written in {', '.join(LANGUAGES)}; give one of these.", err=True)
-        raise typer.Exit(2)
+    _must_be_written(lang)
     settings = _settings(config)
     try:
         calendar = SchoolCalendar.of(settings.school, settings.office)
@@ -56,6 +54,26 @@ def show(
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
     typer.echo(note.html() if html else note.text(), nl=False)
+
+
+def gallery(
+    lang: Annotated[str, typer.Option(help="The families' language, such as es.")] = "en",
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Prints every kind of note that a family can get, as a page in Markdown. Sends nothing."""
+    from autoresponder.gallery import as_page
+    from autoresponder.wording import written_languages
+
+    _must_be_written(lang)
+    typer.echo(as_page(written_languages([lang])[0], _settings(config)), nl=False)
+
+
+def _must_be_written(language: str) -> None:
+    from autoresponder.wording import LANGUAGES, is_written
+
+    if not is_written(language):
+        typer.echo(f"--lang {language}: notes are written in {', '.join(LANGUAGES)}; give one of these.", err=True)
+        raise typer.Exit(2)
 
 
 def _note(

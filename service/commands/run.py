@@ -1,6 +1,8 @@
 """`alliance run`: the service itself."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +12,7 @@ from service.options import DEFAULT_CONFIG, ConfigOption, assemble, load_setting
 if TYPE_CHECKING:
     from types import FrameType
 
+    from config.settings import Settings
     from service.assembly import Assembly
     from service.runner import Runner
 
@@ -44,9 +47,27 @@ def run(
                 if failures:
                     raise typer.Exit(1)
             else:
-                _until_stopped(runner, assembly)
+                with _told_by_microsoft(settings):
+                    _until_stopped(runner, assembly)
     finally:
         assembly.close()
+
+
+@contextmanager
+def _told_by_microsoft(settings: "Settings") -> Iterator[None]:
+    """Microsoft's notifications of new mail arrive while the block runs, where the settings name an address for them."""
+    if settings.graph is None or settings.graph.notification_url is None:
+        yield
+        return
+    from config import ConfigError
+    from service.notifications import receiving
+
+    try:
+        with receiving(settings):
+            yield
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
 
 
 def _share_memory_pools() -> None:

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
+from autoresponder.gallery import KINDS, as_page, facts_of
 from autoresponder.outgoing import MARKER, as_bytes, one_line, usable_address
-from autoresponder.plan import Missing, ReplyFacts, Span
+from autoresponder.plan import Missing, ReplyFacts
 from autoresponder.replies import LANGUAGES, compose_reply
 from autoresponder.wording import (
     FAMILIES,
@@ -34,54 +35,15 @@ from connectors.message import Address, Headers, Message
 from connectors.mime import parse_message
 from tests.autoresponder.sample import IN_THE_US, ORIGINAL, SETTINGS, TEACHER, TUESDAY_NOON, original, reply_facts
 
-SNAPSHOTS = Path(__file__).parent / "snapshots"
-HOLIDAYS = {"closed_from": date(2026, 3, 9), "closed_until": date(2026, 3, 13)}
-CALLS = {
-    "call_windows": tuple(
-        Span(
-            begins=TUESDAY_NOON.replace(day=day, hour=15, minute=0),
-            ends=TUESDAY_NOON.replace(day=day, hour=15, minute=20),
-        )
-        for day in (4, 5)
-    )
-}
-KNOWN: dict[str, object] = {"missing": ()}
-CASES: dict[str, tuple[Tag, bool, bool, dict[str, object]]] = {
-    "routine": (Tag.ROUTINE, False, False, {}),
-    "routine, office closed": (Tag.ROUTINE, True, False, {}),
-    "routine, before holidays, student on the roster": (
-        Tag.ROUTINE,
-        False,
-        False,
-        HOLIDAYS | {"missing": (Missing.PERIOD,)},
-    ),
-    "routine, before a free day, nothing missing": (
-        Tag.ROUTINE,
-        False,
-        False,
-        KNOWN | {"closed_from": date(2026, 3, 9), "closed_until": date(2026, 3, 9)},
-    ),
-    "conflict": (Tag.CONFLICT, False, False, {}),
-    "conflict, office closed, the teacher can be called": (Tag.CONFLICT, True, False, CALLS),
-    "urgent": (Tag.URGENT, False, False, {}),
-    "urgent, the office has it": (Tag.URGENT, False, True, {}),
-    "urgent, office closed": (Tag.URGENT, True, False, {}),
-    "urgent, office closed, the office has it": (Tag.URGENT, True, True, {}),
-    "crisis": (Tag.URGENT, False, False, {"crisis": True}),
-    "crisis, the office has it": (Tag.URGENT, False, True, {"crisis": True}),
-    "crisis, office closed": (Tag.URGENT, True, False, {"crisis": True}),
-    "crisis, office closed, the office has it": (Tag.URGENT, True, True, {"crisis": True}),
-}
-"""Every note there is: tag, whether the office is closed, whether it has the message, and further facts."""
-EVERY_NOTE = list(product(CASES, LANGUAGES))
+APPROVED = Path(__file__).parents[2] / "docs" / "answers"
+EVERY_NOTE = list(product(KINDS, LANGUAGES))
 
 
-def note(case: str, *languages: str) -> EmailMessage:
-    tag, closed, office_has_it, more = CASES[case]
-    facts = reply_facts(tag, *languages, closed=closed).model_copy(update=more)
+def note(kind: str, *languages: str) -> EmailMessage:
     school = IN_THE_US.school.model_copy(update={"languages": languages[-1:]})
     configured = IN_THE_US.model_copy(update={"school": school})
-    return reply(facts=facts, office_has_it=office_has_it, configured=configured)
+    facts = facts_of(KINDS[kind], languages, configured)
+    return reply(facts=facts, office_has_it=KINDS[kind].office_has_it, configured=configured)
 
 
 def wire(
@@ -146,14 +108,13 @@ def words(text: str) -> list[str]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_note_reads_as_it_was_approved(language: str) -> None:
     """How to approve a change of wording: docs/howto/wording.md."""
-    page = "\n".join(f"===== {case} =====\n\n{plain(note(case, language))}" for case in CASES)
-    assert page == (SNAPSHOTS / f"{language}.txt").read_text(encoding="utf-8")
+    assert as_page(language, IN_THE_US) == (APPROVED / f"{language}.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("case", "language"), EVERY_NOTE)
 def test_every_note_is_whole_and_says_the_same_in_text_and_html(case: str, language: str) -> None:
     mail = note(case, language, "en")
-    tag = CASES[case][0]
+    tag = KINDS[case].tag
     text, page = plain(mail), LexborHTMLParser(hypertext(mail))
     assert defects(mail) == []
     assert not set("{}%\x00") & set(text)
@@ -175,7 +136,7 @@ def test_every_note_is_whole_and_says_the_same_in_text_and_html(case: str, langu
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_note_in_a_crisis_names_who_helps_at_any_hour_and_nothing_that_can_wait(language: str) -> None:
-    for case in CASES:
+    for case in KINDS:
         text = plain(note(case, language))
         if case.startswith("crisis"):
             assert all(number in text for number in ("911", "988", "1-800-422-4453", "(608) 555-0142"))
