@@ -19,7 +19,7 @@ WHERE_TO_REVOKE: Mapping[str, str] = {
     "gmail/token": "the teacher's consent at https://myaccount.google.com/connections, signed in as the teacher",
     "graph/secret": f"the secret at {_REGISTRATION}",
     "graph/certificate": f"the certificate at {_REGISTRATION}",
-    "graph/token": "the teacher's consent at https://myapplications.microsoft.com, signed in as the teacher, or all "
+    "graph/token": "the teacher's consent at https://myapps.microsoft.com, signed in as the teacher, or all "
     f"their sessions at {_ENTRA} > Users > the teacher > Revoke sessions",
     "exchange/password": "it by changing the service account's password, and its rights with "
     "Remove-ManagementRoleAssignment in the Exchange Management Shell",
