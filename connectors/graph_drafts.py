@@ -244,10 +244,11 @@ class Drafts:
     def _created(self, mime: bytes, reply: Message, answered: str) -> Entry:
         """Makes the draft. Where the line broke it is looked for before it is made again."""
         content = base64.b64encode(mime)
-        paths = [message_path(answered) + "/createReply"] if answered else []
-        paths += ["/messages", "/messages"]
+        reply_path = message_path(answered) + "/createReply" if answered else ""
+        paths = [*([reply_path] * 2 if answered else ()), "/messages", "/messages"]
         trouble: Exception | None = None
-        for path in paths:
+        while paths:
+            path = paths.pop(0)
             try:
                 return self._as_composed(read_entry(self._client.once(path, content, "text/plain")), reply)
             except Unanswered as error:
@@ -258,7 +259,9 @@ class Drafts:
                 elif path == "/messages":
                     raise
                 else:
-                    continue  # the message that it answers was just deleted: it is a mail of its own now
+                    # The message that it answers was just deleted: it is a mail of its own now.
+                    paths = [other for other in paths if other != path]
+                    continue
             found, _ = self._lookup(reply)
             if found is not None:
                 return found

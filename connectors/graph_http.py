@@ -13,6 +13,8 @@ from connectors.graph_clouds import is_local
 LARGEST_ANSWER = 64 * 1024 * 1024
 """Bytes of one answer that are held in memory: twenty messages of a batch, or a long page of changes."""
 _LARGEST_ERROR = 64 * 1024
+_KEPT_ALIVE = 90.0
+"""Seconds that an idle connection is kept: from one look at a mailbox to the next, without another TLS handshake."""
 _TRIES = 3
 """So often a request that may be repeated meets a broken line."""
 
@@ -26,7 +28,7 @@ def http_client(url: str, timeout: float) -> httpx.Client:
         follow_redirects=False,
         trust_env=not is_local(url),
         headers={"User-Agent": "alliance-inbox"},
-        limits=httpx.Limits(max_connections=4, max_keepalive_connections=2),
+        limits=httpx.Limits(max_connections=4, max_keepalive_connections=2, keepalive_expiry=_KEPT_ALIVE),
     )
 
 

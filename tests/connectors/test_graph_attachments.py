@@ -1,13 +1,8 @@
 """Mail that is too large for one request to Microsoft Graph reaches the office all the same."""
 
-import threading
-from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -18,11 +13,13 @@ from connectors.errors import DraftFailed, InsecureConnection
 from connectors.graph_attachments import LARGEST_REQUEST, lightened
 from connectors.mailbox import DraftState
 from tests.connectors.graph_world import GraphWorld
-from tests.servers.graph import Box, running
-from tests.servers.graph import server as serving
-from tests.servers.graph.wire import Answer, Request
+from tests.servers.graph import attachments as serving
+from tests.servers.graph import running
+from tests.servers.graph.wire import Answer
 
 ID = "route-1@school.example"
+PHOTO = bytes(range(256)) * 14_000
+PIECE = "PUT /upload/{key}"
 
 
 def mail(*attachments: bytes, text: str = "Please look at once.") -> bytes:
@@ -39,153 +36,74 @@ def mail(*attachments: bytes, text: str = "Please look at once.") -> bytes:
     return message.as_bytes()
 
 
-class Uploads:
-    """What Graph does of attachments: files that come whole, and upload sessions on a host of their own."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.attached: dict[str, bytes] = {}
-        self.ranges: list[str] = []
-        self.keys: list[str | None] = []
-        """The Authorization field of each upload."""
-        self.answers: list[int] = []
-        """Statuses of the next uploads instead of what is right; 504 comes after the work was done."""
-        self._session = SimpleNamespace(name="", content=b"")
-
-    def attach(self, request: Request, box: Box, id_: str) -> Answer:
-        given = request.json()
-        box.item(id_)
-        self.attached[given["name"]] = b64decode(given["contentBytes"])
-        return Answer(201, {"id": "attachment"})
-
-    def create_session(self, request: Request, box: Box, id_: str) -> Answer:
-        item = request.json()["AttachmentItem"]
-        assert (item["attachmentType"], box.item(id_).is_draft) == ("file", True)
-        self._session = SimpleNamespace(name=item["name"], size=item["size"], content=b"")
-        return Answer(201, {"uploadUrl": f"{self.url}/upload?authtoken=key", "nextExpectedRanges": ["0-"]})
-
-    def put(self, range_: str, key: str | None, content: bytes) -> int:
-        self.ranges.append(range_)
-        self.keys.append(key)
-        status = self.answers.pop(0) if self.answers else 200
-        if status in (400, 416, 503):
-            return status
-        if int(range_.removeprefix("bytes ").partition("-")[0]) != len(self._session.content):
-            return 416
-        self._session.content += content
-        if len(self._session.content) == self._session.size:
-            self.attached[self._session.name] = self._session.content
-            return max(status, 201)
-        return status
-
-
-@contextmanager
-def listening(uploads: Uploads) -> Iterator[None]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_PUT(self) -> None:
-            content = self.rfile.read(int(self.headers["Content-Length"]))
-            status = uploads.put(self.headers["Content-Range"], self.headers.get("Authorization"), content)
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *args: object) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    uploads.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-@pytest.fixture
-def uploads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Uploads]:
-    uploads = Uploads()
-    write = frozenset({"Mail.ReadWrite"})
-    for template, work in (
-        ("/messages/{id}/attachments", uploads.attach),
-        ("/messages/{id}/attachments/createUploadSession", uploads.create_session),
-    ):
-        handler = lambda server, request, box, keys, work=work: work(request, box, keys["id"])  # noqa: E731
-        monkeypatch.setitem(serving._ROUTES, ("POST", template), (write, handler))
-        monkeypatch.setitem(serving._SPLIT, template, tuple(template.split("/")[1:]))
-    with listening(uploads):
-        yield uploads
+def files(mime: bytes) -> dict[str | None, bytes]:
+    """The attachments of a mail, by name."""
+    parts = message_from_bytes(mime, policy=policy.default).iter_attachments()
+    return {part.get_filename(): part.get_content() for part in parts}
 
 
 @pytest.fixture
 def world() -> Iterator[GraphWorld]:
     with running() as server:
+        server.upload_sessions = True
         world = GraphWorld(server)
         yield world
         world.close()
 
 
-def test_a_large_file_is_brought_up_in_pieces_without_our_token(world: GraphWorld, uploads: Uploads) -> None:
-    photo = bytes(range(256)) * 14_000
+def test_a_mail_with_a_large_file_leaves_whole(world: GraphWorld) -> None:
     mailbox = world.open()
-    draft = mailbox.save_draft(mail(b"small", photo))
-    assert uploads.attached == {"file 1.bin": photo}
-    assert uploads.ranges[0] == f"bytes 0-3276799/{len(photo)}"
-    assert uploads.ranges[-1].endswith(f"-{len(photo) - 1}/{len(photo)}")
-    assert set(uploads.keys) == {None}
-    (kept,) = world.drafts()
-    assert message_id_of(kept) == ID
-    parts = message_from_bytes(kept, policy=policy.default)
-    assert parts["Auto-Submitted"] == "auto-generated"
-    assert [part.get_filename() for part in parts.iter_attachments()] == ["file 0.bin"]
-    assert "Please look at once." in parts.get_body().get_content()
-    assert world.open().save_draft(mail(b"small", photo)) == draft
+    draft = mailbox.save_draft(mail(b"small", PHOTO))
+    assert world.server.count("PUT", "/upload/{key}") == 2
+    assert world.open().save_draft(mail(b"small", PHOTO)) == draft
     mailbox.send_draft(draft)
     assert mailbox.draft_state(draft, ID) is DraftState.SENT
+    (out,) = world.departed()
+    assert files(out) == {"file 0.bin": b"small", "file 1.bin": PHOTO}
+    sent = message_from_bytes(out, policy=policy.default)
+    assert (sent["Message-ID"], sent["Auto-Submitted"]) == (f"<{ID}>", "auto-generated")
+    assert "Please look at once." in sent.get_body().get_content()
+    assert world.drafts() == []
 
 
-def test_files_that_are_only_together_too_large_come_whole(world: GraphWorld, uploads: Uploads) -> None:
+def test_files_that_are_only_together_too_large_come_whole(world: GraphWorld) -> None:
     first, second = b"a" * 1_500_000, b"b" * 1_400_000
     world.open().save_draft(mail(first, second))
-    assert uploads.attached == {"file 0.bin": first}
-    assert uploads.ranges == []
-    assert len(world.drafts()) == 1
+    assert world.server.count("PUT") == 0
+    assert [files(kept) for kept in world.drafts()] == [{"file 0.bin": first, "file 1.bin": second}]
 
 
-@pytest.mark.parametrize("answers", [[503], [504], [200, 503, 503], [200, 504]], ids=str)
-def test_an_upload_that_stumbles_goes_on(world: GraphWorld, uploads: Uploads, answers: list[int]) -> None:
-    uploads.answers = answers
-    world.open().save_draft(mail(b"x" * 3_600_000))
-    assert uploads.attached == {"file 0.bin": b"x" * 3_600_000}
-    assert [message_id_of(kept) for kept in world.drafts()] == [ID]
+@pytest.mark.parametrize("after", [False, True], ids=["before it was done", "after it was done"])
+@pytest.mark.parametrize("trouble", [{"status": 503}, {"status": 504}, {"cut": 0}], ids=str)
+def test_an_upload_that_stumbles_goes_on(world: GraphWorld, trouble: dict[str, int], after: bool) -> None:
+    world.server.fail(on=PIECE, after=after, **trouble)
+    world.open().save_draft(mail(PHOTO))
+    assert [files(kept) for kept in world.drafts()] == [{"file 0.bin": PHOTO}]
 
 
 @pytest.mark.parametrize("status", [400, 416])
-def test_a_draft_that_a_crash_left_without_its_files_is_never_sent(
-    world: GraphWorld, uploads: Uploads, status: int
-) -> None:
-    uploads.answers = [status]
+def test_a_draft_that_was_left_without_its_files_is_never_sent(world: GraphWorld, status: int) -> None:
+    world.server.fail(status, on=PIECE)
     with pytest.raises(DraftFailed, match="attachment is refused"):
-        world.open().save_draft(mail(b"x" * 3_000_000))
+        world.open().save_draft(mail(PHOTO))
     assert [message_id_of(kept) for kept in world.drafts()] == [f"unfinished.{ID}"]
     assert world.open().draft_state("", ID) is DraftState.GONE
-    world.open().save_draft(mail(b"x" * 3_000_000))
-    assert [message_id_of(kept) for kept in world.drafts()] == [ID]
-    assert uploads.attached == {"file 0.bin": b"x" * 3_000_000}
+    world.open().save_draft(mail(PHOTO))
+    assert [(message_id_of(kept), files(kept)) for kept in world.drafts()] == [(ID, {"file 0.bin": PHOTO})]
 
 
 def test_a_cloud_without_upload_sessions_says_that_it_cannot(world: GraphWorld) -> None:
-    with pytest.raises(DraftFailed):
-        world.open().save_draft(mail(b"x" * 3_000_000))
+    world.server.upload_sessions = False
+    with pytest.raises(DraftFailed, match="refused"):
+        world.open().save_draft(mail(PHOTO))
     world.server.violations.clear()
 
 
-def test_files_are_brought_nowhere_without_tls(world: GraphWorld, uploads: Uploads) -> None:
-    uploads.url = "http://outlook.evil.example"
+def test_files_are_brought_nowhere_without_tls(world: GraphWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    evil = Answer(201, {"uploadUrl": "http://outlook.evil.example/x", "nextExpectedRanges": ["0-"]})
+    monkeypatch.setattr(serving, "create_session", lambda *given: evil)
     with pytest.raises(InsecureConnection):
-        world.open().save_draft(mail(b"x" * 3_000_000))
+        world.open().save_draft(mail(PHOTO))
 
 
 @pytest.mark.parametrize("attachments", [(), (b"small",)])
@@ -214,13 +132,8 @@ def test_an_original_is_taken_out_byte_for_byte() -> None:
 def test_whatever_is_taken_out_and_what_stays_are_together_the_mail(contents: list[bytes]) -> None:
     mime = mail(*contents)
     rest, taken = lightened(mime, 3000)
-    kept = {part.get_filename(): part.get_content() for part in _files(rest)}
-    assert kept | {one.name: one.content for one in taken} == {
+    assert files(rest) | {one.name: one.content for one in taken} == {
         f"file {number}.bin": content for number, content in enumerate(contents)
     }
     assert len(rest) <= 3000
     assert unwrapped(rest).startswith(unwrapped(mime)[:100])
-
-
-def _files(mime: bytes) -> list[EmailMessage]:
-    return list(message_from_bytes(mime, policy=policy.default).iter_attachments())

@@ -84,6 +84,17 @@ class TestReplies:
         world.open().save_draft(answer_to(1, world))
         assert [message_id_of(found) for found in world.drafts()] == [reply_id(1)]
 
+    @pytest.mark.parametrize("after", [False, True], ids=["before it was done", "after it was done"])
+    def test_a_reply_stays_in_the_conversation_when_saving_it_breaks_off(
+        self, world: GraphWorld, server: GraphServer, after: bool
+    ) -> None:
+        world.deliver(family_mail(1, world.address))
+        server.cut(on=f"POST {REPLY}", after=after)
+        mailbox = world.open()
+        mailbox.send_draft(mailbox.save_draft(answer_to(1, world)))
+        assert world.thread_of(reply_id(1)) == world.thread_of(family_id(1))
+        assert ([message_id_of(out) for out in world.departed()], world.drafts()) == ([reply_id(1)], [])
+
     def test_a_server_that_gives_a_draft_its_own_message_id_gets_ours_written(
         self, world: GraphWorld, monkeypatch: pytest.MonkeyPatch
     ) -> None:
