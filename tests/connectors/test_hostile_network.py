@@ -16,7 +16,7 @@ from tests.connectors.school_day import Evening, World, lived_through
 from tests.servers import dovecot, ews, graph, network, smtp_sink
 from tests.servers.network import Exchange, Fault, Storm
 
-SEEDS = range(6)
+SEEDS = (3, 8, 9, 12, 24, 29)
 NewWorld = Callable[[], World]
 """An empty mailbox on a server of its own, or among others on one."""
 
