@@ -130,7 +130,9 @@ class ExchangeMailbox:
                 try:
                     return self._told(deadline)
                 except (Unanswered, ChangesFailed) as error:
-                    self._end_stream()
+                    if self._stream is not None:
+                        self._stream.close()
+                        self._stream = None
                     trouble = error
             self._no_push_until = time.monotonic() + _NO_PUSH_SECONDS
             log.info("%s is polled for some minutes: %s", self.address, trouble)
@@ -147,7 +149,9 @@ class ExchangeMailbox:
 
     def close(self) -> None:
         """See `Mailbox.close`."""
-        self._end_stream()
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.end()
         self._windows.clear()
         self._drafts.forget()
         self._connection.close()
@@ -173,11 +177,6 @@ class ExchangeMailbox:
                 return True
         return False
 
-    def _end_stream(self) -> None:
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.close()
-
     def _facts(self) -> list[str]:
         names = {INBOX: "Inbox", SENT: "Sent", DRAFTS: "Drafts"}
         answers = self._connection.ask(get_folders(self.address, names), ConnectFailed)
@@ -200,7 +199,7 @@ class ExchangeMailbox:
 
     def _push_fact(self) -> str:
         try:
-            Stream(self._connection).close()
+            Stream(self._connection).end()
         except BROKEN:
             raise
         except MailboxError as error:

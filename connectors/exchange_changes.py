@@ -17,7 +17,7 @@ from connectors.exchange_errors import code_of
 from connectors.exchange_items import Listed, Synced, found_in, synced_in
 from connectors.exchange_labels import labels_in
 from connectors.exchange_reading import Reading
-from connectors.exchange_requests import CATEGORIES, INBOX, LISTED, SENT, find_items, sync_items
+from connectors.exchange_requests import CATEGORIES, INBOX, LISTED, SENT, find_items, get_folders, sync_items
 from connectors.labels import Label
 from connectors.mailbox import Changes, Direction, Known, LabelState, Progress, RawMessage
 
@@ -30,6 +30,8 @@ _LATE = timedelta(days=1)
 way. An older one was moved into the folder: it was there before."""
 CLOCKS_APART = timedelta(minutes=5)
 """How far a message's time may be off: it is in whole seconds, and by another server's clock where there are more."""
+_LARGEST_PAGE = 256
+"""Messages on one page, whatever the limit is: 16 MiB where every single one is large."""
 _MOST = 512
 """Changes in one answer: EWS allows no more."""
 _LISTED_AT_ONCE = 16
@@ -56,7 +58,7 @@ class PageReader:
         self._connection = connection
         self._reading = reading
         self._known = known
-        self._room = max(1, limit)
+        self._room = min(max(1, limit), _LARGEST_PAGE)
         self._now = now.astimezone(UTC)
         self._connected = self._now
         self._messages: list[RawMessage] = []
@@ -72,9 +74,6 @@ class PageReader:
         self._resync = before is None
         self._connected = cursor.connected
         sent, sent_more = self._followed(SENT, cursor.sent, cursor)
-        if before is None:
-            # The server's clock is known now. Its times are in whole seconds.
-            self._connected = self._connected_at(lost=cursor_text is not None)
         inbox, inbox_more = self._followed(INBOX, cursor.inbox, cursor)
         told = len(self._messages)
         if not (sent_more or inbox_more):
@@ -94,18 +93,15 @@ class PageReader:
     def _first(self, *, lost: bool) -> Cursor:
         """Where a mailbox is connected, or its cursor cannot be read: then mail may have come that nobody has seen, but
         not weeks ago."""
-        sent_since = self._now - timedelta(days=OLD_SENT_DAYS)
+        self._connection.ask_one(get_folders(self._connection.address, (INBOX,)), ChangesFailed)
+        # From now on by the server's clock, whose times of messages are in whole seconds.
+        connected = second_after(self._connection.server_time or self._now)
         return Cursor(
-            connected=self._now,
+            connected=connected - timedelta(days=RESYNC_DAYS) if lost else connected,
             read=self._now.date(),
             inbox=FolderCursor(compare=lost, backlog=Backlog()),
-            sent=FolderCursor(backlog=Backlog(since=sent_since)),
+            sent=FolderCursor(backlog=Backlog(since=connected - timedelta(days=OLD_SENT_DAYS))),
         )
-
-    def _connected_at(self, *, lost: bool) -> datetime:
-        if lost:
-            return self._now - timedelta(days=RESYNC_DAYS)
-        return second_after(self._connection.server_time or self._now)
 
     def _followed(self, folder: str, cursor: FolderCursor, page: Cursor) -> tuple[FolderCursor, bool]:
         """What happened in a folder, and whether the server has more to tell of it."""

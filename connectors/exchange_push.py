@@ -68,10 +68,14 @@ class Stream:
                 raise Unanswered(f"{self._connection.where} ended the notifications")
 
     def close(self) -> None:
-        """Ends the stream; the server keeps nothing for us any more."""
+        """Lets go of a stream that has ended."""
         with contextlib.suppress(OSError):
             self._response.close()
         self._session.close()
+
+    def end(self) -> None:
+        """Ends the stream and the subscription. Raises nothing: what is left runs out by itself."""
+        self.close()
         try:
             self._connection.ask_once(unsubscribe(self._subscription), ChangesFailed)
         except MailboxError as error:

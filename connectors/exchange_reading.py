@@ -18,8 +18,9 @@ _BATCH_BYTES = 4 * 1024 * 1024
 _BATCH = 50
 _TEXTS = 10
 _TEXT_KILOBYTES = 256
-_CUTS = 6
-"""So often the line may break over messages, within one page, before it is the line's fault."""
+_BREAKS = 8
+"""So often the line may break over the messages of one page before any of them came: then it is not a message's
+fault. (To find one among fifty takes seven.)"""
 _NAMES_KEPT = 1000
 
 Opened = tuple[Listed, bytes | None]
@@ -33,16 +34,19 @@ class Reading:
         """Asks over `connection`."""
         self._connection = connection
         self._names: dict[str, str] = {}
+        self._broke = 0
+        self._came = False
 
     def whole(self, item_id: str) -> tuple[Listed, bytes]:
         """One whole message. Raises MessageGone, FetchFailed."""
-        (answer,) = self._connection.ask(get_mime([item_id]), FetchFailed)[:1] or [None]
+        answer = _first(self._connection.ask(get_mime([item_id]), FetchFailed))
         element = _element(answer)
-        if element is not None and (mime := mime_in(element)) is not None:
+        mime = None if element is None else mime_in(element)
+        if element is not None and mime is not None:
             return item_in(element), with_missing_headers(mime, element)
         if _gone(answer):
             raise MessageGone(f"{self._connection.where}: the message was deleted or moved")
-        answer = self._text([item_id], None)[0]
+        answer = _first(self._text([item_id], None))
         element = _element(answer)
         if element is None:
             if isinstance(answer, BaseException):
@@ -54,7 +58,7 @@ class Reading:
         """The beginning of each message, at most `PAGE_BYTES`, with its size; those that are gone are left out. What
         Exchange cannot hand over comes without bytes, so that it holds up nothing else. Raises ConnectFailed and other
         errors of the connection."""
-        self._cuts = 0
+        self._broke, self._came = 0, False
         opened: dict[str, Opened] = {}
         small = [item for item in listed if item.size < _LARGE]
         texts = [item for item in listed if item.size >= _LARGE]
@@ -111,9 +115,9 @@ class Reading:
         """Each item's answer. Where the server falls over one of them, the half is asked for until it is found."""
         try:
             answers = load([item.id for item in items])
-        except (Unanswered, FetchFailed) as error:
-            self._cuts += 1
-            if self._cuts > _CUTS and isinstance(error, Unanswered):
+        except (Unanswered, FetchFailed):
+            self._broke += 1
+            if self._broke > _BREAKS and not self._came:
                 raise
             if len(items) == 1:
                 yield items[0], None
@@ -121,6 +125,7 @@ class Reading:
             for half in (items[: len(items) // 2], items[len(items) // 2 :]):
                 yield from self._carefully(half, load)
             return
+        self._came = True
         yield from zip(items, [*answers, *[None] * (len(items) - len(answers))], strict=False)
 
 
@@ -129,6 +134,10 @@ def _element(answer: Answer) -> Element | None:
         return None
     found = items_in(answer)
     return found[0] if found else None
+
+
+def _first(answers: Sequence[Answer]) -> Answer:
+    return answers[0] if answers else None
 
 
 def _gone(answer: Answer) -> bool:

@@ -122,6 +122,9 @@ class ExchangeWorld(NetworkedWorld):
         }
         return Marks(frozenset(ours[name] for name in categories if name in ours), frozenset(others))
 
+    def thread_of(self, message_id: str) -> str:
+        return self.box.item(message_id).properties.root_id
+
     def drafts(self) -> list[bytes]:
         return self.box.drafts()
 

@@ -469,6 +469,30 @@ def test_old_mail_that_the_teacher_moves_in_is_recorded_and_not_acted_on(world: 
     ]
 
 
+def test_a_line_that_breaks_over_many_messages_is_asked_for_fewer(
+    server: ews.ExchangeServer, world: ExchangeWorld
+) -> None:
+    reader = Reader(world.open())
+    reader.sync()
+    world.deliver(*(family_mail(number, ADDRESS) for number in range(8)))
+    server.order(ews.CUT, "GetItem", times=5)
+    found = reader.sync()
+    assert [message_id_of(message.raw) for message in found] == [family_id(number) for number in range(8)]
+
+
+def test_a_line_that_breaks_over_every_message_is_the_lines_fault_and_sets_nothing_aside(
+    server: ews.ExchangeServer, world: ExchangeWorld
+) -> None:
+    reader = Reader(world.open())
+    reader.sync()
+    world.deliver(*(family_mail(number, ADDRESS) for number in range(20)))
+    server.order(ews.CUT, "GetItem", times=None)
+    with pytest.raises(ConnectFailed):
+        reader.look()
+    server.behave()
+    assert all(message.raw for message in reader.sync())
+
+
 # Sync states
 
 
