@@ -11,12 +11,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any, Protocol
 
 import msal
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 
 from config.faults import ConfigError
 from config.secrets import Secrets
@@ -24,6 +21,7 @@ from config.settings import Graph
 from connectors.backoff import Patience
 from connectors.errors import AuthenticationFailed, ConnectFailed, MailboxError
 from connectors.graph_clouds import Cloud, cloud_of
+from connectors.graph_credential import credential_of
 from connectors.graph_errors import PERMISSIONS, sign_in_failed
 from connectors.graph_http import Broken, http_client, line
 from connectors.graph_login import LoginClient
@@ -52,7 +50,7 @@ class ApplicationAccess:
         """`address` is named in errors. Raises AuthenticationFailed where neither certificate nor secret is there."""
         self._graph, self._secrets, self._address = graph, secrets, address
         self._cloud = cloud_of(graph)
-        self._credential, digest = _credential(secrets)
+        self._credential, digest = credential_of(secrets)
         self._key = (self._cloud.authority, graph.tenant, graph.client_id, digest)
 
     def token(self, patience: Patience, rejected: str | None = None) -> str:
@@ -61,7 +59,7 @@ class ApplicationAccess:
         with shared.lock:
             if shared.app is None:
                 shared.login = LoginClient(self._cloud.authority, self._graph.timeout_seconds)
-                shared.cache = _cache(self._secrets, "graph/cache")
+                shared.cache = self._kept()
                 shared.login.patience = patience
                 shared.app = _application(
                     msal.ConfidentialClientApplication,
@@ -80,6 +78,13 @@ class ApplicationAccess:
                 result = _asked(lambda: shared.app.acquire_token_for_client(scopes), self._address)
             _keep(self._secrets, "graph/cache", shared.cache)
             return _token(result, self._address)
+
+    def _kept(self) -> msal.SerializableTokenCache:
+        try:
+            return _cache(self._secrets, "graph/cache")
+        except ConfigError as error:
+            log.warning("no token of an earlier start is used: %s", error)
+            return msal.SerializableTokenCache()
 
 
 class DelegatedAccess:
@@ -102,7 +107,7 @@ class DelegatedAccess:
             if self._app is None:
                 self._login = LoginClient(self._cloud.authority, self._graph.timeout_seconds)
                 self._login.patience = patience
-                self._cache = _cache(self._secrets, _vault_name(self._address))
+                self._cache = self._kept()
                 self._app = _application(
                     msal.PublicClientApplication, self._graph, self._cloud, self._login, self._cache, self._address
                 )
@@ -120,6 +125,12 @@ class DelegatedAccess:
                 result = self._silently(accounts[0], force=True)
             _keep(self._secrets, _vault_name(self._address), self._cache)
             return _token(result, self._address)
+
+    def _kept(self) -> msal.SerializableTokenCache:
+        try:
+            return _cache(self._secrets, _vault_name(self._address))
+        except ConfigError as error:
+            raise AuthenticationFailed(f"Microsoft sign-in, {self._address}: {error}") from error
 
     def _silently(self, account: Mapping[str, Any], *, force: bool) -> Mapping[str, Any]:
         scopes = scopes_of(self._cloud)
@@ -299,7 +310,7 @@ def _token(result: Mapping[str, Any], address: str) -> str:
 
 
 def _cache(secrets: Secrets, name: str) -> msal.SerializableTokenCache:
-    """The token cache as it was kept; empty where nothing was, or nothing usable."""
+    """The token cache as it was kept; empty where nothing was, or nothing usable. Raises ConfigError."""
     cache = msal.SerializableTokenCache()
     kept = secrets.get(name)
     try:
@@ -319,37 +330,6 @@ def _keep(secrets: Secrets, name: str, cache: msal.SerializableTokenCache) -> No
         secrets.put(name, cache.serialize())
     except ConfigError as error:
         log.warning("tokens cannot be kept as %s (%s)", name, error)
-
-
-def _credential(secrets: Secrets) -> tuple[str | dict[str, str], str]:
-    """What the application proves itself with, and its digest. A certificate goes before a secret."""
-    pem, secret = secrets.get("graph/certificate"), secrets.get("graph/secret")
-    if pem:
-        return _certificate(pem), sha256(pem.encode()).hexdigest()
-    if secret:
-        return secret.strip(), sha256(secret.encode()).hexdigest()
-    raise AuthenticationFailed(
-        "Microsoft sign-in: neither a certificate nor a client secret is stored. Run alliance connect graph; or set "
-        "ALLIANCE_SECRET_GRAPH_CERTIFICATE_FILE to a PEM file with the private key and the certificate"
-    )
-
-
-def _certificate(pem: str) -> dict[str, str]:
-    """The private key and the certificate of a PEM text, as msal wants them."""
-    try:
-        key = serialization.load_pem_private_key(pem.encode(), password=None)
-        certificate = x509.load_pem_x509_certificate(pem.encode())
-    except (ValueError, TypeError) as error:
-        raise AuthenticationFailed(
-            "Microsoft sign-in: graph/certificate is not a PEM text with an unencrypted private key and its "
-            "certificate, one after the other. Store it again with alliance connect graph"
-        ) from error
-    return {
-        "private_key": key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ).decode(),
-        "public_certificate": certificate.public_bytes(serialization.Encoding.PEM).decode(),
-    }
 
 
 def _vault_name(address: str) -> str:

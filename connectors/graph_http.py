@@ -1,5 +1,6 @@
 """HTTP as the Microsoft 365 connector speaks it: TLS verified, no redirects, time and size of every answer bounded."""
 
+import logging
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,9 @@ import httpx
 
 from connectors.errors import ConnectFailed, InsecureConnection
 from connectors.graph_clouds import is_local
+
+# It logs every address, and the address of an upload holds the key to it.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 LARGEST_ANSWER = 64 * 1024 * 1024
 """Bytes of one answer that are held in memory: twenty messages of a batch, or a long page of changes."""

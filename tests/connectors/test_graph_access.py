@@ -11,8 +11,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+from config.faults import ConfigError, Fault
 from config.secrets import Secrets
 from config.settings import Graph, MailboxSettings, Settings
+from config.vault import MemoryVault
 from connectors import graph_http
 from connectors.backoff import Patience
 from connectors.contract.mails import family_mail
@@ -165,6 +167,22 @@ class TestApplication:
     def test_a_vault_that_holds_rubbish_is_no_hindrance(self, server: GraphServer) -> None:
         world = GraphWorld(server, secrets={"graph/secret": "right~secret", "graph/cache": "{rubbish"})
         assert world.open().check()
+
+    def test_a_vault_that_fails_later_stops_no_mail_and_raises_nothing_of_its_own(self, server: GraphServer) -> None:
+        class Failing(MemoryVault):
+            def get(self, name: str) -> str | None:
+                if name.startswith(("graph/cache", "graph/token")):
+                    raise ConfigError([Fault("the vault", name, "a disk that is there")])
+                return super().get(name)
+
+            def put(self, name: str, secret: str) -> None:
+                raise ConfigError([Fault("the vault", name, "a disk that is there")])
+
+        world = GraphWorld(server)
+        world.secrets = Secrets({}, Failing({"graph/secret": "right~secret"}))
+        assert world.open().check()
+        with pytest.raises(AuthenticationFailed, match="a disk that is there"):
+            world.open(auth="device-code").check()
 
     def test_a_secret_that_was_exchanged_is_used_at_the_next_opening(self, server: GraphServer) -> None:
         world = GraphWorld(server)
