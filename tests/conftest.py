@@ -18,6 +18,7 @@ _SERVERS = {
     "doveadm": ("doveadm", "dovecot-core"),
     "postfix": ("postfix", "postfix"),
     "postgres": ("pg_ctlcluster", "postgresql"),
+    "davmail": ("davmail-server", "davmail-server"),
     "mbsync": ("mbsync", "isync"),
 }
 """Program and Debian package of each server that `@pytest.mark.server(name)` may name."""

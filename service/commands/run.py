@@ -55,7 +55,7 @@ def run(
 
 @contextmanager
 def _told_by_microsoft(settings: "Settings") -> Iterator[None]:
-    """Microsoft's notifications of new mail arrive while the block runs, where the settings name an address for them."""
+    """While the block runs, Microsoft may tell of new mail, where the settings name an address for that."""
     if settings.graph is None or settings.graph.notification_url is None:
         yield
         return

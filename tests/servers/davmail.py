@@ -47,10 +47,10 @@ class DavMail:
 def davmail(url: str, *settings: str) -> Iterator[DavMail]:
     """A DavMail in front of the server at `url` (Exchange.asmx) that runs as long as the block. `settings` are further
     lines of its configuration."""
-    required("davmail", "davmail")
+    required("davmail-server", "davmail-server")
     java = required("java", "default-jre-headless")
     if not _JAR.exists():
-        lacking(f"{_JAR} is not there; on Debian: apt-get install davmail")
+        lacking(f"{_JAR} is not there; on Debian: apt-get install davmail-server")
     imap_port, smtp_port = free_ports(2)
     with tempfile.TemporaryDirectory(prefix="davmail-", ignore_cleanup_errors=True) as name:
         configuration = Path(name) / "davmail.properties"

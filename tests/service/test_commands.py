@@ -4,6 +4,7 @@ import email
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from email.policy import SMTP
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -21,12 +23,19 @@ from connectors.errors import ConnectFailed, SendRejected
 from connectors.maildir import MaildirMailbox
 from service.cli import app
 from tests.connectors.maildir_world import files_in, flags_of, make_maildir
+from tests.servers.required import free_ports
 from tests.service.maple import ANA, BO, OFFICE, OKAFOR, RIVERA, letter
 
 ROOT = Path(__file__).parents[2]
 ALLIANCE = (sys.executable, "-c", "from service.cli import main; main()")
 URGENT = "Please do not let Leo get on the bus today. His father may not pick him up, call me before the bell rings."
 ROUTINE = "Could you tell me which pages are for homework this week? Thank you."
+GRAPH = """
+[graph]
+tenant = "t"
+client_id = "c"
+notification_url = "https://inbox.maple.example/told"
+"""
 _CONFIGURATION = """
 [school]
 name = "Maple Street School"
@@ -143,6 +152,30 @@ class TestRun:
         assert lines[-1]["event"] == "stopped"
         assert connected.outgoing(ANA) == 1
         assert not any(ANA in json.dumps(line) or "homework" in json.dumps(line) for line in lines)
+
+    def test_a_running_service_answers_microsofts_question_whether_somebody_is_there(self, connected: School) -> None:
+        (port,) = free_ports(1)
+        config = connected.folder / "alliance.toml"
+        config.write_text(config.read_text() + f'\n{GRAPH}notification_listen = "127.0.0.1:{port}"\n')
+        command = [*ALLIANCE, "run", "--config", str(config)]
+        answers = []
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as running:
+            assert running.stderr is not None
+            for line in running.stderr:
+                if json.loads(line)["event"] == "running":
+                    answers.append(httpx.post(f"http://127.0.0.1:{port}/told?validationToken=here%3F"))
+                    running.send_signal(signal.SIGTERM)
+            assert running.wait(60) == 0
+        assert [(answer.status_code, answer.text) for answer in answers] == [(200, "here?")]
+
+    def test_an_address_that_is_taken_is_a_clear_error(self, connected: School) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            config = connected.folder / "alliance.toml"
+            listen = f"127.0.0.1:{taken.getsockname()[1]}"
+            config.write_text(config.read_text() + f'\n{GRAPH}notification_listen = "{listen}"\n')
+            ran = connected.call("run")
+        assert ran.exit_code == 2
+        assert "graph.notification_listen" in ran.stderr
 
 
 class TestPreview:
