@@ -12,8 +12,9 @@ from config.settings import Graph, MailboxSettings, Settings
 from connectors.backoff import Patience
 from connectors.errors import AuthenticationFailed, FetchFailed, MailboxError, MessageGone, PermissionDenied
 from connectors.graph_access import Access, access_of
+from connectors.graph_batch import Part
 from connectors.graph_changes import Held, PageReader
-from connectors.graph_client import GraphClient, Part
+from connectors.graph_client import GraphClient
 from connectors.graph_clouds import cloud_of
 from connectors.graph_drafts import Drafts
 from connectors.graph_entries import SIZE, expand, is_id, message_path, read_categories, read_entry, read_folder

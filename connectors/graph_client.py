@@ -6,7 +6,7 @@ to the configured endpoint.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -14,55 +14,17 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from connectors.backoff import Busy, Patience, retry_after
-from connectors.errors import ConnectFailed, MailboxError, Throttled
+from connectors.backoff import Busy, Patience
+from connectors.errors import ConnectFailed
 from connectors.graph_access import Access
+from connectors.graph_batch import Batches, Part, PartAnswer, preferring
 from connectors.graph_clouds import Cloud, same_origin
-from connectors.graph_errors import BUSY, Failure, Refused, failure_of, of_account
+from connectors.graph_errors import BUSY, FAULTS, Refused, failure_in, of_account
 from connectors.graph_http import Broken, content_of, error_content, http_client, line, may_repeat
 
 _Answer = TypeVar("_Answer")
 
-BATCH = 20
-"""Requests in one batch: https://learn.microsoft.com/graph/json-batching#batch-size-limitations."""
-_BATCH_WHEN_OVERRUN = 4
-"""Requests to one mailbox at a time: https://learn.microsoft.com/graph/throttling-limits#limits-per-mailbox."""
-_FAULTS = 2
-"""So often the server may fail over one and the same message: it must not use up the patience of the others."""
-_ID = 'IdType="ImmutableId"'
 _JSON = {"Content-Type": "application/json"}
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One request of a batch. `path` is below the mailbox, with its query."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: Mapping[str, Any] | None = None
-    prefer: str = ""
-    """Preferences beside the immutable ids."""
-
-
-@dataclass(frozen=True, slots=True)
-class PartAnswer:
-    """How one part of a batch was answered. `body` is JSON, or a text."""
-
-    failure: Failure | None
-    body: Any = None
-    account: MailboxError | None = None
-    """The error of a failure that is about the account and not about this request."""
-
-    def wanted(self) -> Any:
-        """The body. Raises Refused, the error of the account, and Throttled where patience ended."""
-        if self.failure is None:
-            return self.body
-        if self.account is not None:
-            raise self.account
-        if self.failure.status in BUSY and not self.failure.of_message:
-            raise Throttled(f"Microsoft Graph is busy ({self.failure})", self.failure.retry_after)
-        raise Refused(self.failure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +59,7 @@ class GraphClient:
         """The mailbox's path."""
         self._http: httpx.Client | None = None
         self._host = httpx.URL(cloud.endpoint).host
-        self._overrun = False
+        self._batches = Batches(address, self._posted, self.patience, clock)
         self.served_at: datetime | None = None
         """What the server's clock said in its last answer."""
 
@@ -172,71 +134,11 @@ class GraphClient:
 
         Raises MailboxError where the batch itself failed.
         """
-        answers: dict[int, PartAnswer] = {}
-        waiting = dict(enumerate(parts))
-        faults: dict[int, int] = {}
+        return self._batches.run(parts)
 
-        def ask() -> None:
-            size = _BATCH_WHEN_OVERRUN if self._overrun else BATCH
-            numbers = list(waiting)
-            for start in range(0, len(numbers), size):
-                chosen = {number: waiting[number] for number in numbers[start : start + size]}
-                for number, answer in self._batched(chosen).items():
-                    answers[number] = answer
-                    failure = answer.failure
-                    faults[number] = faults.get(number, 0) + (failure is not None and failure.of_message)
-                    if failure is None or failure.status not in BUSY or faults[number] >= _FAULTS:
-                        del waiting[number]
-            if waiting:
-                failures = [failure for number in waiting if (failure := answers[number].failure) is not None]
-                self._overrun = self._overrun or any(failure.status == 429 for failure in failures)
-                named = [failure.retry_after for failure in failures if failure.retry_after is not None]
-                raise Busy(f"Microsoft Graph, {self.address}: busy ({failures[0]})", max(named, default=None))
-
-        try:
-            self.patience.run(ask)
-        except Throttled:
-            if not all(number in answers for number in range(len(parts))):
-                raise
-        return [answers[number] for number in range(len(parts))]
-
-    def _batched(self, parts: Mapping[int, Part]) -> dict[int, PartAnswer]:
-        requests = [
-            {
-                "id": str(number),
-                "method": part.method,
-                "url": part.path,
-                "headers": _headers(part.prefer) | dict(part.headers) | ({} if part.body is None else _JSON),
-            }
-            | ({} if part.body is None else {"body": part.body})
-            for number, part in parts.items()
-        ]
-        content = json.dumps({"requests": requests}).encode()
-
-        def read(answer: httpx.Response) -> dict[int, PartAnswer]:
-            body = _parsed(answer)
-            responses = body.get("responses") if isinstance(body, dict) else None
-            found: dict[int, PartAnswer] = {}
-            for response in responses if isinstance(responses, list) else ():
-                number = response.get("id") if isinstance(response, dict) else None
-                if isinstance(number, str) and number.isdecimal() and int(number) in parts:
-                    found[int(number)] = self._part_answer(response)
-            for one in found.values():
-                if one.failure is not None and one.failure.status == 401:
-                    raise Refused(one.failure)  # the token ran out on the way: all of it again with another
-            lacking = PartAnswer(Failure(502, "NoAnswer"))
-            return {number: found.get(number, lacking) for number in parts}
-
-        return self._called("POST", "/$batch", _JSON, content, read)
-
-    def _part_answer(self, response: Mapping[str, Any]) -> PartAnswer:
-        status, body = response.get("status"), response.get("body")
-        if isinstance(status, int) and 200 <= status < 300:
-            return PartAnswer(None, body)
-        given = response.get("headers")
-        named = {str(name).lower(): value for name, value in given.items()} if isinstance(given, dict) else {}
-        failure = self._failure(status if isinstance(status, int) else 502, body, named.get("retry-after"))
-        return PartAnswer(failure, account=of_account(failure, self.address))
+    def _posted(self, content: bytes, read: Callable[[Any], _Answer]) -> _Answer:
+        """One batch, `read` from its JSON."""
+        return self._called("POST", "/$batch", _JSON, content, lambda answer: read(_parsed(answer)))
 
     def _called(
         self,
@@ -258,7 +160,7 @@ class GraphClient:
             nonlocal rejected, faults
             while True:
                 token = self._access.token(self.patience, rejected)
-                given = _headers(prefer) | dict(headers) | {"Authorization": f"Bearer {token}"}
+                given = preferring(prefer) | dict(headers) | {"Authorization": f"Bearer {token}"}
                 try:
                     return self._mended(method, path, given, content, read, repeat=repeat)
                 except Refused as error:
@@ -268,7 +170,7 @@ class GraphClient:
                     if (account := of_account(error.failure, self.address)) is not None:
                         raise account from error
                     faults += error.failure.of_message
-                    if repeat and error.failure.status in BUSY and faults < _FAULTS:
+                    if repeat and error.failure.status in BUSY and faults < FAULTS:
                         raise Busy(
                             f"Microsoft Graph, {self.address}: busy ({error.failure})", error.failure.retry_after
                         ) from error
@@ -316,23 +218,12 @@ class GraphClient:
             if answer.is_success:
                 return read(answer)
             body = _loosely(error_content(answer))
-            raise Refused(self._failure(answer.status_code, body, answer.headers.get("Retry-After")))
-
-    def _failure(self, status: int, body: object, after: object) -> Failure:
-        found = body.get("error") if isinstance(body, dict) else None
-        error = found if isinstance(found, dict) else {}
-        inner = error.get("innerError")
-        request_id = inner.get("request-id") if isinstance(inner, dict) else None
-        pause = retry_after(str(after), self._clock()) if isinstance(after, str | int) else None
-        return failure_of(status, error.get("code"), request_id, pause)
+            after = answer.headers.get("Retry-After")
+            raise Refused(failure_in(answer.status_code, body, after, self._clock()))
 
 
 class Unanswered(Exception):
     """The line broke after a request was sent that must not be repeated: it may have been carried out."""
-
-
-def _headers(prefer: str) -> dict[str, str]:
-    return {"Prefer": f"{_ID}, {prefer}" if prefer else _ID}
 
 
 def _parsed(answer: httpx.Response) -> Any:

@@ -31,7 +31,8 @@ from connectors.errors import (
     Throttled,
 )
 from connectors.graph_attachments import LARGEST_REQUEST, attach, lightened
-from connectors.graph_client import GraphClient, Part, Unanswered
+from connectors.graph_batch import Part
+from connectors.graph_client import GraphClient, Unanswered
 from connectors.graph_entries import FLAGS, Entry, expand, is_id, message_path, read_entry, read_page
 from connectors.graph_errors import BUSY, Refused
 from connectors.graph_folders import Folders

@@ -7,13 +7,15 @@ Of an answer only its code and its request id are quoted: Microsoft's sentences 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
+from connectors.backoff import retry_after
 from connectors.errors import AuthenticationFailed, MailboxError, PermissionDenied
 
 BUSY = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses of a server that is busy or has a fault that passes."""
-THROTTLED = frozenset({429, 503})
-"""Statuses under which the server did nothing of what was asked."""
+FAULTS = 2
+"""So often the server may fail over one and the same message: it must not use up the patience of the others."""
 _CODE = re.compile(r"[\w.-]{1,80}")
 _NO_MAILBOX = frozenset(
     {"MailboxNotEnabledForRESTAPI", "MailboxNotSupportedForRESTAPI", "MailboxNotHostedInExchangeOnline"}
@@ -110,6 +112,16 @@ class Refused(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(str(failure))
         self.failure = failure
+
+
+def failure_in(status: int, body: object, after: object, now: datetime) -> Failure:
+    """The failure that an answer tells: its JSON, and its field Retry-After."""
+    found = body.get("error") if isinstance(body, dict) else None
+    error = found if isinstance(found, dict) else {}
+    inner = error.get("innerError")
+    request_id = inner.get("request-id") if isinstance(inner, dict) else None
+    pause = retry_after(str(after), now) if isinstance(after, str | int) else None
+    return failure_of(status, error.get("code"), request_id, pause)
 
 
 def failure_of(status: int, code: object, request_id: object, retry_after: float | None) -> Failure:

@@ -3,7 +3,8 @@
 from functools import cached_property
 
 from connectors.errors import ConnectFailed
-from connectors.graph_client import GraphClient, Part
+from connectors.graph_batch import Part
+from connectors.graph_client import GraphClient
 from connectors.graph_entries import read_folder
 from connectors.graph_errors import Refused
 

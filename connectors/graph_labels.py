@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from connectors.errors import MailboxError, MessageGone, TagFailed
-from connectors.graph_client import GraphClient, Part
+from connectors.graph_batch import Part
+from connectors.graph_client import GraphClient
 from connectors.graph_entries import Entry, is_id, message_path, read_categories, read_entry
 from connectors.graph_errors import Refused
 from connectors.graph_folders import Folders

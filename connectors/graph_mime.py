@@ -8,7 +8,8 @@ import binascii
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from connectors.graph_client import GraphClient, Part, PartAnswer
+from connectors.graph_batch import Part, PartAnswer
+from connectors.graph_client import GraphClient
 from connectors.graph_entries import Entry, message_path
 from connectors.graph_errors import Refused
 from connectors.graph_rebuilt import REBUILT_SELECT, rebuilt

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from connectors.errors import ConnectFailed
-from connectors.graph_client import GraphClient, Part
+from connectors.graph_batch import Part
+from connectors.graph_client import GraphClient
 from connectors.graph_cursor import Stream
 from connectors.graph_entries import (
     ENTRY_SELECT,
@@ -108,7 +109,8 @@ class Streams:
                     raise
                 continue
             # Its state stays the one that the page told: by it the page is told apart when it comes again.
-            whole[entry.id] = found.model_copy(update={"etag": entry.etag})
+            received = found.received or self._client.served_at
+            whole[entry.id] = found.model_copy(update={"etag": entry.etag, "received": received})
         filled = (whole.get(entry.id, entry) for entry in entries)
         return [entry for entry in filled if entry is not None]
 
