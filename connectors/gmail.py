@@ -207,6 +207,8 @@ class GmailMailbox:
             return "New mail is polled (no Pub/Sub topic is set)."
         if not self._watch.keep(self._clock()):
             return f"New mail is polled: {self._watch.trouble}."
+        if trouble := self._push.try_out():
+            return f"New mail is polled: {trouble}."
         return "New mail is told at once (Pub/Sub)."
 
     @contextmanager

@@ -22,7 +22,14 @@ GMAIL_STATUS_PAGE = "admin.google.com > Apps > Google Workspace > Gmail > Servic
 CONSENT_COMMAND = "alliance connect gmail"
 
 _QUOTA_REASONS = frozenset(
-    {"rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "backendError"}
+    {
+        "rateLimitExceeded",
+        "userRateLimitExceeded",
+        "dailyLimitExceeded",
+        "quotaExceeded",
+        "RATE_LIMIT_EXCEEDED",
+        "RESOURCE_EXHAUSTED",
+    }
 )
 _DISABLED = frozenset({"accessNotConfigured", "SERVICE_DISABLED"})
 _TOO_FEW_SCOPES = frozenset({"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"})

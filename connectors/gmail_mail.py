@@ -146,7 +146,11 @@ class Reading:
         """The first `keep` bytes of each message; those that are gone lack. Many large ones are never held at once."""
         wanted = {id_: self._get(id_, "raw", f"{_FIELDS},raw") for id_ in ids}
         found: dict[str, Mail] = {}
-        for id_, outcome in self._calls.batch(wanted).items():
+        outcomes = self._calls.batch(wanted)
+        if len(outcomes) > 1 and all(isinstance(outcome, Unreadable) for outcome in outcomes.values()):
+            # Not this message or that one: Google hands over none. Told without their text, all would be lost.
+            raise Throttled(f"Google, for {self._calls.address}, hands over no message at the moment")
+        for id_, outcome in outcomes.items():
             mail = self._beginning(id_, outcome, keep)
             if mail is not None:
                 found[id_] = mail

@@ -88,10 +88,13 @@ class Subscription:
         self._methods = _pubsub(channel.root).projects().subscriptions()
         self._transport = Transport(authority, timeout)
 
-    def pull(self) -> Sequence[str]:
-        """Pulls once: rings the bells of the mailboxes that changed, and returns their addresses. Raises MailboxError,
-        Busy."""
-        answer = self._execute(self._methods.pull(subscription=self._name, body={"maxMessages": _AT_ONCE}))
+    def pull(self, *, waiting: bool = True) -> Sequence[str]:
+        """Pulls once, `waiting` for a notification: rings the bells of the mailboxes that changed, and returns their
+        addresses. Raises MailboxError, Busy."""
+        body: dict[str, Any] = {"maxMessages": _AT_ONCE}
+        if not waiting:
+            body["returnImmediately"] = True
+        answer = self._execute(self._methods.pull(subscription=self._name, body=body))
         received = answer.get("receivedMessages", [])
         changed = tuple(dict.fromkeys(address for each in received if (address := _address_in(each))))
         for address in changed:
@@ -137,6 +140,16 @@ class Puller:
                 name = f"pulls {self._channel.subscription}"
                 threading.Thread(target=self._keep, args=(self._stop,), name=name, daemon=True).start()
 
+    def try_out(self) -> str | None:
+        """Why nothing can be pulled, None where it works: pulls once, without waiting."""
+        try:
+            subscription = Subscription(self._channel, self._authority())
+            subscription.pull(waiting=False)
+            subscription.close()
+        except (MailboxError, Busy) as error:
+            return f"{error}; the service account must be Pub/Sub Subscriber on {self._channel.subscription}"
+        return None
+
     def leave(self, mailbox: int) -> None:
         """A mailbox waits no longer; with the last one the pulling ends, as soon as Google answers."""
         with self._lock:
@@ -165,9 +178,9 @@ class Puller:
             subscription.close()
 
     def _troubled(self, text: str) -> None:
-        if self.trouble != text:
+        before, self.trouble = self.trouble, text
+        if before != text:
             log.warning("notifications cannot be pulled from %s, mail is polled: %s", self._channel.subscription, text)
-        self.trouble = text
 
 
 @lru_cache(maxsize=8)

@@ -1,6 +1,7 @@
 """Google on a bad day: parts of batches that fail, quota that ends, tokens that end in between; and push."""
 
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -51,7 +52,13 @@ def five_messages(world: GmailWorld) -> Reader:
     return reader
 
 
-QUOTA = [(403, "rateLimitExceeded"), (403, "userRateLimitExceeded"), (429, "rateLimitExceeded"), (503, "backendError")]
+QUOTA = [
+    (403, "rateLimitExceeded"),
+    (403, "userRateLimitExceeded"),
+    (403, "dailyLimitExceeded"),
+    (429, "rateLimitExceeded"),
+    (503, "backendError"),
+]
 
 
 @pytest.mark.parametrize(("status", "reason"), QUOTA)
@@ -153,6 +160,17 @@ def test_a_message_that_google_cannot_hand_over_is_told_beside_the_others(world:
     assert not isinstance(told.value, Throttled)
 
 
+def test_a_google_that_hands_over_no_message_at_all_loses_no_text(world: GmailWorld) -> None:
+    reader = five_messages(world)
+    ids = [world.id_of(family_id(number)) for number in range(5)]
+    unreadable = world.front.accounts[world.address].unreadable
+    unreadable.update(ids)
+    with pytest.raises(Throttled):
+        reader.look()
+    unreadable.clear()
+    assert all(message.raw for message in reader.sync())
+
+
 def test_a_google_that_is_down_loses_no_text(world: GmailWorld) -> None:
     reader = five_messages(world)
     rule = Refusing(503, "backendError", times=999)
@@ -231,16 +249,31 @@ def test_where_gmail_may_not_tell_the_topic_mail_is_polled_and_the_check_says_wh
     assert any("gmail-api-push@system.gserviceaccount.com" in fact for fact in mailbox.check())
 
 
-def test_where_nothing_can_be_pulled_waiting_is_left_to_the_caller(pushed: GmailWorld) -> None:
+def test_where_nothing_can_be_pulled_waiting_is_left_to_the_caller_and_the_check_says_why(pushed: GmailWorld) -> None:
     pulling = "pubsub.projects.subscriptions.pull"
     pushed.front.refusing.append(Refusing(403, "forbidden", "Not authorized", times=9, method=pulling))
     mailbox = pushed.open()
+    said = _Said()
+    logging.getLogger("connectors.gmail_push").addHandler(said)
     mailbox.wait(0)
-    for _ in range(600):
-        if pushed.puller.trouble:
-            break
-        threading.Event().wait(0.05)
+    assert said.happened.wait(PATIENCE)
     assert mailbox.wait(PATIENCE * 10) is False
+    assert any(f"Subscriber on {SUBSCRIPTION}" in fact for fact in mailbox.check())
+
+
+class _Said(logging.Handler):
+    """Tells that something was logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.happened = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.happened.set()
+
+
+def test_where_push_works_the_check_says_so(pushed: GmailWorld) -> None:
+    assert "New mail is told at once (Pub/Sub)." in pushed.open().check()
 
 
 def test_one_pull_rings_every_mailbox_that_changed_and_no_other(front: GmailFront) -> None:

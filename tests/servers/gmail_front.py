@@ -23,6 +23,7 @@ Where `emulate@0.8.0` is unlike Gmail's documentation, the front makes up for it
 import base64
 import email
 import email.policy
+import gzip
 import hashlib
 import json
 import threading
@@ -536,7 +537,8 @@ class GmailFront:
                 self._published = deque(each for each in self._published if each[0] not in asked.body["ackIds"])
             return Answer(200, {})
         with self._arrived:
-            self._arrived.wait_for(lambda: self._published, timeout=self.pull_seconds)
+            if not asked.body.get("returnImmediately"):
+                self._arrived.wait_for(lambda: self._published, timeout=self.pull_seconds)
             found = list(self._published)
         received = [{"ackId": ack, "message": {"data": data, "messageId": ack}} for ack, data in found]
         return Answer(200, {"receivedMessages": received} if received else {})
@@ -706,6 +708,9 @@ def _handler(front: GmailFront) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             answer = front.answer(self.command, self.path, self.headers, body)
             content = answer.content
+            if "gzip" in self.headers.get("Accept-Encoding", "") and "gzip" in self.headers.get("User-Agent", ""):
+                content = gzip.compress(content, 1)
+                answer.headers["Content-Encoding"] = "gzip"
             self.send_response(answer.status)
             for name, value in ({"Content-Type": "application/json; charset=UTF-8"} | answer.headers).items():
                 self.send_header(name, value)
