@@ -1,6 +1,6 @@
 """The messages that the contract is tested with."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -27,6 +27,13 @@ def family_mail(number: int, to: str, *, subject: str | None = None, body: str =
         },
         f"Dear teacher, this is message {number}.\n{body}\n",
     )
+
+
+def family_mails(numbers: Iterable[int], to: str, *, body: str) -> Iterator[bytes]:
+    """`family_mail` for each of many numbers, all of one date: written once, and copied."""
+    number = b"4242"
+    written = family_mail(int(number), to, body=body)
+    return (written.replace(number, str(each).encode()) for each in numbers)
 
 
 def reply_id(number: int) -> str:

@@ -14,6 +14,7 @@ from connectors.contract.mails import (
     SUBJECTS,
     family_id,
     family_mail,
+    family_mails,
     raw_subject_mail,
     raw_utf8_mail,
     reply,
@@ -146,8 +147,7 @@ class ReadingContract:
         body = "So it goes, line after line after line.\n" * 100
         numbers = range(self.backlog)
         for first in numbers[::1000]:
-            thousand = numbers[first : first + 1000]
-            harness.deliver(*(family_mail(number, harness.address, body=body) for number in thousand))
+            harness.deliver(*family_mails(numbers[first : first + 1000], harness.address, body=body))
         reader = Reader(harness.open())
         found: list[str] = []
         tracemalloc.start()
