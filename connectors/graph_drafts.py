@@ -251,7 +251,13 @@ class Drafts:
         while paths:
             path = paths.pop(0)
             try:
-                return self._as_composed(read_entry(self._client.once(path, content, "text/plain")), reply)
+                made = read_entry(self._client.once(path, content, "text/plain"))
+                if path == reply_path and made.recipients != _recipients(reply):
+                    # The original's Reply-To may be a list of many: nobody gets mail that was not written to them.
+                    self._delete(made.id)
+                    paths = ["/messages", "/messages"]
+                    continue
+                return self._as_composed(made, reply)
             except Unanswered as error:
                 trouble = error
             except Refused as error:
@@ -302,3 +308,7 @@ class Drafts:
                 "it a family could be answered twice, so nothing is sent"
             )
         return made
+
+
+def _recipients(mail: Message) -> frozenset[str]:
+    return frozenset(one.email for one in (*mail.to, *mail.cc))

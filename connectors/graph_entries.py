@@ -49,6 +49,14 @@ class _Extended(_Lenient):
     value: str | None = None
 
 
+class _EmailAddress(_Lenient):
+    address: str = ""
+
+
+class _Recipient(_Lenient):
+    email: _EmailAddress = Field(default=_EmailAddress(), alias="emailAddress")
+
+
 def _listed(value: object) -> object:
     return value if isinstance(value, list) else ()
 
@@ -64,6 +72,9 @@ class Entry(_Lenient):
     is_draft: bool | None = Field(default=None, alias="isDraft")
     folder: str = Field(default="", alias="parentFolderId")
     message_id: str = Field(default="", alias="internetMessageId")
+    to: tuple[_Recipient, ...] = Field(default=(), alias="toRecipients")
+    cc: tuple[_Recipient, ...] = Field(default=(), alias="ccRecipients")
+    bcc: tuple[_Recipient, ...] = Field(default=(), alias="bccRecipients")
     extended: Annotated[tuple[_Extended, ...], BeforeValidator(_listed)] = Field(
         default=(), alias="singleValueExtendedProperties"
     )
@@ -77,6 +88,11 @@ class Entry(_Lenient):
     def submitted(self) -> bool:
         """Whether the server is about to send it."""
         return bool((self._number(FLAGS) or 0) & _SUBMITTED)
+
+    @property
+    def recipients(self) -> frozenset[str]:
+        """Everybody it goes to, lower case."""
+        return frozenset(one.email.address.lower() for one in (*self.to, *self.cc, *self.bcc))
 
     @property
     def received_at(self) -> datetime:

@@ -95,6 +95,27 @@ class TestReplies:
         assert world.thread_of(reply_id(1)) == world.thread_of(family_id(1))
         assert ([message_id_of(out) for out in world.departed()], world.drafts()) == ([reply_id(1)], [])
 
+    def test_nobody_gets_a_reply_whom_it_was_not_written_to(
+        self, world: GraphWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        everybody = family_mail(1, world.address).replace(b"Subject:", b"Reply-To: all@parents.example\r\nSubject:", 1)
+        world.deliver(everybody)
+        create = serving.create_reply
+
+        def to_the_list(request: Request, box: Box, id_: str, now: object) -> Answer:
+            create(request, box, id_, now)
+            item = list(box.items.values())[-1]
+            item.replace_mime(item.mime.replace(b"To: mia.okafor@family.example", b"To: all@parents.example"))
+            return Answer(201, item.shown(None, immutable=True))
+
+        monkeypatch.setattr(serving, "create_reply", to_the_list)
+        mailbox = world.open()
+        mailbox.send_draft(mailbox.save_draft(answer_to(1, world)))
+        (out,) = world.departed()
+        assert b"To: mia.okafor@family.example" in out
+        assert b"all@parents.example" not in out
+        assert world.drafts() == []
+
     def test_a_server_that_gives_a_draft_its_own_message_id_gets_ours_written(
         self, world: GraphWorld, monkeypatch: pytest.MonkeyPatch
     ) -> None:
