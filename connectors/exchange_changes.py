@@ -185,11 +185,15 @@ class PageReader:
         if len(new) == len(listed):
             new = new[cursor.told :]  # whoever asks keeps no record
         chosen = new[: self._room]
-        self._open(folder, chosen, _LATE)
+        told = self._open(folder, chosen, _LATE)
+        if folder in self._windows:
+            # What went since it was listed is never on record, and would be looked for again on every page.
+            gone = {item.id for item in chosen} - told
+            self._windows[folder] = (self._windows[folder][0], synced.without(gone))
         if folder == INBOX:
             self._label([item for item in changed.values() if item.id in on_record], on_record)
         self._removed += [item_id for item_id in synced.deleted if item_id in on_record]
-        return len(chosen), len(new) > len(chosen)
+        return len(told), len(new) > len(chosen)
 
     def _compare(self, items: Sequence[Listed]) -> None:
         on_record = self._on_record([item.id for item in items])
@@ -211,8 +215,10 @@ class PageReader:
             if labels != on_record[item.id]:
                 self._labels.append(LabelState(item.id, labels))
 
-    def _open(self, folder: str, items: Sequence[Listed], margin: timedelta) -> None:
-        """Opens and tells messages; who was received by `margin` before the mailbox was connected was there before."""
+    def _open(self, folder: str, items: Sequence[Listed], margin: timedelta) -> set[str]:
+        """Opens and tells messages; what was received by `margin` before the mailbox was connected was there before.
+        The ids of those that are still there."""
+        already = len(self._messages)
         for item, raw in self._reading.beginnings(items):
             self._messages.append(
                 RawMessage(
@@ -226,6 +232,7 @@ class PageReader:
                 )
             )
         self._room = max(0, self._room - len(items))
+        return {message.id for message in self._messages[already:]}
 
     def _old_mail(self, folder: str, cursor: FolderCursor) -> FolderCursor:
         """Mail that was there before, newest first, as far as there is room."""

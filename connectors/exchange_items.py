@@ -2,8 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from exchangelib.util import MNS, TNS
@@ -52,6 +52,14 @@ class Synced:
             (*self.created, *later.created),
             (*self.updated, *later.updated),
             (*self.deleted, *later.deleted),
+        )
+
+    def without(self, gone: Set[str]) -> "Synced":
+        """This answer without items that are no longer there."""
+        return replace(
+            self,
+            created=tuple(item for item in self.created if item.id not in gone),
+            updated=tuple(item for item in self.updated if item.id not in gone),
         )
 
 

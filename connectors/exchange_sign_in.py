@@ -17,6 +17,7 @@ from config.secrets import Secrets
 from config.settings import Exchange, MailboxSettings
 from connectors.errors import AuthenticationFailed, ConnectFailed, MailboxError
 from connectors.exchange_http import Session
+from connectors.tls import client_context
 
 _CACHE = "exchange/cache"
 _SECONDS = 30.0
@@ -177,7 +178,8 @@ def sign_in(
 ) -> Callable[[], AuthBase]:
     """Makes the authentication of a new session. Raises AuthenticationFailed where its secret lacks."""
     if exchange.auth == "oauth":
-        tokens = Tokens(exchange, secrets, context)
+        # A private authority signs the school's own servers, not Microsoft's.
+        tokens = Tokens(exchange, secrets, context if exchange.authority else client_context(None))
         return lambda: BearerAuth(tokens)
     username = service_account(exchange, box)
     own = exchange.username is None

@@ -545,6 +545,29 @@ def test_a_very_large_folder_is_listed_over_several_pages_and_nothing_is_lost_or
     assert reader.sync() == []
 
 
+def test_messages_that_go_between_being_listed_and_being_read_hold_up_none_of_the_others(
+    server: ews.ExchangeServer,
+) -> None:
+    with network.running() as line:
+        world = ExchangeWorld(server, network=line)
+        reader = Reader(world.open())
+        reader.sync()
+        world.deliver(*(family_mail(number, ADDRESS) for number in range(9)))
+        asked: list[int] = []
+
+        def three_go(_: object) -> Fate:
+            asked.append(1)
+            if len(asked) == 3:  # both folders were listed
+                for number in range(3):
+                    world.delete(family_id(number))
+            return Fate()
+
+        line.weather = three_go
+        found = [message_id_of(message.raw) for message in reader.sync(limit=3)]
+        world.close()
+    assert found == [family_id(number) for number in range(3, 9)]
+
+
 def test_who_keeps_no_record_is_told_everything_once_all_the_same(world: ExchangeWorld) -> None:
     mailbox = world.open()
     cursor = mailbox.changes(None).cursor
