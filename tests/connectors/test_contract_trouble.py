@@ -11,9 +11,12 @@ import pytest
 from connectors.contract import MailboxContract
 from connectors.contract.reader import message_id_of
 from connectors.errors import AuthenticationFailed, ConnectFailed, MailboxError, MessageGone, Throttled
+from connectors.gmail import GmailMailbox
 from connectors.labels import Label
 from connectors.mailbox import Changes, Known, nothing_known
+from tests.connectors.gmail_world import GmailWorld, google
 from tests.connectors.jmap_example import Account, JmapMailbox, JmapServer, JmapWorld, running
+from tests.servers.network import Network
 
 SUITE = MailboxContract()
 
@@ -214,8 +217,22 @@ def test_a_broken_promise_is_noticed(connector: type[Renewing], test: Callable[.
     sound = Brittle if issubclass(connector, Brittle) else Renewing
     with running("rivera@maple.example") as server:
         test(harness=World(server, sound))
-    with (
-        running("rivera@maple.example") as server,
-        pytest.raises(NOTICED),
-    ):
+    with running("rivera@maple.example") as server, pytest.raises(NOTICED):
         test(harness=World(server, connector))
+
+
+class ByNameAlone(GmailWorld):
+    """Gmail read by a connector that knows its labels by name, and by nothing else."""
+
+    def open(self, through: Network | None = None, **settings: Any) -> GmailMailbox:
+        mailbox = super().open(through, **settings)
+        mailbox._labels.recall = lambda ids: None
+        mailbox._labels._remembered = dict
+        return mailbox
+
+
+def test_a_label_that_is_found_by_its_name_alone_is_noticed() -> None:
+    with google(["t1@school.example", "t2@school.example"]) as front:
+        SUITE.test_a_label_that_the_teacher_renames_is_the_same_label(GmailWorld(front, "t1@school.example"))
+        with pytest.raises(AssertionError):
+            SUITE.test_a_label_that_the_teacher_renames_is_the_same_label(ByNameAlone(front, "t2@school.example"))
