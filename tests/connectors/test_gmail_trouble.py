@@ -197,11 +197,11 @@ def test_sending_that_google_puts_off_is_done_later_and_once(world: GmailWorld) 
 
 @pytest.fixture
 def pushed(front: GmailFront) -> Iterator[GmailWorld]:
-    """A world that Gmail tells of new mail."""
-    world = PushedWorld(front, USERS[next(_numbers)])
-    yield world
-    world.close()
-    front.refusing.clear()
+    """A world that Gmail tells of new mail, with a subscription that nobody else pulls."""
+    with gmail_front.running(front.emulator) as own:
+        world = PushedWorld(own, USERS[next(_numbers)])
+        yield world
+        world.close()
 
 
 class PushedWorld(GmailWorld):
