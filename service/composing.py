@@ -23,7 +23,7 @@ from store.outbox import Due
 
 log = structlog.get_logger()
 
-_HEAVY = 5_000_000
+_HEAVY = 2_000_000
 _ATTEMPTS_WITH_HEAVY = 2
 """An original over this many bytes that the server refuses so often goes to the office as its summary alone."""
 _ATTEMPTS_TO_FETCH = 3
