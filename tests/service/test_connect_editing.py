@@ -52,6 +52,11 @@ def test_a_value_that_is_at_its_default_again_is_written_out() -> None:
     assert tomllib.loads(after)["graph"]["auth"] == "application"
 
 
+def test_the_comment_behind_the_name_of_an_empty_table_stays_there() -> None:
+    after = edited("[gmail]   # the school's\n" + FEW, {"gmail": Gmail(auth="oauth")}, [])
+    assert after.startswith('[gmail]   # the school\'s\nauth = "oauth"\n')
+
+
 def test_the_place_that_init_left_for_a_table_is_taken() -> None:
     settings = Maple().settings
     written = as_toml(settings)

@@ -305,6 +305,22 @@ class TestOnce:
         time_for_notices(maple, hours=6)
         assert len(notices(maple)) == 1
 
+    @pytest.mark.parametrize("step", STEPS[1:5])
+    def test_while_one_worker_is_at_it_another_leaves_it_alone(self, maple: Maple, step: str) -> None:
+        attendant(maple).refused(RIVERA, REFUSED)
+        maple.clock.forward(minutes=5)
+        left: list[int] = []
+
+        def other(name: str, _notice: int) -> None:
+            if name == step:
+                before = len(notices(maple))
+                attendant(maple).tell()
+                left.append(len(notices(maple)) - before)
+
+        Attendant(maple.assembly(), environ={}, on_step=other).tell()
+        assert left == [0]
+        assert len(notices(maple)) == 1
+
     def test_two_workers_at_once_send_one(self, tmp_path: Path) -> None:
         maple = Maple(settings=TOLD, teachers=MANY, database=Database.open(str(tmp_path / "a.db")))
         both = threading.Barrier(4)
@@ -452,17 +468,28 @@ class TestInTheRunner:
         assert maple.routed() == ["urgent bus"]
         assert [mail["Subject"] for mail in notices(maple)[1:]] == [f"Alliance Inbox is back in {RIVERA}"]
 
-    def test_a_running_service_tells_without_being_asked(self, tmp_path: Path) -> None:
+    def test_a_running_service_parks_tells_and_lifts_by_itself(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("service.runner._NOTICES_LOOKED_AFTER_EVERY", 0.02)
+        monkeypatch.setattr("service.runner._PAUSE_FOR_A_PERSON", 0.02)
+        monkeypatch.setattr("service.parking.settling_time", lambda _: AT_ONCE)
+        monkeypatch.setattr("service.parking._WORKING_AGAIN", AT_ONCE)
         maple = Maple(settings=TOLD, database=Database.open(str(tmp_path / "a.db")))
         maple.system.fail("changes", REFUSED, mailbox=RIVERA, times=10**6)
-        attendant(maple).refused(RIVERA, REFUSED)
-        maple.clock.forward(minutes=5)
         runner = runner_of(maple)
-        maple.system.hooks.append(
-            lambda address, step: runner.stop() if (address, step) == (ALLIANCE, "send_draft filed") else None
-        )
+
+        def watch(address: str, step: str) -> None:
+            if (address, step) == (ALLIANCE, "send_draft filed"):
+                if len(notices(maple)) == 1:
+                    maple.system.heal()
+                    maple.system.hooks.append(watch)
+                else:
+                    runner.stop()
+
+        maple.system.hooks.append(watch)
         until_stopped(runner)
-        assert len(notices(maple)) == 1
+        assert [notice["Subject"].split()[2] for notice in notices(maple)] == ["cannot", "is"]
         maple.database.close()
 
 
