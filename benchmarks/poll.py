@@ -104,7 +104,7 @@ def _compare(system: System, backlog: Sequence[Mail], rounds: int, polls: int, a
     if system.speaks:
         rows |= {one.name: _far_away(system, one, rows[one.name], away) for one in timed if one.counted}
     size = sum(len(mail.content) for mail in backlog) / 1e6
-    print(f"\n{len(backlog):,} messages of together {size:,.0f} MB; far away: {away:g} ms")
+    print(f"\n{system.name}: {len(backlog):,} messages, {size:,.0f} MB; far away: {away:g} ms")
     ratios = {"alliance : the same": ("alliance", system.peer)}
     if system.parses:
         ratios["alliance, parsed : the same"] = ("alliance, parsed", f"{system.peer}, parsed")
@@ -115,8 +115,9 @@ def _contestants(system: System) -> list[Contestant]:
     found = [
         Contestant("alliance", "ours", {}),
         Contestant(system.peer, "theirs", {}),
-        Contestant(f"{system.peer}, INBOX alone", "theirs", {"folders": system.inbox}, timed=False),
     ]
+    if system.speaks:
+        found.append(Contestant(f"{system.peer}, INBOX alone", "theirs", {"folders": system.inbox}, timed=False))
     if system.parses:
         found += [
             Contestant("alliance, parsed", "ours", {"parse": True}, counted=False, polls=False),
