@@ -20,12 +20,12 @@ from connectors.exchange_cursor import Cursor, parse_cursor
 from connectors.exchange_drafts import Drafts, valid_id
 from connectors.exchange_errors import Unanswered, code_of
 from connectors.exchange_items import M, T, synced_in
-from connectors.exchange_labels import NAMES, Tagging, labels_in
+from connectors.exchange_labels import Tagging, labels_in
 from connectors.exchange_push import Stream
 from connectors.exchange_reading import Reading
 from connectors.exchange_requests import DRAFTS, INBOX, LISTED, SENT, Element, get_folders, sync_items
 from connectors.exchange_sign_in import impersonates, service_account, sign_in
-from connectors.labels import Label
+from connectors.labels import NAMES, Label
 from connectors.mailbox import Changes, Direction, DraftState, Known, RawMessage, nothing_known
 from connectors.tls import client_context
 

@@ -5,7 +5,6 @@ import binascii
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from types import MappingProxyType
 from uuid import uuid4
 
 from lxml import etree  # type: ignore[import-untyped]
@@ -22,17 +21,8 @@ from connectors.exchange_requests import (
     put_category_list,
     set_categories,
 )
-from connectors.labels import Label
+from connectors.labels import NAMES, Label
 
-NAMES: Mapping[Label, str] = MappingProxyType(
-    {
-        Label.URGENT: "Alliance/Urgent",
-        Label.CONFLICT: "Alliance/Conflict",
-        Label.ROUTINE: "Alliance/Routine",
-        Label.CHECK: "Alliance/Please check",
-    }
-)
-"""The category of each label."""
 _LABELS = {name.casefold(): label for label, name in NAMES.items()}
 _COLOURS = {Label.URGENT: 0, Label.CONFLICT: 1, Label.ROUTINE: 4, Label.CHECK: 3}
 """Red, orange, green, yellow (MS-OXOCFG §2.2.5.2.1.1)."""

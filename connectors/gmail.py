@@ -25,13 +25,13 @@ from connectors.gmail_changes import PageReader
 from connectors.gmail_drafts import Drafts
 from connectors.gmail_errors import Refused
 from connectors.gmail_http import AnswerTooLarge, Authority
-from connectors.gmail_labels import NAMES, Labels
+from connectors.gmail_labels import Labels
 from connectors.gmail_mail import AWAY, SENT, Reading
 from connectors.gmail_push import ROOT as PUBSUB_ROOT
 from connectors.gmail_push import Channel, Puller, Watch, puller_of
 from connectors.gmail_quota import Pace, pace_of
 from connectors.gmail_tagging import Tagging
-from connectors.labels import Label
+from connectors.labels import NAMES, Label
 from connectors.mailbox import Changes, Direction, DraftState, Known, RawMessage, nothing_known
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")

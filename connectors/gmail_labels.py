@@ -15,18 +15,8 @@ from config.secrets import Secrets
 from connectors.errors import TagFailed
 from connectors.gmail_calls import Calls
 from connectors.gmail_errors import Refused
-from connectors.labels import Label
+from connectors.labels import NAMES, PARENT, Label
 
-PARENT = "Alliance"
-NAMES: Mapping[Label, str] = MappingProxyType(
-    {
-        Label.URGENT: f"{PARENT}/Urgent",
-        Label.CONFLICT: f"{PARENT}/Conflict",
-        Label.ROUTINE: f"{PARENT}/Routine",
-        Label.CHECK: f"{PARENT}/Please check",
-    }
-)
-"""As the teacher sees them; a slash nests (developers.google.com/workspace/gmail/api/guides/labels)."""
 COLORS: Mapping[Label, tuple[str, str]] = MappingProxyType(
     {
         Label.URGENT: ("#cc3a21", "#ffffff"),

@@ -20,10 +20,10 @@ from connectors.graph_drafts import Drafts
 from connectors.graph_entries import SIZE, expand, is_id, message_path, read_categories, read_entry, read_folder
 from connectors.graph_errors import Refused, no_such_user, permission_denied
 from connectors.graph_folders import Folders
-from connectors.graph_labels import CATEGORIES, Labeller, labels_in
+from connectors.graph_labels import Labeller, labels_in
 from connectors.graph_mime import Contents
 from connectors.graph_push import Push
-from connectors.labels import Label
+from connectors.labels import NAMES, Label
 from connectors.mailbox import Changes, Direction, DraftState, Known, RawMessage, nothing_known
 
 _NOBODY = "AAMkAG" + "A" * 110 + "="
@@ -116,11 +116,11 @@ class GraphMailbox:
                 "can colour them in Outlook, Categorize, Manage categories."
             )
         else:
-            lacking = sum(name.casefold() not in names for name in CATEGORIES.values())
+            lacking = sum(name.casefold() not in names for name in NAMES.values())
             facts.append(
-                f"{lacking} of {len(CATEGORIES)} categories get their colour with the first label."
+                f"{lacking} of {len(NAMES)} categories get their colour with the first label."
                 if lacking
-                else f"All {len(CATEGORIES)} categories are there, with a colour each."
+                else f"All {len(NAMES)} categories are there, with a colour each."
             )
         if self._push is None:
             facts.append("New mail is polled: no notification_url is set.")

@@ -15,24 +15,15 @@ from connectors.graph_client import GraphClient
 from connectors.graph_entries import Entry, is_id, message_path, read_categories, read_entry
 from connectors.graph_errors import Refused
 from connectors.graph_folders import Folders
-from connectors.labels import Label
+from connectors.labels import NAMES, Label
 
 log = logging.getLogger(__name__)
 
-CATEGORIES: Mapping[Label, str] = MappingProxyType(
-    {
-        Label.URGENT: "Alliance/Urgent",
-        Label.CONFLICT: "Alliance/Conflict",
-        Label.ROUTINE: "Alliance/Routine",
-        Label.CHECK: "Alliance/Please check",
-    }
-)
-"""The category of each label."""
 _COLOURS: Mapping[Label, str] = MappingProxyType(
     {Label.URGENT: "preset0", Label.CONFLICT: "preset1", Label.ROUTINE: "preset4", Label.CHECK: "preset3"}
 )
 """Red, orange, green, yellow."""
-_OURS = {name.casefold(): label for label, name in CATEGORIES.items()}
+_OURS = {name.casefold(): label for label, name in NAMES.items()}
 _TRIES = 6
 """So often somebody else may change a message between our reading and our writing."""
 
@@ -45,7 +36,7 @@ def labels_in(categories: Sequence[str] | None) -> frozenset[Label]:
 def relabelled(categories: Sequence[str], labels: frozenset[Label]) -> list[str]:
     """`categories` with exactly these labels, everything else left as it was."""
     others = [name for name in categories if name.casefold() not in _OURS]
-    return [*others, *(CATEGORIES[label] for label in Label if label in labels)]
+    return [*others, *(NAMES[label] for label in Label if label in labels)]
 
 
 class Labeller:
@@ -142,7 +133,7 @@ class Labeller:
             path = self._client.path("/outlook/masterCategories")
             parts = [
                 Part("POST", path, {}, {"displayName": name, "color": _COLOURS[label]})
-                for label, name in CATEGORIES.items()
+                for label, name in NAMES.items()
                 if name.casefold() not in there
             ]
             for answer in self._client.batch(parts):

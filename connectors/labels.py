@@ -25,6 +25,17 @@ class Label(StrEnum):
 KEYWORDS: Mapping[Label, str] = MappingProxyType({label: f"Alliance{label.value.capitalize()}" for label in Label})
 """The IMAP keyword (RFC 3501 §2.3.2) of each label, e.g. AllianceUrgent."""
 
+PARENT = "Alliance"
+NAMES: Mapping[Label, str] = MappingProxyType(
+    {
+        Label.URGENT: f"{PARENT}/Urgent",
+        Label.CONFLICT: f"{PARENT}/Conflict",
+        Label.ROUTINE: f"{PARENT}/Routine",
+        Label.CHECK: f"{PARENT}/Please check",
+    }
+)
+"""Each label as teachers read it where names are free: Gmail's labels, Outlook's categories."""
+
 
 def labels_for(tag: Tag, *, unsure: bool) -> frozenset[Label]:
     """The labels that say `tag`, with "please check" beside it where the classifier was unsure."""

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-
 REACTION = "text/vnd.google.email-reaction+json"
 """The part that makes a mail an emoji reaction (https://developers.google.com/workspace/gmail/reactions/format)."""
 

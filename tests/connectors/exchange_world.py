@@ -9,8 +9,7 @@ from config.settings import Exchange, MailboxSettings
 from connectors.backoff import Patience
 from connectors.contract import Marks
 from connectors.exchange import ExchangeMailbox, connection_for
-from connectors.exchange_labels import NAMES
-from connectors.labels import Label
+from connectors.labels import NAMES, Label
 from tests.servers.ews import CLIENT, PASSWORD, SECRET, SERVICE, ExchangeServer
 from tests.servers.network import Network, NetworkedWorld
 

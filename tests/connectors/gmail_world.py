@@ -14,9 +14,8 @@ from config.settings import Gmail
 from connectors.contract import Marks
 from connectors.gmail import GmailMailbox
 from connectors.gmail_access import KEY_NAME, access_for, token_name
-from connectors.gmail_labels import NAMES
 from connectors.gmail_quota import Pace
-from connectors.labels import Label
+from connectors.labels import NAMES, Label
 from tests.servers import gmail_front, google_emulator
 from tests.servers.gmail_front import GmailFront, decoded, encoded
 from tests.servers.network import Network, NetworkedWorld

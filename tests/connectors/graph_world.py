@@ -11,8 +11,8 @@ from config.settings import Graph
 from connectors.contract import Marks
 from connectors.graph import GraphMailbox
 from connectors.graph_access import access_of, finish_device_login, start_device_login
-from connectors.graph_labels import CATEGORIES, labels_in
-from connectors.labels import Label
+from connectors.graph_labels import labels_in
+from connectors.labels import NAMES, Label
 from tests.servers.graph import GraphServer
 from tests.servers.network import Network, NetworkedWorld
 
@@ -106,9 +106,9 @@ class GraphWorld(NetworkedWorld):
         self.box.put("sentitems", mime)
 
     def teacher_labels(self, message_id: str, labels: frozenset[Label]) -> None:
-        ours = set(CATEGORIES.values())
+        ours = set(NAMES.values())
         others = [name for name in self.box.categories_of(message_id) if name not in ours]
-        self.box.set_categories(message_id, [*others, *(CATEGORIES[label] for label in labels)])
+        self.box.set_categories(message_id, [*others, *(NAMES[label] for label in labels)])
 
     def teacher_marks(self, message_id: str) -> None:
         self.box.mark(message_id, read=True, flagged=True)
@@ -135,7 +135,7 @@ class GraphWorld(NetworkedWorld):
 
     def marks(self, message_id: str) -> Marks:
         item = self.box.find(message_id)
-        others = {name for name in item.categories if name not in CATEGORIES.values()}
+        others = {name for name in item.categories if name not in NAMES.values()}
         others |= {"read"} if item.is_read else set()
         others |= {"flagged"} if item.flagged else set()
         return Marks(labels_in(item.categories), frozenset(others))

@@ -12,10 +12,10 @@ from connectors.errors import TagFailed
 from connectors.exchange_cursor import Backlog, Cursor, FolderCursor, parse_cursor, second_after
 from connectors.exchange_http import is_exchange_online
 from connectors.exchange_items import UNKNOWN_TIME, T, moment
-from connectors.exchange_labels import NAMES, labels_in, with_labels, with_our_categories
+from connectors.exchange_labels import labels_in, with_labels, with_our_categories
 from connectors.exchange_mime import built, with_missing_headers
 from connectors.exchange_push import Chunks
-from connectors.labels import Label
+from connectors.labels import NAMES, Label
 from connectors.mime import parse_message
 
 NOW = datetime(2026, 9, 7, 8, 0, tzinfo=UTC)

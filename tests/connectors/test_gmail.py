@@ -11,9 +11,9 @@ from connectors.contract.mails import FAMILY, family_id, family_mail, reply, rep
 from connectors.contract.reader import Reader, message_id_of
 from connectors.errors import AuthenticationFailed, MessageGone, SendRejected, SendUncertain, TagFailed
 from connectors.gmail import GmailMailbox
-from connectors.gmail_labels import COLORS, NAMES, memory_name
+from connectors.gmail_labels import COLORS, memory_name
 from connectors.gmail_quota import UNITS
-from connectors.labels import Label
+from connectors.labels import NAMES, Label
 from connectors.mailbox import Direction, DraftState
 from tests.connectors.gmail_world import GmailWorld, google
 from tests.servers import network

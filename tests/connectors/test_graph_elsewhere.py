@@ -24,9 +24,8 @@ from connectors.graph_client import GraphClient
 from connectors.graph_clouds import cloud_of
 from connectors.graph_drafts import Draft
 from connectors.graph_entries import message_path, read_page
-from connectors.graph_labels import CATEGORIES
 from connectors.graph_rebuilt import rebuilt
-from connectors.labels import Label
+from connectors.labels import NAMES, Label
 from connectors.mailbox import DraftState
 from connectors.mime import parse_message
 from tests.servers import microsoft_emulator
@@ -139,7 +138,7 @@ def test_labels_are_categories_beside_the_teachers_own(mailbox: GraphMailbox, cl
     for labels in (frozenset({Label.URGENT, Label.CHECK}), frozenset({Label.ROUTINE})):
         mailbox.tag(id_, labels)
         shown = client.get(message_path(id_))
-        assert set(shown["categories"]) == {"Family", *(CATEGORIES[label] for label in labels)}
+        assert set(shown["categories"]) == {"Family", *(NAMES[label] for label in labels)}
         assert shown["isRead"] is False
     assert mailbox.tag_many({id_: frozenset()}) == {}
     assert client.get(message_path(id_))["categories"] == ["Family"]
@@ -151,7 +150,7 @@ def test_our_categories_get_their_colours(mailbox: GraphMailbox, client: GraphCl
     mailbox.tag(seeded(client), frozenset({Label.URGENT}))
     colours = {one["displayName"]: one["color"] for one in client.get("/outlook/masterCategories")["value"]}
     assert colours["Alliance/Urgent"] == "preset0"
-    assert set(CATEGORIES.values()) <= set(colours)
+    assert set(NAMES.values()) <= set(colours)
 
 
 def test_a_reply_is_created_in_the_conversation_and_sent_once(mailbox: GraphMailbox, client: GraphClient) -> None:

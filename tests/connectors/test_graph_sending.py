@@ -18,8 +18,8 @@ from connectors.errors import (
     TagFailed,
     Throttled,
 )
-from connectors.graph_labels import CATEGORIES, labels_in, relabelled
-from connectors.labels import Label
+from connectors.graph_labels import labels_in, relabelled
+from connectors.labels import NAMES, Label
 from connectors.mailbox import DraftState
 from tests.connectors.graph_world import GraphWorld, new_address, rested
 from tests.servers.graph import Box, GraphServer, running
@@ -432,8 +432,8 @@ class TestLabels:
         assert relabelled(given, frozenset({Label.CHECK, Label.CONFLICT})) == [
             "Zebra",
             "apple",
-            CATEGORIES[Label.CONFLICT],
-            CATEGORIES[Label.CHECK],
+            NAMES[Label.CONFLICT],
+            NAMES[Label.CHECK],
         ]
 
 
