@@ -21,8 +21,9 @@ from connectors.gmail_quota import UNITS, Pace
 from connectors.labels import Label
 from connectors.mailbox import DraftState
 from tests.connectors.gmail_world import GmailWorld, google
-from tests.servers import gmail_front
+from tests.servers import gmail_front, network
 from tests.servers.gmail_front import SUBSCRIPTION, TOPIC, GmailFront, Refusing
+from tests.servers.network import Exchange, Fate, Fault
 
 USERS = [f"t{number}@school.example" for number in range(60)]
 URGENT = frozenset({Label.URGENT})
@@ -104,6 +105,24 @@ def test_a_whole_batch_that_is_refused_is_asked_again(world: GmailWorld) -> None
     world.front.refusing.append(Refusing(503, retry_after="3", times=2, whole_batch=True))
     assert len(reader.sync()) == 5
     assert world.slept == [3, 3]
+
+
+@pytest.mark.parametrize("request_line", ["/history?", "/batch", "/messages?", "/profile?"])
+def test_an_answer_that_is_cut_short_is_never_taken_for_an_empty_one(world: GmailWorld, request_line: str) -> None:
+    world.deliver(*(family_mail(number, world.address) for number in range(3)))
+    seen: list[str] = []
+
+    def weather(exchange: Exchange) -> Fate:
+        seen.extend([exchange.request] if request_line in exchange.request else [])
+        return Fate(Fault.TRUNCATE, part=0.5) if len(seen) == 1 and seen[0] == exchange.request else Fate()
+
+    with network.running(weather) as line:
+        reader = Reader(world.open(line))
+        reader.sync()
+        world.deliver(family_mail(3, world.address))
+        reader.sync()
+    assert [fate.fault for _, fate in line.happened], "nothing was cut short"
+    assert sorted(reader.message_ids.values()) == [family_id(number) for number in range(4)]
 
 
 def test_a_token_that_ends_within_a_batch_is_renewed_and_its_parts_asked_again(world: GmailWorld) -> None:
