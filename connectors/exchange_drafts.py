@@ -116,9 +116,11 @@ class Drafts:
         )
 
     def discard(self, draft_id: str) -> None:
-        """Deletes a draft; one that is no draft any more is no error. Raises DraftFailed, ConnectFailed."""
+        """Deletes a draft; one that is no draft any more, or is being sent, is no error. Raises DraftFailed,
+        ConnectFailed."""
         item_id, _ = _parts(draft_id)
-        if not item_id or self._draft(item_id) is None:
+        item = self._draft(item_id) if item_id else None
+        if item is None or item.submitted:
             return
         answers = self._connection.ask(delete_item(item_id), DraftFailed)
         if not (answers and code_of(answers[0]) in GONE):

@@ -134,8 +134,8 @@ class Answers(FailFast):  # type: ignore[misc]
             raise self._refusal(response, where)
         if status == 403:
             raise PermissionDenied(
-                f"{where}: {self._account} may not use Exchange Web Services; an administrator runs: "
-                f"Set-CASMailbox {self._account} -EwsEnabled $true, and looks at Get-OrganizationConfig | fl Ews*"
+                f"{where}: {self._account} or the mailbox may not use Exchange Web Services; an administrator runs: "
+                "Set-CASMailbox -Identity <mailbox> -EwsEnabled $true, and looks at Get-OrganizationConfig | fl Ews*"
             )
         if status in {301, 302, 303, 307, 308}:
             target = response.headers.get("Location", "")

@@ -3,7 +3,7 @@
 
 import contextlib
 import logging
-import select
+import selectors
 import socket
 import ssl
 import time
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import requests
-from exchangelib.util import to_xml
+from exchangelib.util import ParseError, to_xml
 
 from connectors.errors import ChangesFailed, MailboxError
 from connectors.exchange_connection import Connection
@@ -55,17 +55,20 @@ class Stream:
     def wait(self, deadline: float, wake: socket.socket) -> bool:
         """Blocks until something happened (True), until `deadline` (of time.monotonic) or until `wake` can be read
         (False). Raises Unanswered where the stream has ended."""
-        while True:
-            if self._happened():
-                return True
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                return False
-            readable, _, _ = select.select([self._sock, wake], [], [], remaining)
-            if wake in readable:
-                return False
-            if readable and self._receive():
-                raise Unanswered(f"{self._connection.where} ended the notifications")
+        with selectors.DefaultSelector() as selector:
+            for awaited in (self._sock, wake):
+                selector.register(awaited, selectors.EVENT_READ)
+            self._receive()  # what was read ahead, which no selector sees; an end shows below
+            while not self._happened():
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
+                    return False
+                readable = [key.fileobj for key, _ in selector.select(remaining)]
+                if wake in readable:
+                    return False
+                if readable and self._receive():
+                    raise Unanswered(f"{self._connection.where} ended the notifications")
+        return True
 
     def close(self) -> None:
         """Lets go of a stream that has ended."""
@@ -119,7 +122,10 @@ class Stream:
     def _happened(self) -> bool:
         happened = False
         for document in self._documents():
-            root = to_xml(document).getroot()
+            try:
+                root = to_xml(document).getroot()
+            except ParseError as error:
+                raise Unanswered(f"{self._connection.where} sends notifications that are no XML") from error
             if any(each.get("ResponseClass") == "Error" for each in root.iter(f"{M}GetStreamingEventsResponseMessage")):
                 raise Unanswered(f"{self._connection.where} knows the subscription no more")
             happened = happened or any(each.tag in _EVENTS for each in root.iter())

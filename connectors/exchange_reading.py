@@ -15,12 +15,12 @@ PAGE_BYTES = 64 * 1024
 _LARGE = 1024 * 1024
 """From this size on (bytes) a page of changes asks for the text alone: EWS cannot give the beginning of a message."""
 _BATCH_BYTES = 4 * 1024 * 1024
-_BATCH = 50
+_BATCH = 100
 _TEXTS = 10
 _TEXT_KILOBYTES = 256
 _BREAKS = 8
 """So often the line may break over the messages of one page before any of them came: then it is not a message's
-fault. (To find one among fifty takes seven.)"""
+fault. (To find one among a hundred takes eight.)"""
 _NAMES_KEPT = 1000
 
 Opened = tuple[Listed, bytes | None]

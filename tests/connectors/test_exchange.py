@@ -716,6 +716,22 @@ def test_waiting_again_uses_the_stream_that_is_open_and_misses_nothing_in_betwee
     assert server.counts["Subscribe"] == 1
 
 
+def test_news_come_over_tls_too_also_while_nobody_waits(tmp_path: Path) -> None:
+    certificates = make_certificates(tmp_path)
+    with ews.running(certificates=certificates) as server:
+        world = ExchangeWorld(server, ca_file=certificates.authority)
+        reader = Reader(world.open())
+        reader.sync()
+        assert reader.mailbox.wait(0.05) is False
+        for number in range(30):  # more than one TLS record, and more than is read ahead
+            world.deliver(family_mail(number, ADDRESS))
+            world.box.mark(family_id(number), read=True)
+        assert reader.mailbox.wait(30) is True
+        assert len(reader.sync()) == 30
+        assert server.counts["Subscribe"] == 1
+        world.close()
+
+
 @pytest.mark.parametrize("ending", ["end_streams", "forget_subscriptions", "hang_up"])
 def test_a_stream_that_ends_is_opened_again(server: ews.ExchangeServer, world: ExchangeWorld, ending: str) -> None:
     reader = Reader(world.open())
