@@ -107,14 +107,17 @@ def test_a_whole_batch_that_is_refused_is_asked_again(world: GmailWorld) -> None
     assert world.slept == [3, 3]
 
 
+@pytest.mark.parametrize("part", [0.5, 0.97])
 @pytest.mark.parametrize("request_line", ["/history?", "/batch", "/messages?", "/profile?"])
-def test_an_answer_that_is_cut_short_is_never_taken_for_an_empty_one(world: GmailWorld, request_line: str) -> None:
+def test_an_answer_that_is_cut_short_is_never_taken_for_an_empty_one(
+    world: GmailWorld, request_line: str, part: float
+) -> None:
     world.deliver(*(family_mail(number, world.address) for number in range(3)))
     seen: list[str] = []
 
     def weather(exchange: Exchange) -> Fate:
         seen.extend([exchange.request] if request_line in exchange.request else [])
-        return Fate(Fault.TRUNCATE, part=0.5) if len(seen) == 1 and seen[0] == exchange.request else Fate()
+        return Fate(Fault.TRUNCATE, part=part) if len(seen) == 1 and seen[0] == exchange.request else Fate()
 
     with network.running(weather) as line:
         reader = Reader(world.open(line))
