@@ -31,6 +31,8 @@ from store import database as databases
 from store.database import Database
 from store.parking import ParkingLot
 from tests.servers import dovecot, smtp_sink
+from tests.servers import graph as microsoft
+from tests.service.connecting_home import Home, words
 from tests.service.maple import OFFICE, OKAFOR, RIVERA, Maple
 
 IT, ALLIANCE = "it@maple.example", "alliance@maple.example"
@@ -115,7 +117,7 @@ class TestTelling:
         (notice,) = notices(maple)
         said = text(notice)
         assert notice["From"] == f"Alliance Inbox <{ALLIANCE}>"
-        for words in (
+        for said_too in (
             RIVERA,
             "Tuesday, March 3, 10:00 AM",
             str(REFUSED),
@@ -123,7 +125,7 @@ class TestTelling:
             "“alliance connect imap”",
             "tell the office",
         ):
-            assert words in said
+            assert said_too in said
 
     def test_no_robot_and_no_guard_takes_the_notice_for_a_familys_mail(self, maple: Maple) -> None:
         attendant(maple).refused(RIVERA, REFUSED)
@@ -565,6 +567,60 @@ def test_on_real_servers_a_changed_password_parks_one_mailbox_and_the_other_is_s
             assert client.select_folder("Drafts")[b"EXISTS"] == 0
         doctor = CliRunner().invoke(app, ["doctor", "--config", str(config)])
         assert "parked since" in " ".join(doctor.output.split())
+
+
+_TRAN = """
+[graph]
+tenant = "{tenant}"
+client_id = "{client}"
+endpoint = "{url}"
+authority = "{url}"
+[[mailboxes]]
+address = "tran@maple.example"
+teacher = "Ms. Tran"
+stage = "tag"
+connector = "graph"
+"""
+
+
+@pytest.mark.server("dovecot")
+def test_a_client_secret_that_expires_parks_microsofts_mailboxes_and_is_over_with_a_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everybody = (RIVERA, OKAFOR, ALLIANCE, IT, OFFICE)
+    with (
+        dovecot.running(users=everybody) as imap,
+        smtp_sink.running(lmtp=("127.0.0.1", imap.ports[2])) as smtp,
+        microsoft.running("tran@maple.example") as server,
+    ):
+        home, login = Home(tmp_path), server.login
+        rest = _SCHOOL.partition("[service]")[2].format(imap=imap.ports[0], smtp=smtp.port)
+        graph = _TRAN.format(tenant=login.tenant, client=login.client_id, url=server.url)
+        home.configure(f"[service]{rest}{graph}")
+        for address in everybody:
+            monkeypatch.setenv(f"ALLIANCE_PASSWORD_{_variable(address)}", dovecot.PASSWORD)
+        secret = home.secret("secret", "right~secret")
+        assert home.call("connect", "graph", "--yes", "--secret-file", secret).exit_code == 0
+        assert home.call("run", "--once").exit_code == 0
+        login.expired_secret = True
+        login.revoke()
+        assert [home.call("run", "--once").exit_code for _ in range(3)] == [1, 1, 1]
+        doctor = words(home.call("doctor"))
+        assert "The client secret has expired" in doctor
+        assert "parked since" in doctor
+        with imap.client(IT) as client:
+            client.select_folder("INBOX")
+            (told,) = client.fetch(client.search(), ["BODY[]"]).values()
+            notice = email.message_from_bytes(told[b"BODY[]"], _class=EmailMessage, policy=email.policy.default)
+        assert notice["Subject"] == "Alliance Inbox cannot get into tran@maple.example"
+        assert "The other 2 mailboxes go on as always." in text(notice)
+        assert "“alliance connect graph”" in text(notice)
+        login.expired_secret, login.secret = False, "new~secret"
+        renewed = home.call("connect", "graph", "--yes", "--secret-file", home.secret("new", "new~secret"))
+        assert renewed.exit_code == 0, renewed.output
+        assert home.call("run", "--once").exit_code == 0
+        assert "parked since" not in words(home.call("doctor"))
+        assert home.leaks("right~secret", "new~secret", dovecot.PASSWORD, *login.tokens) == []
 
 
 def _variable(address: str) -> str:
