@@ -148,6 +148,7 @@ def set_categories(wanted: Iterable[tuple[str, str, Sequence[str]]]) -> Element:
         changes,
         ConflictResolution="NeverOverwrite",
         MessageDisposition="SaveOnly",
+        SendMeetingInvitationsOrCancellations="SendToNone",
         SuppressReadReceipts="true",
     )
 

@@ -428,6 +428,41 @@ def test_the_sender_of_such_a_message_within_the_school_gets_a_real_address(
     assert server.counts["ResolveNames"] == 1, "the directory is asked again for what it said"
 
 
+INVITATION = "\r\n".join(
+    (
+        f"From: Mia Okafor <{FAMILY}>",
+        f"To: {ADDRESS}",
+        "Subject: Can we meet?",
+        "Message-ID: <invitation@family.example>",
+        "MIME-Version: 1.0",
+        'Content-Type: text/calendar; charset=utf-8; method="REQUEST"',
+        "",
+        "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nEND:VCALENDAR",
+        "",
+    )
+).encode()
+
+
+@pytest.mark.parametrize("item_class", [None, "IPM.Post", "IPM.Contact", "IPM.Note.SMIME"])
+@pytest.mark.parametrize("convertible", [True, False])
+def test_what_is_no_plain_message_comes_and_takes_labels_like_any_other(
+    world: ExchangeWorld, item_class: str | None, convertible: bool
+) -> None:
+    reader = Reader(world.open())
+    reader.sync()
+    world.deliver(INVITATION, family_mail(1, ADDRESS))
+    if item_class is not None:
+        world.box.item("invitation@family.example").item_class = item_class
+    if not convertible:
+        world.box.unconvertible("invitation@family.example")
+    odd, good = reader.sync()
+    assert message_id_of(good.raw) == family_id(1)
+    assert b"Subject: Can we meet?" in odd.raw
+    assert b"invitation@family.example" in reader.mailbox.fetch(odd.id).raw
+    reader.tag(odd.id, frozenset({Label.ROUTINE}))
+    assert world.marks("invitation@family.example").labels == {Label.ROUTINE}
+
+
 def test_of_a_large_message_a_page_holds_the_text_and_the_names_of_what_is_attached(world: ExchangeWorld) -> None:
     mail = EmailMessage(policy=SMTP)
     mail["From"], mail["To"], mail["Subject"] = FAMILY, ADDRESS, "Pictures"
