@@ -49,9 +49,8 @@ class Reading:
         answer = _first(self._text([item_id], None))
         element = _element(answer)
         if element is None:
-            if isinstance(answer, BaseException):
-                raise self._connection.meaning(answer, FetchFailed) from answer
-            raise FetchFailed(f"{self._connection.where}: the server hands nothing of the message over")
+            code = code_of(answer) if isinstance(answer, BaseException) else "no item"
+            raise FetchFailed(f"{self._connection.where}: the server hands nothing of the message over ({code})")
         return item_in(element), built(element, self.resolved)
 
     def beginnings(self, listed: Sequence[Listed]) -> list[Opened]:

@@ -23,6 +23,7 @@ from connectors.contract.reader import message_id_of
 from connectors.errors import (
     AuthenticationFailed,
     ConnectFailed,
+    FetchFailed,
     InsecureConnection,
     MailboxError,
     MessageGone,
@@ -480,6 +481,21 @@ def test_of_a_large_message_a_page_holds_the_text_and_the_names_of_what_is_attac
     assert read.headers["Auto-Submitted"] == "auto-replied"
     assert [(one.filename, one.content_type) for one in read.attachments] == [("Klasse 3ä.jpg", "image/jpeg")]
     assert base64.b64encode(picture)[:60] in reader.mailbox.fetch(found.id).raw
+
+
+def test_a_message_that_may_not_be_opened_is_no_lack_of_a_right_on_the_mailbox(
+    server: ews.ExchangeServer, world: ExchangeWorld
+) -> None:
+    reader = Reader(world.open())
+    reader.sync()
+    world.deliver(family_mail(1, ADDRESS), family_mail(2, ADDRESS))
+    sealed = world.box.item(family_id(1)).id
+    server.order(ews.item_failing("ErrorAccessDenied", sealed), "GetItem", times=None)
+    found = {message.id: message for message in reader.sync()}
+    assert len(found) == 2
+    assert (found[sealed].raw, found[sealed].size > 0) == (b"", True)
+    with pytest.raises(FetchFailed):
+        reader.mailbox.fetch(sealed)
 
 
 def test_a_message_that_was_moved_is_gone_under_its_old_id(world: ExchangeWorld) -> None:
