@@ -82,6 +82,13 @@ class ParkingLot:
             found: datetime | None = connection.execute(query).scalar()
         return found
 
+    def told_at(self, parking: Parking) -> datetime | None:
+        """When the administrator was told of this outage; None where that is still to be done."""
+        query = select(col(Notice.told_at)).where(col(Notice.id) == parking.outage_notice)
+        with self._database.read() as connection:
+            found: datetime | None = connection.execute(query).scalar()
+        return found
+
     def announce(self, kind: NoticeKind, mailboxes: Sequence[Parking], rfc_message_id: str, now: datetime) -> bool:
         """Fixes one notice about these mailboxes. False where another worker was quicker or one of them changed:
         nothing is on record then."""

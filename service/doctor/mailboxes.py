@@ -78,8 +78,8 @@ def examine(
             mailbox.close()
     examined.findings += _sending(settings, box, password)
     note(_stage(box))
-    works = all(finding.level is not Level.FAIL for finding in examined.findings)
-    examined.findings += _parked(settings, box, database, works=works)
+    failing = [finding.seen for finding in examined.findings if finding.level is Level.FAIL]
+    examined.findings += _parked(settings, box, database, failing)
     return examined
 
 
@@ -170,22 +170,35 @@ def _sending(settings: Settings, box: MailboxSettings, password: str | None) -> 
     yield Finding(box.address, Level.OK, fact)
 
 
-def _parked(settings: Settings, box: MailboxSettings, database: Database | None, *, works: bool) -> Iterator[Finding]:
-    """Whether the service has the mailbox on record as parked."""
+def _parked(
+    settings: Settings, box: MailboxSettings, database: Database | None, failing: Sequence[str]
+) -> Iterator[Finding]:
+    """Whether the service has the mailbox on record as parked. `failing` is what fails there now."""
     if database is None or database.shape() is not Shape.CURRENT:
         return
     lot = ParkingLot(database, timedelta(seconds=settings.service.lease_seconds))
     parking = next((each for each in lot.all() if each.mailbox == box.address), None)
     if parking is None or parking.lifted_at is not None:
         return
-    since = f"{parking.since.astimezone(settings.school.zone):%Y-%m-%d %H:%M}"
-    what = "sending is parked" if parking.sending else "parked"
-    told = "its notice is on record" if parking.outage_notice is not None else "nobody has been told by mail"
+    told_at = lot.told_at(parking)
+    told = "nobody has been told by mail"
+    if told_at is not None:
+        told = f"{settings.service.administrator or 'the administrator'} was told on {_local(told_at, settings)}"
+    elif parking.outage_notice is not None:
+        told = "its notice waits to be sent"
+    seen = f"{'sending is ' * parking.sending}parked since {_local(parking.since, settings)}; {told}"
     fix = "The service tries again every 15 minutes; restarting it makes it try at once."
-    if not works:
+    if failing:
         fix = f"Put right what fails above, or run `alliance connect {box.connector} {box.address}`. {fix}"
-    now = "; it works from here now" if works else ""
-    yield Finding(box.address, Level.WARN, f"{what} since {since}, {told}{now}: {parking.reason}", fix)
+    else:
+        seen += "; it works from here now"
+    if parking.reason not in failing:
+        seen += f"; the reason was: {parking.reason}"
+    yield Finding(box.address, Level.WARN, seen, fix)
+
+
+def _local(at: datetime, settings: Settings) -> str:
+    return f"{at.astimezone(settings.school.zone):%Y-%m-%d %H:%M}"
 
 
 def _stage(box: MailboxSettings) -> Finding:
