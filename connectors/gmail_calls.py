@@ -239,6 +239,8 @@ class Calls:
 
         batch = BatchHttpRequest(callback=take, batch_uri=urljoin(self.root, "batch"))
         for name, request in requests.items():
+            if request.body is None:
+                request.headers = {}  # the batch's own hold for its parts too
             batch.add(request, request_id=name)
         try:
             batch.execute(http=self.transport)
