@@ -24,7 +24,8 @@ from statistics import median
 
 from benchmarks import machine
 from benchmarks.mail import TEACHER, Mail, mails
-from benchmarks.poll_systems import SYSTEMS, System, Whose, peers_python
+from benchmarks.poll_system import System, Whose, peers_python
+from benchmarks.poll_systems import SYSTEMS
 from benchmarks.poll_table import Row, print_table
 from benchmarks.readers.process import Running, running
 from benchmarks.readers.serve import Work

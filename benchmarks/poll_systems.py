@@ -1,94 +1,16 @@
-"""The mail systems of `benchmarks.poll`: each with a server on this machine, and the two programs that read it."""
+"""The mail systems of `benchmarks.poll`, each with a server on this machine."""
 
 import os
-import sys
 import tempfile
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Any
 
 from benchmarks.mail import TEACHER, Mail, store
-from benchmarks.readers.process import Program
+from benchmarks.poll_system import System, options_of, port_of
 from tests.servers import dovecot, ews, gmail_front, google_emulator, graph
-from tests.servers.network import Network
-
-PEERS = "ALLIANCE_PEERS"
-"""Environment variable that names the Python with the other programs; left out, the one of `make peers`."""
-_PEERS = Path(__file__).parents[1] / "build" / "bench" / "bin" / "python"
-_SCHOOL = {
-    "school": {"name": "Maple School", "timezone": "America/Chicago"},
-    "office": {"address": "office@maple.example", "phone": "555 0100"},
-}
-Whose = Literal["ours", "theirs"]
-
-
-def peers_python() -> Path:
-    """The Python that has the other programs."""
-    return Path(os.environ.get(PEERS, _PEERS))
-
-
-class System(ABC):
-    """One mail system with one mailbox in it. `running` is the way to make one."""
-
-    name: str
-    """For people."""
-    server: str
-    """What stands in for the system."""
-    peer: str = "mailsuite"
-    """The other program."""
-    speaks: Literal["http", "imap"] | None = None
-    """How requests are counted; None where there is no server."""
-    inbox: Sequence[str] = ("INBOX",)
-    """What the other program calls the folder that it may look at alone."""
-    parses: bool = True
-    """Whether the other program can also be asked to parse what it reads."""
-    messages: int = 1_000
-    """How many messages make a backlog that takes long enough to be timed."""
-    pause: float = 0
-    """Seconds between one idle poll and the next, where it matters,"""
-    most_polls: int = 1000
-    """and how many polls a round are enough then."""
-
-    @classmethod
-    @abstractmethod
-    def running(cls) -> Any:
-        """A context manager: the system as long as the block."""
-
-    @abstractmethod
-    def fill(self, backlog: Sequence[Mail]) -> None:
-        """Puts old mail into INBOX."""
-
-    @abstractmethod
-    def deliver(self, mail: bytes) -> None:
-        """Lets one message arrive."""
-
-    def rest(self) -> None:  # noqa: B027 - most systems have nothing to do here
-        """Lets a quiet hour pass, as far as the system can tell."""
-
-    @property
-    def port(self) -> int:
-        """Where the server listens on 127.0.0.1; 0 where there is none."""
-        return 0
-
-    @abstractmethod
-    def ours(self, port: int) -> Mapping[str, Any]:
-        """Options of `readers.ours`, with the server at `port`."""
-
-    @abstractmethod
-    def theirs(self, port: int) -> tuple[str, Mapping[str, Any]]:
-        """The other program's module in `readers`, and its options."""
-
-    def reader(self, whose: Whose, options: Mapping[str, object], through: Network | None = None) -> Program:
-        """A program that reads the mailbox, directly or through a network. `options` go before its own."""
-        port = through.before(self.port, self.speaks) if through and self.speaks else self.port
-        if whose == "ours":
-            return Program(Path(sys.executable), "ours", {**self.ours(port), "parse": False, **options})
-        module, own = self.theirs(port)
-        return Program(peers_python(), module, {**own, "parse": False, **options})
 
 
 class Imap(System):
@@ -126,7 +48,7 @@ class Imap(System):
     def ours(self, port: int) -> Mapping[str, Any]:
         """See `System.ours`."""
         imap = self._server.imap(port=port)
-        return _options({}, imap=imap.model_dump(mode="json"), secrets={f"password/{TEACHER}": dovecot.PASSWORD})
+        return options_of({}, imap=imap.model_dump(mode="json"), secrets={f"password/{TEACHER}": dovecot.PASSWORD})
 
     def theirs(self, port: int) -> tuple[str, Mapping[str, Any]]:
         """See `System.theirs`."""
@@ -185,7 +107,7 @@ class Maildir(System):
     def ours(self, port: int) -> Mapping[str, Any]:
         """See `System.ours`."""
         del port
-        return _options({}, connector="maildir", maildir={"path": str(self._folder)})
+        return options_of({}, connector="maildir", maildir={"path": str(self._folder)})
 
     def theirs(self, port: int) -> tuple[str, Mapping[str, Any]]:
         """See `System.theirs`."""
@@ -228,7 +150,7 @@ class Gmail(System):
     def ours(self, port: int) -> Mapping[str, Any]:
         """See `System.ours`."""
         unhurried = {"units_per_minute": 10**9, "units_per_minute_per_user": 10**9}
-        return _options(
+        return options_of(
             {"gmail": {"endpoint": f"http://127.0.0.1:{port}", **unhurried}},
             connector="gmail",
             secrets={"gmail/service-account": self._front.key(port)},
@@ -275,7 +197,7 @@ class Microsoft365(System):
     @property
     def port(self) -> int:
         """See `System.port`."""
-        return _port(self._server.url)
+        return port_of(self._server.url)
 
     def fill(self, backlog: Sequence[Mail]) -> None:
         """See `System.fill`."""
@@ -295,7 +217,7 @@ class Microsoft365(System):
             "endpoint": f"http://127.0.0.1:{port}",
             "authority": self._server.url,
         }
-        return _options({"graph": section}, connector="graph", secrets={"graph/secret": login.secret or ""})
+        return options_of({"graph": section}, connector="graph", secrets={"graph/secret": login.secret or ""})
 
     def theirs(self, port: int) -> tuple[str, Mapping[str, Any]]:
         """See `System.theirs`."""
@@ -333,7 +255,7 @@ class Exchange(System):
     @property
     def port(self) -> int:
         """See `System.port`."""
-        return _port(self._server.url)
+        return port_of(self._server.url)
 
     def fill(self, backlog: Sequence[Mail]) -> None:
         """See `System.fill`."""
@@ -352,7 +274,7 @@ class Exchange(System):
             "impersonation": False,
             "allow_insecure": True,
         }
-        return _options({"exchange": section}, connector="exchange", secrets={f"password/{TEACHER}": ews.PASSWORD})
+        return options_of({"exchange": section}, connector="exchange", secrets={f"password/{TEACHER}": ews.PASSWORD})
 
     def theirs(self, port: int) -> tuple[str, Mapping[str, Any]]:
         """See `System.theirs`."""
@@ -365,18 +287,6 @@ class Exchange(System):
 
     def _url(self, port: int) -> str:
         return f"http://127.0.0.1:{port}/EWS/Exchange.asmx"
-
-
-def _port(url: str) -> int:
-    port = urlsplit(url).port
-    assert port is not None
-    return port
-
-
-def _options(sections: Mapping[str, Any], *, secrets: Mapping[str, str] | None = None, **box: Any) -> dict[str, Any]:
-    """Options of `readers.ours`: settings with one mailbox."""
-    mailbox = {"address": TEACHER, "teacher": "Ms. Rivera", **box}
-    return {"settings": {**_SCHOOL, **sections, "mailboxes": [mailbox]}, "secrets": dict(secrets or {})}
 
 
 SYSTEMS: Mapping[str, type[System]] = {
