@@ -44,9 +44,9 @@ _ONLINE = (
 _WHOLE = re.compile(rb"</(?:[\w.-]{1,40}:)?Envelope\s*>\s*\Z")
 _HEADERS = {**DEFAULT_HEADERS, "User-Agent": "alliance-inbox"}
 _SCHEME = re.compile(r"\b(NTLM|Negotiate|Basic|Bearer)\b")
-_CERTAIN, _CERTAIN_AT_ALL = 2, 5
-"""So often in a row the server has to refuse before it is believed: after a whole handshake, and where it was not even
-begun. More would lock an account."""
+_CERTAIN = 5
+"""So often in a row the server has to say no, without a handshake that was whole, until that is taken for its will. A
+whole one is believed at once: more would lock an account."""
 _numbers = itertools.count(1)
 
 
@@ -56,14 +56,29 @@ def is_exchange_online(url: str) -> bool:
     return any(host == name or host.endswith(f".{name}") for name in _ONLINE)
 
 
-class VerifiedAdapter(HTTPAdapter):
+class LineAdapter(HTTPAdapter):
+    """Connections of one session, one at a time. Each response knows the line that it came over, as `line`."""
+
+    def __init__(self) -> None:
+        """Repeats nothing."""
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+
+    def send(self, request: Any, *args: Any, **kwargs: Any) -> requests.Response:
+        """See requests."""
+        response = super().send(request, *args, **kwargs)
+        sock = getattr(getattr(response.raw, "connection", None), "sock", None)
+        response.line = sock.getsockname() if sock is not None else None  # type: ignore[attr-defined]
+        return response
+
+
+class VerifiedAdapter(LineAdapter):
     """Connections whose certificate is verified against one context and nothing else: neither the bundle that requests
     brings nor what the environment names."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         """`context` verifies certificate and host name."""
         self._context = context
-        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+        super().__init__()
 
     def build_connection_pool_key_attributes(
         self, request: Any, verify: Any, cert: Any = None
@@ -88,7 +103,7 @@ class Session(requests.Session):
         self.auth = auth
         self.headers.update(_HEADERS)
         self.mount("https://", VerifiedAdapter(context))
-        self.mount("http://", HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0))
+        self.mount("http://", LineAdapter())
 
     def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
         """See requests. Raises MailboxError."""
@@ -152,15 +167,15 @@ class Answers(FailFast):  # type: ignore[misc]
         raise ConnectFailed(f"{where} answered HTTP {status}")
 
     def _refusal(self, response: requests.Response, where: str) -> MailboxError:
-        """What a 401 means. The first one may only mean that the line broke within the handshake, which NTLM does on
-        one connection, or on the way of what the server offers."""
+        """What a 401 means: our credentials are refused, or only the line broke within the handshake. NTLM signs in a
+        line (MS-NTHT §3.1.4), and a server knows nothing of a handshake that began on another one."""
         challenge = response.headers.get("WWW-Authenticate", "")  # RFC 9110 §11.6.1 demands it
         offered = ", ".join(_SCHEME.findall(challenge)) or "none"
         tried = str(response.request.headers.get("Authorization", "")).partition(" ")[0]
+        lines = [getattr(each, "line", None) for each in (*response.history[-1:], response)]
+        handshake = bool(challenge) and None not in lines and len(set(lines)) == 1
         self._refused += 1
-        if tried in {"", "NTLM", "Negotiate"} and self._refused < (
-            _CERTAIN if tried and challenge else _CERTAIN_AT_ALL
-        ):
+        if (not tried or (tried in {"NTLM", "Negotiate"} and not handshake)) and self._refused < _CERTAIN:
             return NotLetIn(f"{where} did not let {self._account} in (it offers {offered}); it is tried again")
         return AuthenticationFailed(
             f"{where} refused {self._account}: wrong user name or password, an account that is locked, or a way of "

@@ -137,6 +137,7 @@ def test_a_wrong_password_is_told_without_the_password(
     told = str(raised.value) + caplog.text
     assert not isinstance(raised.value, PermissionDenied)
     assert secret not in told
+    assert server.refused <= 3, "so often a wrong password is sent that the account gets locked"
     assert base64.b64encode(f"{ADDRESS}:{secret}".encode()).decode() not in told
 
 
