@@ -11,7 +11,7 @@ EMULATORS := tests/servers/emulators/node_modules/.package-lock.json
 BENCH_SERVERS := $(TEST_SERVERS) isync bogofilter
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint docs bench encoder model lock clean
+.PHONY: help install demo test lint docs bench peers encoder model lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -20,7 +20,8 @@ help:
 	@echo 'make test      lint, then every test; installs the mail servers that the tests talk to'
 	@echo 'make lint      style, types and import order'
 	@echo 'make docs      write docs/reference/commands.md again from the commands themselves'
-	@echo 'make bench     the benchmarks, beside mbsync and bogofilter; installs isync and bogofilter'
+	@echo 'make bench     the benchmarks, beside mbsync, mailsuite, exchangelib and bogofilter, which it installs'
+	@echo 'make peers     mailsuite and exchangelib in build/bench, for the benchmarks; 600 MB'
 	@echo 'make model     the classifier, rebuilt from its corpus; PyTorch in build/train, three quarters of an hour on two cores'
 	@echo 'make lock      work out requirements*.txt again from pyproject.toml; UPGRADE=1 takes the newest of everything'
 	@echo 'make clean     remove .venv and every cache'
@@ -76,11 +77,18 @@ docs: $(VENV)/.installed-dev
 	@for lang in $(LANGUAGES); do $(BIN)/alliance reply gallery --lang $$lang > docs/answers/$$lang.md || exit 1; done
 	$(BIN)/python -m typer service.cli utils docs --name alliance --title Commands | sed "s/&#x27;/'/g" > docs/reference/commands.md
 
-bench: $(VENV)/.installed-dev
+# What benchmarks.poll compares with, in an environment of its own: Microsoft's SDK alone weighs more than everything else together.
+peers: $(BIN)/python
+	@test -x build/bench/bin/python || '$(PYTHON)' -m venv build/bench
+	@build/bench/bin/python -m pip install -qq --upgrade 'pip>=25.1'
+	@build/bench/bin/python -m pip install -qq --group bench
+
+bench: $(VENV)/.installed-dev $(EMULATORS) peers
 	@sh .ci/servers $(BENCH_SERVERS)
 	$(BIN)/python -m benchmarks.backlog
 	$(BIN)/python -m benchmarks.idle
 	$(BIN)/python -m benchmarks.connect
+	$(BIN)/python -m benchmarks.poll
 	$(BIN)/python -m benchmarks.classify
 
 # The slow half of the model. An environment of its own, because PyTorch weighs more than everything else together.
