@@ -12,10 +12,11 @@ from typing import Literal
 
 from connectors.message import Message
 
-Kind = Literal["reply", "route", "notice"]
-"""What we send: an answer to the family, the original to the office, a notice to the administrator."""
+Kind = Literal["reply", "route", "notice", "draft"]
+"""What we write: an answer to the family, the original to the office, a notice to the administrator, and a draft that
+the teacher finishes and sends, or does not."""
 
-_OWN = re.compile(r"alliance\.[a-z]+\.[0-9a-f]{32}@(?P<domain>[a-z0-9.-]+)", re.ASCII)
+_OWN = re.compile(r"alliance\.(?!draft\.)[a-z]+\.[0-9a-f]{32}@(?P<domain>[a-z0-9.-]+)", re.ASCII)
 _MAX_KEY_BYTES = 64  # BLAKE2b, RFC 7693 §2.1
 _MIN_KEY_BYTES = 16
 
@@ -45,7 +46,11 @@ def derived_message_id(original_key: str, kind: Kind, mailbox: str) -> str:
 
 def is_own_message_id(message_id: str, domains: Collection[str] | None = None) -> bool:
     """Whether `message_id` (with or without angle brackets) has the form of ours, and lies in one of `domains` (in
-    ASCII, lower case) where they are given. The form can be forged, so never trust mail for it: leave it alone."""
+    ASCII, lower case) where they are given. The form can be forged, so never trust mail for it: leave it alone.
+
+    A draft's is none of them: mail programs may keep it when the teacher sends what they made of the draft, and that is
+    the teacher's own answer.
+    """
     found = _OWN.fullmatch(message_id.strip().removeprefix("<").removesuffix(">").lower())
     return found is not None and (domains is None or found["domain"] in domains)
 

@@ -123,7 +123,7 @@ def make_plan(
     standing = _standing(case, refusal)
     reply = None
     if refusal is None:
-        languages = _languages(verdict.language, message, home_language, settings)
+        languages = languages_for(message, verdict.language, home_language, settings)
         try:
             reply = reply_facts(
                 tag,
@@ -206,8 +206,9 @@ def _labels(verdict: Verdict, standing: Standing) -> frozenset[Label]:
     return verdict.labels | {Label.CHECK} if standing.to_check else verdict.labels
 
 
-def _languages(written: str, message: Message, home: str | None, settings: Settings) -> tuple[str, ...]:
-    """The family's language, then the school's first; all of the school's where nobody wrote a note in the family's."""
+def languages_for(message: Message, written: str, home: str | None, settings: Settings) -> tuple[str, ...]:
+    """The family's language, then the school's first; all of the school's where nobody wrote a note in the family's.
+    `written` is the message's language, as the classifier tells it, `home` the one on the roster."""
     school = settings.school.languages
     if written == "zh":
         written = script_of(f"{message.subject}\n{message.newest}")

@@ -4,24 +4,15 @@ It is written for somebody who is tired, worried or angry, reads on a phone, and
 sentences, one thing to do, nothing that argues, and nothing said to have happened that has not.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
 
 from autoresponder.identifiers import derived_message_id, original_key
+from autoresponder.in_thread import answer_to, reply_address
 from autoresponder.note import Block, Note, Paragraph, Row, Rows, Section, Signature
-from autoresponder.outgoing import (
-    MARKER,
-    WIRE,
-    address_field,
-    date_field,
-    id_field,
-    one_line,
-    text_field,
-    usable_address,
-)
+from autoresponder.outgoing import MARKER
 from autoresponder.plan import Missing, ReplyFacts, Span
 from autoresponder.sentences import danger, norm_hours, office_for_today
 from autoresponder.wording import LANGUAGES, Wording, wording, written_languages
@@ -31,21 +22,6 @@ from connectors.labels import Tag
 from connectors.message import Message
 
 __all__ = ["LANGUAGES", "compose_reply", "reply_address", "reply_message_id", "reply_note"]
-
-_SUBJECT_CHARACTERS = 160
-_RE = "Re: "
-# What mail programs put before a subject: Re, also in German, Swedish, Italian …, with or without a counter.
-_REPLY_PREFIX = re.compile(r"\A(?:\s*(?:re|aw|sv|antw|ref|r)\s*(?:\[\d{1,4}\])?\s*[:：])+\s*", re.IGNORECASE)
-
-
-def reply_address(message: Message) -> str | None:
-    """Where an answer to `message` goes: to the address in From, None where that is not one to send to.
-
-    Reply-To is no destination for an automatic answer (RFC 3834 §4). That section prefers Return-Path, but families'
-    providers and forwarders put machine addresses there, whereas From is what DMARC vouches for and what the school
-    knows the family by; the null path and the forged From are the guards' business.
-    """
-    return usable_address(message.sender.email) if message.sender else None
 
 
 def reply_message_id(original: Message, mailbox: MailboxSettings) -> str:
@@ -70,25 +46,16 @@ def compose_reply(
     it is `reply_message_id`. Raises ValueError where the sender's address cannot be written to; the planner plans
     no answer to such mail.
     """
-    recipient = reply_address(original)
-    if recipient is None:
-        raise ValueError("the sender's address is not one that an answer can be sent to")
     if facts.office_opens_at is not None and now >= facts.office_opens_at:
         facts = facts.model_copy(update={"same_day_closed": False})  # Delivered later than planned.
     note = reply_note(facts, mailbox=mailbox, settings=settings, office_has_it=office_has_it)
-    mail = EmailMessage(policy=WIRE)
-    mail["From"] = address_field(mailbox.address, mailbox.teacher)
-    mail["To"] = address_field(recipient)
-    mail["Subject"] = text_field(
-        _subject(original.subject, wording(note.sections[0].language)), _SUBJECT_CHARACTERS + 4
+    mail = answer_to(
+        original,
+        mailbox=mailbox,
+        words=wording(note.sections[0].language),
+        now=now,
+        message_id=message_id or reply_message_id(original, mailbox),
     )
-    mail["Date"] = date_field(now)
-    mail["Message-ID"] = id_field(message_id or reply_message_id(original, mailbox))
-    if original.message_id and (answered := id_field(original.message_id)):
-        mail["In-Reply-To"] = answered
-        # RFC 5322 §3.6.4: the original's References, else its one In-Reply-To, then its Message-ID.
-        parents = original.references or (original.in_reply_to if len(original.in_reply_to) == 1 else ())
-        mail["References"] = id_field(*(each for each in parents if each != original.message_id), original.message_id)
     mail["Auto-Submitted"] = "auto-replied"  # RFC 3834 §5.1
     mail["X-Auto-Response-Suppress"] = "All"  # [MS-OXCMAIL] §2.1.3.2.20
     # No Precedence: RFC 3834 §3.1.8 recommends none, and "bulk" sends a note to a parent into the spam folder.
@@ -108,18 +75,6 @@ def reply_note(facts: ReplyFacts, *, mailbox: MailboxSettings, settings: Setting
     numbers = numbers_of(settings)
     dialable = (settings.office.phone, numbers.emergency, *(line.phone for line in numbers.lines))
     return Note(title=settings.school.name, sections=tuple(sections), phones=tuple(filter(None, dialable)))
-
-
-def _subject(original: str, words: Wording) -> str:
-    """The original's subject with one "Re: " before it (RFC 5322 §3.6.5).
-
-    RFC 3834 §3.1.5 would like a word that the answer is automatic here. It stands in the note's first lines instead:
-    mail programs file a changed subject as a new conversation, away from what it answers.
-    """
-    _ = words.gettext
-    rest = _REPLY_PREFIX.sub("", one_line(original, 2 * _SUBJECT_CHARACTERS), count=1)
-    bare = one_line(rest, _SUBJECT_CHARACTERS) or _("your message")
-    return f"{_RE}{bare}"
 
 
 @dataclass(frozen=True, slots=True)

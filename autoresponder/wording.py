@@ -1,8 +1,8 @@
 """The languages that we write, and how each says a sentence, a day and a time.
 
 The sentences stand in the code in English; `locale/<code>/LC_MESSAGES/families.po` translates what families read,
-`office.po` what the staff does. They are read as they are: there is no build step that could be forgotten
-(`docs/howto/wording.md`).
+`conversation.po` what a teacher may write to them, `office.po` what the staff reads. They are read as they are: there
+is no build step that could be forgotten (`docs/howto/wording.md`).
 """
 
 import re
@@ -25,8 +25,8 @@ LANGUAGES = ("en", "es", "zh-Hans", "zh-Hant", "vi", "ar", "pt", "ht", "ru", "ko
 """The languages that families are written to in: ISO 639-1, Chinese with its script (RFC 5646)."""
 STAFF_LANGUAGES = ("en", "es")
 """Those that the staff is written to in."""
-FAMILIES, OFFICE = "families", "office"
-"""The two catalogues of each language."""
+FAMILIES, OFFICE, CONVERSATION = "families", "office", "conversation"
+"""The catalogues: what we write to families, what the staff reads, and what a teacher may write to a family."""
 LOCALE_FOLDER = Path(__file__).parent / "locale"
 _ALSO_CALLED = {"fil": "tl"}
 _SIMPLIFIED = frozenset("们这会来说时过对学没让请谢问师吗给孩为还后开关车边迟点发动课业长见听话电书写样")
@@ -128,9 +128,9 @@ class Wording:
 
 @cache
 def wording(language: str, catalogue: str = FAMILIES) -> Wording:
-    """The wording of one of `LANGUAGES`, or, for the catalogue `OFFICE`, of `STAFF_LANGUAGES`. Raises KeyError for
-    another."""
-    if language not in (LANGUAGES if catalogue == FAMILIES else STAFF_LANGUAGES):
+    """The wording of one of `LANGUAGES`, or, for the catalogue `OFFICE`, of `STAFF_LANGUAGES`. `CONVERSATION` knows the
+    sentences of `FAMILIES`, too. Raises KeyError for another language."""
+    if language not in (STAFF_LANGUAGES if catalogue == OFFICE else LANGUAGES):
         raise KeyError(language)
     locale = Locale.parse(language, sep="-")
     return Wording(language, locale, _translations(language, locale, catalogue))
@@ -149,4 +149,7 @@ def _translations(language: str, locale: Locale, name: str) -> NullTranslations:
     compiled = BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)
-    return GNUTranslations(compiled)
+    translations = GNUTranslations(compiled)
+    if name == CONVERSATION:
+        translations.add_fallback(_translations(language, locale, FAMILIES))
+    return translations

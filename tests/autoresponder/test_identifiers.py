@@ -36,6 +36,10 @@ def test_a_derived_id_is_valid_and_recognised_as_ours(key: str, kind: str) -> No
     assert not is_own_message_id(derived, {"other.example"})
 
 
+def test_a_draft_that_a_teacher_sends_is_the_teachers_own_mail() -> None:
+    assert not is_own_message_id(derived_message_id("a key", "draft", "rivera@maple.example"))
+
+
 def test_replies_routes_mailboxes_and_originals_all_have_ids_of_their_own() -> None:
     ids = {
         derived_message_id(key, "reply" if kind == "reply" else "route", mailbox)

@@ -20,6 +20,7 @@ from autoresponder.outgoing import MARKER, as_bytes, one_line, usable_address
 from autoresponder.plan import Missing, ReplyFacts
 from autoresponder.replies import LANGUAGES, compose_reply
 from autoresponder.wording import (
+    CONVERSATION,
     FAMILIES,
     LOCALE_FOLDER,
     OFFICE,
@@ -425,12 +426,19 @@ def test_a_language_that_nobody_translated_falls_back_to_one_that_somebody_did(
     assert written_languages(wanted) == written
 
 
+IN_CATALOGUE = {OFFICE: {"routes.py"}, CONVERSATION: {"conversation.py", "grow.py"}}
+
+
 def sentences(catalogue: str) -> set[str]:
-    """The sentences that stand in the code: the office reads those of its routes, families the rest."""
+    """The sentences that stand in the code: what a catalogue of its own translates, and the rest, for families. Words
+    of days, times and lists are in both others; a conversation looks up in the families' what its own lacks."""
     found = extract_from_dir(LOCALE_FOLDER.parent, [("**.py", "python")], keywords={"_": None, "gettext": None})
     every = [(Path(file).name, message if isinstance(message, str) else message[0]) for file, _, message, _, _ in found]
+    own = {message for file, message in every if file in IN_CATALOGUE.get(catalogue, set())}
     shared = {message for file, message in every if file == "wording.py"}
-    return shared | {message for file, message in every if (file == "routes.py") == (catalogue == OFFICE)}
+    others = set().union(*IN_CATALOGUE.values())
+    families = {message for file, message in every if file not in others}
+    return {OFFICE: own | shared, CONVERSATION: own - families, FAMILIES: families}[catalogue]
 
 
 def placeholders(sentence: str) -> set[str | None]:
@@ -441,7 +449,7 @@ def placeholders(sentence: str) -> set[str | None]:
     ("language", "catalogue"),
     [
         (language, catalogue)
-        for catalogue, languages in ((FAMILIES, LANGUAGES), (OFFICE, STAFF_LANGUAGES))
+        for catalogue, languages in ((FAMILIES, LANGUAGES), (CONVERSATION, LANGUAGES), (OFFICE, STAFF_LANGUAGES))
         for language in languages
         if language != "en"
     ],
