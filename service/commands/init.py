@@ -287,8 +287,6 @@ def _connector(text: str) -> str:
 
 
 def _say_what_is_next(path: Path, settings: "Settings") -> None:
-    from config.passwords import password_variable
-
     (mailbox,) = settings.mailboxes
     option = "" if path == DEFAULT_CONFIG else f" --config {path}"
     steps = [
@@ -296,8 +294,9 @@ def _say_what_is_next(path: Path, settings: "Settings") -> None:
         (f"alliance preview{option} --days 14", "what would have happened in the last two weeks"),
         (f"alliance run{option}", "reads new mail; in stage observe it writes nothing"),
     ]
-    if mailbox.connector == "imap":
-        steps.insert(0, (f"export {password_variable(mailbox)}=…", f"the password of {mailbox.address}"))
+    if mailbox.connector in {"imap", "gmail", "graph", "exchange"}:
+        command = f"alliance connect {mailbox.connector}{option}"
+        steps.insert(0, (command, "stores password or keys encrypted, and tries each permission"))
     width = max(len(command) for command, _ in steps)
     typer.echo(f"\nWrote {path}. Every key is in it with its meaning. What to do next:\n")
     for command, meaning in steps:

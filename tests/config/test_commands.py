@@ -72,8 +72,7 @@ def test_init_asks_and_writes_a_file_that_loads_and_says_what_is_next():
     assert settings.imap is not None
     assert settings.imap.host == "imap.maple.example"
     assert (settings.office.opens, settings.office.closes) == (None, None)
-    assert "ALLIANCE_PASSWORD_RIVERA_MAPLE_EXAMPLE" in result.output
-    for command in ("alliance doctor", "alliance preview", "alliance run"):
+    for command in ("alliance connect imap", "alliance doctor", "alliance preview", "alliance run"):
         assert command in result.output
 
 
