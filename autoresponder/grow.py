@@ -226,7 +226,7 @@ class _Voice:
         _ = self.words.gettext
         question = [] if self.way.question is None else [_(self.matter.asks[self.way.question])]
         own = self._bracket(_Step.ASK, _("an open question of one's own, or nothing"))
-        return self._together(_(self.way.ask), *question, own)
+        return f"{self._together(_(self.way.ask), *question)} {own}"
 
     def _calls(self) -> list[str]:
         _ = self.words.gettext
@@ -257,7 +257,7 @@ class _Voice:
             _Step.FOLLOW_UP: _("Follow-up"),
         }
         present = [each for each in _Step if each is not _Step.SINCE or self.facts.earlier_case]
-        named = "\u00a0· ".join(filter(None, (str(present.index(step) + 1), steps[step], names)))
+        named = "\u00a0·\u00a0".join(filter(None, (str(present.index(step) + 1), steps[step], names)))
         # Translators: what a teacher is to write about, such as [2 · Grow: what was seen]. Keep the square brackets.
         return _("[{named}: {prompt}]").format(named=named, prompt=prompt)
 
