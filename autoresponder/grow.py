@@ -72,6 +72,7 @@ class _Step(StrEnum):
     SINCE = "since"
     GROW = "grow"
     ASK = "ask"
+    CALL = "call"
     PLAN = "plan"
     FOLLOW_UP = "follow-up"
 
@@ -232,11 +233,17 @@ class _Voice:
         _ = self.words.gettext
         if not self.way.calls:
             return []
-        times = [self.words.span(span.begins, span.ends) for span in self.facts.call_windows]
-        if not times:
+        if not self.facts.call_windows:
             return [_("If you would rather talk, please reply with a phone number and a time that suits you.")]
+        # In a bracket, since days may pass before the teacher sends it.
+        zone = self.settings.school.zone
+        times = [
+            self.words.span(span.begins.astimezone(zone), span.ends.astimezone(zone))
+            for span in self.facts.call_windows
+        ]
+        bracket = self._bracket(_Step.CALL, self.words.list(times, either=True))
         offer = _("If you would rather talk, I can call you {times}. Please reply with your phone number and the time.")
-        return [offer.format(times=self.words.list(times, either=True))]
+        return [offer.format(times=bracket)]
 
     def _follow_up(self) -> str:
         _ = self.words.gettext
@@ -253,13 +260,22 @@ class _Voice:
             _Step.SINCE: _("Since then"),
             _Step.GROW: _("Grow"),
             _Step.ASK: _("Ask"),
+            _Step.CALL: _("Call"),
             _Step.PLAN: _("Plan"),
             _Step.FOLLOW_UP: _("Follow-up"),
         }
-        present = [each for each in _Step if each is not _Step.SINCE or self.facts.earlier_case]
-        named = "\u00a0·\u00a0".join(filter(None, (str(present.index(step) + 1), steps[step], names)))
+        named = "\u00a0·\u00a0".join(filter(None, (str(self._present().index(step) + 1), steps[step], names)))
         # Translators: what a teacher is to write about, such as [2 · Grow: what was seen]. Keep the square brackets.
         return _("[{named}: {prompt}]").format(named=named, prompt=prompt)
+
+    def _present(self) -> list[_Step]:
+        """The steps of this draft, in the order of their numbers."""
+        absent = set()
+        if self.facts.earlier_case is None:
+            absent.add(_Step.SINCE)
+        if not (self.way.calls and self.facts.call_windows):
+            absent.add(_Step.CALL)
+        return [step for step in _Step if step not in absent]
 
     def _students(self) -> str:
         names = [one_line(name, _NAME_CHARACTERS) for name in self.facts.students]

@@ -111,8 +111,9 @@ def test_every_draft_is_whole_and_says_the_same_in_text_and_html_and_in_both_lan
         said = parts(mail)
         assert len(said) == (1 if language == "en" else 2)
         for part, written in zip(said, ("en", language), strict=False):
-            assert [int(number) for number in BRACKET.findall(part)] == [1, 2, 3, 4, 5, 6]
-            assert part.count("[") == part.count("]") == 7
+            steps = 7 if WAYS[alternative - 1].calls else 6
+            assert [int(number) for number in BRACKET.findall(part)] == list(range(1, steps + 1))
+            assert part.count("[") == part.count("]") == steps + 1
             for day in (FRIDAY, date(2026, 2, 20), date(2026, 1, 12)):
                 assert squeezed(wording(written).day(day)) in squeezed(part)
             assert part.count("Leo") == part.count("Mia") == 1
@@ -137,6 +138,13 @@ def test_the_steps_come_in_their_order() -> None:
     said = parts(draft(facts()))[0]
     steps = [re.split("·|:", found[0])[1].strip() for found in BRACKET.finditer(said)]
     assert steps == ["Glow", "Grow", "Ask", "Plan", "Follow-up"]
+
+
+def test_times_for_a_call_stand_in_a_bracket_since_they_may_have_passed_when_the_teacher_sends() -> None:
+    in_utc = Span(begins=CALL.begins.astimezone(UTC), ends=CALL.ends.astimezone(UTC))
+    said = " ".join(plain(draft(facts(call_windows=(in_utc,)), alternative=2)).split())
+    assert "I can call you [4 · Call: on Wednesday, March 4 from 3:00 PM to 3:20 PM]." in said
+    assert "[5 · Plan:" in said
 
 
 def test_lines_are_short_enough_to_be_quoted() -> None:

@@ -52,7 +52,7 @@ def test_a_configured_call_window_is_offered(folder: Path) -> None:
     window = '[[mailboxes.call_windows]]\nday = "wed"\nopens = 15:00:00\ncloses = 15:20:00\n'
     (folder / "alliance.toml").write_text(SCHOOL + window)
     shown = said("--alternative", "2", "--at", "2026-12-14 10:00")
-    assert "I can call you on Wednesday, December 16 from 3:00" in shown
+    assert "Call: on Wednesday, December 16 from 3:00" in shown
 
 
 def test_a_page_can_be_opened_in_a_browser() -> None:
