@@ -6,6 +6,7 @@ quotes around a display name with a comma and puts long Message-IDs into encoded
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import datetime
 from email.generator import BytesGenerator
 from email.header import Header
@@ -108,6 +109,12 @@ def address_field(address: str, name: str = "") -> _Ready:
     elif not _ATOM_WORDS.fullmatch(shown):
         shown = f'"{quote(shown)}"'
     return _Ready(f"{shown}\r\n <{usable}>" if len(shown) + len(usable) > 60 else f"{shown} <{usable}>")
+
+
+def addresses_field(addresses: Iterable[str]) -> _Ready:
+    """A field of several addresses without names (RFC 5322 §3.6.3), one a line. Raises ValueError as `address_field`
+    does."""
+    return _Ready(",\r\n ".join(address_field(address) for address in addresses))
 
 
 def text_field(text: str, limit: int) -> _Ready:

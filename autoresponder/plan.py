@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from config.settings import OFFICE_DESK
 from connectors.labels import Label, Tag
 
 
@@ -84,6 +85,22 @@ class ReplyFacts(_Frozen):
     """Their last day."""
     call_windows: tuple[Span, ...] = ()
     """The next times in which the teacher can be called."""
+    office_told: bool = True
+    """Whether the front office is among those who get an urgent message: only then may the note say so."""
+
+
+class Occasion(StrEnum):
+    """What a mail to the office is, in the life of its item."""
+
+    FIRST = "first"
+    ADDITION = "addition"
+    """Further mail of the same matter, for whoever has it."""
+    NEXT = "next"
+    """Nobody took it: it comes to the next desk."""
+    ON_CALL = "on call"
+    """The office is closed: it comes to whoever is on call."""
+    REMINDER = "reminder"
+    """Nobody at any desk took it."""
 
 
 class RouteFacts(_Frozen):
@@ -91,6 +108,20 @@ class RouteFacts(_Frozen):
 
     tag: Tag
     recipient: str
+    """The first of `recipients`."""
+    recipients: tuple[str, ...] = ()
+    """Everybody it goes to, in one mail; none in facts from before there were desks."""
+    desk: str = OFFICE_DESK
+    """The desk that it is for."""
+    occasion: Occasion = Occasion.FIRST
+    desks_before: tuple[str, ...] = ()
+    """The desks that had it before, the first first."""
+    holder: str | None = None
+    """Who has taken the item that this adds to."""
+    references: tuple[str, ...] = ()
+    """Message-IDs, without angle brackets, of the mails that brought it to the desks before."""
+    reminder: int = 0
+    """The how manieth reminder it is; 0 where it is none."""
     received_at: datetime
     family_told: bool
     """Whether a reply to the family is planned."""
@@ -100,6 +131,40 @@ class RouteFacts(_Frozen):
     """Whether the mail's own authentication says that it may not come from the address it names."""
 
 
+class Told(StrEnum):
+    """What a short mail to the staff says about an item."""
+
+    TAKEN = "taken"
+    """Somebody else has it."""
+    CLOSED = "closed"
+    """It is closed already."""
+    RETURNED = "returned"
+    """The office gives it back to the teacher."""
+
+
+class TellFacts(_Frozen):
+    """All that a short mail to the staff about an item is worded from, besides the record of the message."""
+
+    told: Told
+    by: str
+    """Who has it, closed it, or gave it back."""
+    at: datetime
+    """When."""
+    sender: str = ""
+    """The family's address."""
+    received_at: datetime | None = None
+    """When the family wrote."""
+    references: tuple[str, ...] = ()
+    """Message-IDs, without angle brackets, of the thread it stands in; the last is what it answers."""
+
+
+class TagFacts(_Frozen):
+    """What is known of a labelling beside the labels."""
+
+    instead: frozenset[Label] | None = None
+    """The labels of our own that these replace: while they still stand there, nobody corrected anything."""
+
+
 class Plan(_Frozen):
     """What shall happen with one message. `labels` are always set; at least one of `reply` and `no_reply` is None."""
 
@@ -107,3 +172,5 @@ class Plan(_Frozen):
     reply: ReplyFacts | None = None
     no_reply: NoReply | None = None
     route: RouteFacts | None = None
+    topic: str = "other"
+    """What the message is about (docs/labelling.md, "Topics")."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from autoresponder.calls import next_calls
+from autoresponder.desks import desk_for, recipients_of, tells_office
 from autoresponder.guards import Case, Guard, addressing, automatic, check, content, past, reports, senders, thanks
 from autoresponder.hours import reply_by
 from autoresponder.missing import missing_in
@@ -135,23 +136,30 @@ def make_plan(
                 now=now,
                 crisis=tag is Tag.URGENT and verdict.topic in CRISIS_TOPICS,
                 missing=missing_in(message, students, ask_period=settings.school.class_periods),
+                office_told=tells_office(verdict.topic, settings),
             )
         except (
             NoSchoolDay
         ) as error:  # A calendar without school days promises nothing; the office is told all the same.
             refusal = NoReply(guard="no_school_day", reason=f"There is no day to promise: {error}.")
     route = None
-    if verdict.tag is Tag.URGENT and standing.routed and not history.routed_already:
+    if _is_for_the_office(verdict, standing, refusal, settings) and not history.routed_already:
+        desk = desk_for(verdict.topic, settings)
+        urgent = verdict.tag is Tag.URGENT
+        recipients = recipients_of(desk, settings, urgent=urgent, closed=not calendar.office_is_open(now))
         route = RouteFacts(
             tag=verdict.tag,
-            recipient=settings.office.address,
+            recipient=recipients[0],
+            recipients=recipients,
+            desk=desk,
             received_at=message.received_at,
             family_told=reply is not None,
             no_reply_reason=refusal.reason if refusal else "",
             unsure=verdict.unsure,
             sender_unverified=senders.spoofed(case) is not None,
         )
-    return Plan(labels=_labels(verdict, standing), reply=reply, no_reply=refusal, route=route)
+    labels = _labels(verdict, standing)
+    return Plan(labels=labels, reply=reply, no_reply=refusal, route=route, topic=verdict.topic)
 
 
 def reply_tag(verdict: Verdict) -> Tag:
@@ -171,6 +179,7 @@ def reply_facts(
     now: datetime,
     crisis: bool = False,
     missing: tuple[Missing, ...] = tuple(Missing),
+    office_told: bool = True,
 ) -> ReplyFacts:
     """The facts that a note of `tag` is worded from, for a message received at `received_at` and answered at `now`
     (both aware). Raises `NoSchoolDay`."""
@@ -189,7 +198,19 @@ def reply_facts(
         closed_from=holidays[0] if holidays else None,
         closed_until=holidays[1] if holidays else None,
         call_windows=next_calls(mailbox.call_windows, now, deadline, calendar),
+        office_told=office_told,
     )
+
+
+def _is_for_the_office(verdict: Verdict, standing: Standing, refusal: NoReply | None, settings: Settings) -> bool:
+    """Urgent mail of a person always. Routine mail only where the school wants its topic there, and nothing but an
+    earlier answer kept it from being answered: what the teacher has answered, or a thank-you, is nobody's work."""
+    if not standing.routed:
+        return False
+    if verdict.tag is Tag.URGENT:
+        return True
+    wanted = verdict.tag is Tag.ROUTINE and verdict.topic in settings.office.routine_topics
+    return wanted and (refusal is None or refusal.guard == past.answered_lately.__name__)
 
 
 def _standing(case: Case, refusal: NoReply | None) -> Standing:

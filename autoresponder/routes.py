@@ -14,11 +14,22 @@ from itertools import count
 
 from autoresponder.identifiers import derived_message_id, original_key
 from autoresponder.note import Block, Note, Paragraph, Row, Rows, Section
-from autoresponder.outgoing import MARKER, WIRE, address_field, as_bytes, date_field, id_field, one_line, text_field
-from autoresponder.plan import RouteFacts
+from autoresponder.outgoing import (
+    MARKER,
+    WIRE,
+    address_field,
+    addresses_field,
+    as_bytes,
+    date_field,
+    id_field,
+    one_line,
+    text_field,
+)
+from autoresponder.plan import Occasion, RouteFacts
 from autoresponder.wording import OFFICE, STAFF_LANGUAGES, Wording, wording, written_languages
 from classifier.verdict import Verdict
-from config.settings import MailboxSettings, Settings
+from config.settings import OFFICE_DESK, MailboxSettings, Settings
+from connectors.labels import Tag
 from connectors.message import Message
 
 PRODUCT = "Alliance Inbox"
@@ -38,6 +49,12 @@ _NOT_IN_NAMES = str.maketrans("<>@", "   ")
 def route_message_id(original: Message, mailbox: MailboxSettings) -> str:
     """The Message-ID, without angle brackets, of the mail that brings `original` to the office."""
     return derived_message_id(original_key(original), "route", mailbox.address)
+
+
+def step_message_id(item: str, number: int, original: str, mailbox: MailboxSettings) -> str:
+    """The Message-ID, without angle brackets, of the mail that brings an original (by its fingerprint) to the next desk
+    in step `number` of an item (by its reference): the same step, the same id."""
+    return derived_message_id(f"step {number} of {item} with {original}", "route", mailbox.address)
 
 
 def compose_route(
@@ -61,10 +78,11 @@ def compose_route(
     from the roster. `reply_sent` says whether the family's note is out; None, that it is still to be sent. `message_id`
     (without angle brackets) is the one on record for this mail; it may be left out only where there is an `original`.
 
-    From the teacher's own mailbox and without a Reply-To: whoever presses Reply reaches the teacher, so that a remark
-    meant for a colleague cannot go to a family, or to somebody who only pretends to be one. The family's address stands
-    in the summary, and replying to the attached original reaches them. Raises ValueError where the office's address
-    cannot be written to, or a Message-ID is missing.
+    From the teacher's own mailbox, with a Reply-To only where the school has a mailbox for the office's replies:
+    whoever presses Reply reaches the teacher or that mailbox, so that a remark meant for a colleague cannot go to a
+    family, or to somebody who only pretends to be one. The family's address stands in the summary, and replying to the
+    attached original reaches them. Raises ValueError where one of the recipients cannot be written to, or a Message-ID
+    is missing.
     """
     if not message_id:
         if original is None:
@@ -85,15 +103,21 @@ def compose_route(
     )
     mail = EmailMessage(policy=WIRE)
     mail["From"] = address_field(mailbox.address, summary.from_name())
-    mail["To"] = address_field(facts.recipient)
+    mail["To"] = addresses_field(facts.recipients or (facts.recipient,))
+    if settings.office.reply_to is not None:
+        mail["Reply-To"] = address_field(settings.office.reply_to)
     mail["Subject"] = text_field(summary.subject(), _SUBJECT_CHARACTERS)
     mail["Date"] = date_field(now)
     mail["Message-ID"] = id_field(message_id)
+    if facts.references:
+        mail["In-Reply-To"] = id_field(facts.references[-1])
+        mail["References"] = id_field(*facts.references)
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5.1
     # Not "All": a non-delivery report must come back, or nobody learns that the office never saw this.
     mail["X-Auto-Response-Suppress"] = "RN, NRN, OOF, AutoReply"  # [MS-OXCMAIL] §2.1.3.2.20
-    mail["Importance"] = "high"  # RFC 2156, registered by RFC 4021
-    mail["X-Priority"] = "1 (Highest)"
+    if facts.tag is Tag.URGENT:
+        mail["Importance"] = "high"  # RFC 2156, registered by RFC 4021
+        mail["X-Priority"] = "1 (Highest)"
     mail[MARKER] = "route"
     summary.note().fill(mail)
     return as_bytes(mail) if raw is None else _with_original(mail, raw, message_id)
@@ -164,33 +188,91 @@ class _Summary:
     def subject(self) -> str:
         _ = self.words.gettext
         teacher = one_line(self.mailbox.teacher, _NAME_CHARACTERS)
-        if self.facts.sender_unverified:
-            return _("Urgent (sender not verified): a message for {teacher}").format(teacher=teacher)
         name = self._sender_name() or one_line(self.sender, _NAME_CHARACTERS)
-        if not name:
-            return _("Urgent: a message for {teacher}").format(teacher=teacher)
-        return _("Urgent: a message from {sender} for {teacher}").format(sender=name, teacher=teacher)
+        if self.facts.tag is not Tag.URGENT:
+            about = _("For the office: a message from {sender} for {teacher}")
+            return about.format(sender=name or _("somebody unknown"), teacher=teacher)
+        if self.facts.sender_unverified:
+            subject = _("Urgent (sender not verified): a message for {teacher}").format(teacher=teacher)
+        elif not name:
+            subject = _("Urgent: a message for {teacher}").format(teacher=teacher)
+        else:
+            subject = _("Urgent: a message from {sender} for {teacher}").format(sender=name, teacher=teacher)
+        match self.facts.occasion:
+            case Occasion.FIRST:
+                return subject
+            case Occasion.ADDITION:
+                return _("In addition. {subject}").format(subject=subject)
+            case Occasion.NEXT | Occasion.ON_CALL:
+                return _("Still open. {subject}").format(subject=subject)
+            case Occasion.REMINDER:
+                return _("Still open, reminder {number}. {subject}").format(number=self.facts.reminder, subject=subject)
 
     def note(self) -> Note:
         _ = self.words.gettext
         blocks: list[Block] = [
-            Paragraph(
-                _("A message to {teacher} looks urgent. Please read it now.").format(teacher=self.mailbox.teacher),
-                strong=True,
-            ),
+            Paragraph(self._opening(), strong=True),
             *self._warnings(),
             Rows(tuple(self._rows())),
             Paragraph(self._where()),
-            Paragraph(
-                _(
-                    "If you reply to this mail, your answer goes to {teacher}, not to the family. To reach the family, "
-                    "call them, write to the address above, or reply to the attached message."
-                ).format(teacher=self.mailbox.teacher)
-            ),
+            Paragraph(self._words_to_say()),
+            Paragraph(self._replying()),
             Paragraph(_("This mail is about a student. Please share it only with those who need it to help.")),
         ]
         section = Section(self.words.language, self.words.direction, tuple(blocks))
         return Note(title=self.subject(), sections=(section,))
+
+    def _opening(self) -> str:
+        """Why this mail comes, and why to this desk."""
+        _ = self.words.gettext
+        facts, teacher = self.facts, self.mailbox.teacher
+        if facts.occasion is Occasion.ADDITION and facts.holder:
+            return _("The family has written once more about what {holder} has taken. Please read it now.").format(
+                holder=facts.holder
+            )
+        if facts.tag is not Tag.URGENT:
+            return _("A message to {teacher} is about something that your school handles at the office.").format(
+                teacher=teacher
+            )
+        return {
+            Occasion.FIRST: _("A message to {teacher} looks urgent. Please read it now."),
+            Occasion.ADDITION: _("The family has written once more about something urgent. Please read it now."),
+            Occasion.NEXT: _(
+                "A message to {teacher} looks urgent, and nobody has taken it yet. It was with: {desks}. Please read "
+                "it now."
+            ),
+            Occasion.ON_CALL: _(
+                "A message to {teacher} looks urgent, nobody has taken it yet, and the office is closed. You are on "
+                "call: please read it now."
+            ),
+            Occasion.REMINDER: _(
+                "A message to {teacher} looks urgent, and nobody has taken it yet. Everybody who has had it gets this "
+                "reminder: {desks}."
+            ),
+        }[facts.occasion].format(teacher=teacher, desks=self._desks_before())
+
+    def _desks_before(self) -> str:
+        desks = self.facts.desks_before or (self.facts.desk,)
+        return self.words.list([_desk_name(desk, self.words) for desk in desks])
+
+    def _words_to_say(self) -> str:
+        _ = self.words.gettext
+        return _(
+            "So that the others know: reply to this mail with one of these in the first line. “Taken”: you see to it. "
+            "“Done”: it is settled. “Not urgent”: it was no emergency. “Back to the teacher”: {teacher} should answer."
+        ).format(teacher=self.mailbox.teacher)
+
+    def _replying(self) -> str:
+        _ = self.words.gettext
+        if self.settings.office.reply_to is not None:
+            return _(
+                "Your reply goes to a mailbox that only this service reads, not to the family and not to {teacher}. To "
+                "reach the family, call them, write to the address above, or reply to the attached message."
+            ).format(teacher=self.mailbox.teacher)
+        return _(
+            "If you reply to this mail, your answer goes to {teacher}, not to the family. To reach the family, "
+            "call them, write to the address above, or reply to the attached message."
+        ).format(teacher=self.mailbox.teacher)
 
     def _warnings(self) -> list[Block]:
         _ = self.words.gettext
@@ -205,7 +287,7 @@ class _Summary:
                     strong=True,
                 )
             )
-        if self.facts.unsure:
+        if self.facts.unsure and self.facts.tag is Tag.URGENT:
             warnings.append(Paragraph(_("It is not certain that this message is urgent. Please check.")))
         return warnings
 
@@ -265,6 +347,11 @@ class _Summary:
         if self.reply_sent is False:
             return _("nothing yet; the automatic note to them could not be sent")
         sent = _("an automatic note, sent") if self.reply_sent else _("an automatic note, about to be sent")
+        if self.facts.tag is not Tag.URGENT:
+            return _("{sent}: by when {teacher} answers").format(sent=sent, teacher=self.mailbox.teacher)
+        told = self.facts.recipients or (self.facts.recipient,)
+        if self.facts.occasion is Occasion.FIRST and self.settings.office.address not in told:
+            return _("{sent}: to call {phone}").format(sent=sent, phone=self.settings.office.phone)
         return _("{sent}: that your office has the message, and to call {phone} if they do not hear from you").format(
             sent=sent, phone=self.settings.office.phone
         )
@@ -283,3 +370,9 @@ class _Summary:
             "The family's message is no longer in {teacher}'s mailbox, so it cannot be attached. Please ask {teacher} "
             "about it, or call the family."
         ).format(teacher=self.mailbox.teacher)
+
+
+def _desk_name(desk: str, words: Wording) -> str:
+    """What the staff calls a desk: its name in the configuration; the office in their language."""
+    _ = words.gettext
+    return _("the front office") if desk == OFFICE_DESK else one_line(desk, _NAME_CHARACTERS)

@@ -163,6 +163,32 @@ class School(_Section):
         return ZoneInfo(self.timezone)
 
 
+Topic = Literal[
+    "health",
+    "safety",
+    "wellbeing",
+    "pickup_transport",
+    "custody",
+    "whereabouts",
+    "deadline",
+    "attendance",
+    "behavior",
+    "bullying",
+    "grades",
+    "homework",
+    "meeting",
+    "special_education",
+    "event",
+    "materials_fees",
+    "technology",
+    "thanks",
+    "other",
+]
+"""What a message is about (docs/labelling.md, "Topics")."""
+OFFICE_DESK = "office"
+"""The name of the desk that [office] is: it gets what no other desk handles."""
+
+
 class Office(_Section):
     """The front office: where same-day matters go."""
 
@@ -174,6 +200,40 @@ class Office(_Section):
     """When the phone is answered; the school's opening where left out."""
     closes: TimeOfDay | None = None
     """Until when the phone is answered; the school's closing where left out."""
+    members: tuple[EmailAddress, ...] = ()
+    """Addresses of the people who read this mailbox and answer from their own: they too may say "taken" or "done"."""
+    minutes: int | None = Field(default=None, ge=5, le=480)
+    """After how many school minutes an urgent item that nobody at the office has taken goes on: to `next`, then as a
+    reminder each school day. Left out, it stays at the office."""
+    next: str | None = None
+    """Name of the desk that gets it then."""
+    on_call: EmailAddress | None = None
+    """Who also gets urgent mail while the office is closed, and what nobody has taken when it closes."""
+    routine_topics: tuple[Topic, ...] = ()
+    """Topics of routine mail that the school wants at the office too, e.g. attendance, pickup_transport, technology."""
+    reply_to: EmailAddress | None = None
+    """One of the mailboxes below that replies of the office go to ("taken", "done"), so that they do not fill the
+    teacher's inbox. Left out, they go to the teacher, and the service reads them there."""
+
+
+class Desk(_Section):
+    """A desk beside the front office: nurse, counselor, transport, administration."""
+
+    name: str = Field(min_length=1, max_length=40, pattern=r"^[^,\s]([^,]*[^,\s])?$")
+    """What the staff calls it, e.g. "nurse"; without a comma."""
+    recipients: tuple[EmailAddress, ...] = Field(min_length=1, max_length=20)
+    """Who gets its mail, all in one."""
+    members: tuple[EmailAddress, ...] = ()
+    """Addresses of the people behind `recipients` that are lists or shared mailboxes: they too may say "taken"."""
+    topics: tuple[Topic, ...] = ()
+    """What it handles, e.g. health; none where it only comes in when another desk does not answer."""
+    next: str | None = None
+    """Name of the desk that gets what nobody here has taken; the office where left out."""
+    minutes: int = Field(default=20, ge=5, le=480)
+    """After how many school minutes."""
+    office_too: bool = True
+    """Whether the front office gets the urgent mail of these topics as well. Families are told that the front office
+    has their message only then; otherwise they are asked to call."""
 
 
 class CrisisLine(_Section):
@@ -499,6 +559,8 @@ class Settings(BaseSettings):
     """The school and its calendar."""
     office: Office
     """The front office: where same-day matters go."""
+    desks: tuple[Desk, ...] = ()
+    """Desks beside the front office, one [[desks]] each."""
     crisis: Crisis = Crisis()
     """What a family in a crisis is told beside the office's number."""
     norm: Norm = Norm()
@@ -536,6 +598,33 @@ class Settings(BaseSettings):
     def _addresses_are_unique(self) -> "Settings":
         for fault in addresses_used_twice(enumerate(self.mailboxes)):
             raise fault
+        return self
+
+    @model_validator(mode="after")
+    def _desks_are_sound(self) -> "Settings":
+        names = {OFFICE_DESK}
+        handled: dict[str, str] = {}
+        for place, desk in enumerate(self.desks):
+            if desk.name.lower() in names:
+                raise Misplaced(("desks", place, "name"), f"a name of its own ({desk.name} is a desk already)")
+            names.add(desk.name.lower())
+            for topic in desk.topics:
+                if topic in handled:
+                    raise Misplaced(("desks", place, "topics"), f"topics of its own ({handled[topic]} has {topic})")
+                handled[topic] = desk.name
+        following = [(("desks", place, "next"), desk.next) for place, desk in enumerate(self.desks)]
+        for key, name in (*following, (("office", "next"), self.office.next)):
+            if name is not None and name.lower() not in names:
+                raise Misplaced(key, f"the name of a desk ({', '.join(sorted(names))})")
+        return self
+
+    @model_validator(mode="after")
+    def _office_is_sound(self) -> "Settings":
+        office = self.office
+        if office.next is not None and office.minutes is None:
+            raise Misplaced(("office", "minutes"), "after how many school minutes next gets what nobody took")
+        if office.reply_to is not None and office.reply_to not in {box.address for box in self.mailboxes}:
+            raise Misplaced(("office", "reply_to"), "the address of one of the [[mailboxes]], which the service reads")
         return self
 
     @property

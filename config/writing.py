@@ -35,9 +35,11 @@ def as_toml(settings: Settings) -> str:
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
         lines += ["", *_comment(field.description or "")]
-        if name == "mailboxes":
-            for mailbox in value:
-                lines += [f"[[{name}]]", *_table(mailbox, (name,)), ""]
+        if isinstance(value, tuple):
+            for table in value:
+                lines += [f"[[{name}]]", *_table(table, (name,)), ""]
+            if not value:
+                lines.append(f"# [[{name}]]")
         elif value is None:
             lines.append(f"# [{name}]")
         else:

@@ -20,6 +20,7 @@ from service.delivery import Deliverer, OnStep
 from service.models import bearings_of, open_in_use
 from service.pipeline import Pipeline
 from store.database import Database
+from store.items import Items
 from store.outbox import Outbox
 from store.pages import Pages
 
@@ -76,10 +77,14 @@ class Assembly:
         lease = timedelta(seconds=self.settings.service.lease_seconds)
         return Outbox(self.database, _worker_name(), lease)
 
+    def items(self) -> Items:
+        """The items at the office."""
+        return Items(self.database)
+
     def deliverer(self, *, on_step: OnStep | None = None) -> Deliverer:
         """A deliverer for this thread."""
         composer = Composer(self.settings, self.calendar, self.classifier, self.roster, self.clock)
-        build = partial(Deliverer, self.settings, self.outbox(), self.pages, composer, self.clock)
+        build = partial(Deliverer, self.settings, self.outbox(), self.pages, self.items(), composer, self.clock)
         return build() if on_step is None else build(on_step=on_step)
 
     def open(self, box: MailboxSettings, environ: Mapping[str, str] | None = None) -> Mailbox:

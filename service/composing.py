@@ -5,27 +5,43 @@ from datetime import datetime
 
 import structlog
 
+from autoresponder.desks import recipients_of
+from autoresponder.items import ItemState
 from autoresponder.outgoing import as_bytes
-from autoresponder.plan import ReplyFacts, RouteFacts
+from autoresponder.plan import Occasion, ReplyFacts, RouteFacts, TellFacts
 from autoresponder.replies import compose_reply
 from autoresponder.routes import compose_route
+from autoresponder.tells import compose_tell
 from classifier.verdict import Verdict
 from config import SchoolCalendar
 from config.settings import MailboxSettings, Settings
 from connectors.errors import FetchFailed, MessageGone
+from connectors.labels import Tag
 from connectors.mailbox import Mailbox, RawMessage
 from connectors.message import Message
 from connectors.mime import parse_message
 from service.letters import letter_of
 from service.logs import place
 from service.pipeline import Families, Reader
+from store.items import ItemView
 from store.outbox import Due
+from store.tables import DeliveryKind, DeliveryState
 
 log = structlog.get_logger()
 
 _HEAVY = 2_000_000
 _ATTEMPTS_WITH_HEAVY = 2
 """An original over this many bytes that the server refuses so often goes to the office as its summary alone."""
+_ATTEMPTS_TOGETHER = 4
+"""A mail to several people that the server refuses so often goes to one of them after the other: an address that has
+died must not keep it from the others."""
+_IS_SENT = {
+    DeliveryState.DONE: True,
+    DeliveryState.SET_ASIDE: False,
+    DeliveryState.CANCELLED: False,
+    DeliveryState.UNCERTAIN: False,
+}
+"""Whether the family's note is out, by its state."""
 _ATTEMPTS_TO_FETCH = 3
 """So often the original is asked for before the office gets the summary alone."""
 
@@ -61,28 +77,71 @@ class Composer:
         )
         return as_bytes(reply)
 
-    def route(self, box: MailboxSettings, mailbox: Mailbox, due: Due) -> bytes:
-        """The mail to the office, whatever is wrong with the original: with less of it rather than not at all.
+    def tell(self, box: MailboxSettings, due: Due) -> bytes:
+        """The short mail to the staff about an item."""
+        return compose_tell(
+            TellFacts.model_validate_json(due.delivery.facts),
+            recipient=due.delivery.recipient or "",
+            mailbox=box,
+            settings=self._settings,
+            now=self._clock(),
+            message_id=due.delivery.rfc_message_id or "",
+        )
+
+    def route(
+        self, box: MailboxSettings, mailbox: Mailbox, due: Due, item: ItemView | None, reply: DeliveryState | None
+    ) -> bytes:
+        """The mail to the office, whatever is wrong with the original: with less of it rather than not at all. `item`
+        is what the message belongs to, `reply` where the family's note stands.
 
         Raises MailboxError while it is worth asking for the original again.
         """
         raw = self._original(mailbox, due)
+        facts = self._facts_now(due, item)
+        sent = None if due.delivery.kind is DeliveryKind.ROUTE else _IS_SENT.get(reply) if reply else None
+
+        def summary(content: bytes | None, original: Message | None, verdict: Verdict | None) -> bytes:
+            return self._summary(box, due, facts, content, original, verdict, reply_sent=sent)
+
         if raw is None:
-            return self._summary(box, due, None, None, None)
+            return summary(None, None, None)
         original = _parse(raw, box)
         blank = _parse(RawMessage(raw.id, raw.direction, b"", raw.size, raw.received_at), box)
         heavy = not raw.raw or (raw.size > _HEAVY and due.delivery.attempts > _ATTEMPTS_WITH_HEAVY)
         content = None if heavy else raw.raw
         verdict = self._verdict(original)
         try:
-            return self._summary(box, due, content, original, verdict)
+            return summary(content, original, verdict)
         except Exception as error:  # noqa: BLE001 - what the composer chokes on must reach the office all the same
             log.error("a summary could not be worded; the office gets less of it", delivery=due.id, error=place(error))
         try:
-            return self._summary(box, due, content, blank, None)
+            return summary(content, blank, None)
         except Exception as error:  # noqa: BLE001 - the same
             log.error("an original could not be attached", delivery=due.id, error=place(error))
-        return self._summary(box, due, None, blank, None)
+        return summary(None, blank, None)
+
+    def _facts_now(self, due: Due, item: ItemView | None) -> RouteFacts:
+        """Who gets it is decided when it is sent: further mail goes to whoever has the item by then."""
+        facts = RouteFacts.model_validate_json(due.delivery.facts)
+        if due.delivery.kind is DeliveryKind.ROUTE and item is not None:
+            facts = self._as_addition(facts, due, item)
+        recipients = facts.recipients or (facts.recipient,)
+        if len(recipients) > 1 and due.delivery.attempts > _ATTEMPTS_TOGETHER:
+            recipients = recipients[due.delivery.attempts % len(recipients) :][:1]
+        return facts.model_copy(update={"recipients": recipients, "recipient": recipients[0]})
+
+    def _as_addition(self, facts: RouteFacts, due: Due, item: ItemView) -> RouteFacts:
+        if item.item.reference == due.message.fingerprint:
+            return facts
+        closed = not self._calendar.office_is_open(self._clock())
+        urgent = facts.tag is Tag.URGENT
+        recipients = recipients_of(item.path[-1], self._settings, urgent=urgent, closed=closed)
+        holder = item.item.holder if item.item.state is ItemState.CLAIMED else None
+        if holder is not None:
+            on_call = self._settings.office.on_call if urgent and closed else None
+            recipients = tuple(dict.fromkeys(filter(None, (holder, on_call))))
+        changes = {"occasion": Occasion.ADDITION, "holder": holder, "recipients": recipients, "desk": item.path[-1]}
+        return facts.model_copy(update=changes)
 
     def _original(self, mailbox: Mailbox, due: Due) -> RawMessage | None:
         """The original; None where it is gone, empty where the server has it and cannot hand it over."""
@@ -110,14 +169,23 @@ class Composer:
             return None
 
     def _summary(
-        self, box: MailboxSettings, due: Due, raw: bytes | None, original: Message | None, verdict: Verdict | None
+        self,
+        box: MailboxSettings,
+        due: Due,
+        facts: RouteFacts,
+        raw: bytes | None,
+        original: Message | None,
+        verdict: Verdict | None,
+        *,
+        reply_sent: bool | None,
     ) -> bytes:
         sender = due.message.sender
         return compose_route(
             raw,
             original,
-            RouteFacts.model_validate_json(due.delivery.facts),
+            facts,
             verdict,
+            reply_sent=reply_sent,
             sender=sender,
             students=self._roster.students_of(sender) if sender else (),
             mailbox=box,

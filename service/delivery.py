@@ -13,6 +13,7 @@ from random import Random
 
 import structlog
 
+from autoresponder.items import ItemState
 from autoresponder.plan import ReplyFacts
 from config.settings import MailboxSettings, Settings, Stage
 from connectors.errors import (
@@ -29,6 +30,7 @@ from connectors.labels import Tag
 from connectors.mailbox import DraftState, Mailbox
 from service.composing import Composer
 from service.logs import place
+from store.items import Items
 from store.outbox import Due, LeaseLost, Outbox
 from store.pages import Pages, labels_from
 from store.tables import DeliveryKind, DeliveryState, DeliveryStep
@@ -86,6 +88,7 @@ class Deliverer:
         settings: Settings,
         outbox: Outbox,
         pages: Pages,
+        items: Items,
         composer: Composer,
         clock: Callable[[], datetime],
         *,
@@ -95,6 +98,7 @@ class Deliverer:
         self._settings = settings
         self._outbox = outbox
         self._pages = pages
+        self._items = items
         self._composer = composer
         self._clock = clock
         self._on_step = on_step
@@ -121,7 +125,7 @@ class Deliverer:
                     break
                 postponed.add(due.id)
                 done = self._send(box, mailbox, due)
-                routes += done and due.delivery.kind is DeliveryKind.ROUTE
+                routes += done and due.delivery.kind in {DeliveryKind.ROUTE, DeliveryKind.ESCALATE}
                 replies += done and due.delivery.kind is DeliveryKind.REPLY
             for start in range(0, len(to_tag), _CHUNK_OF_TAGS):
                 if enough():
@@ -220,9 +224,12 @@ class Deliverer:
         return True
 
     def _compose(self, box: MailboxSettings, mailbox: Mailbox, due: Due, *, office_has_it: bool) -> bytes:
-        if due.delivery.kind is DeliveryKind.ROUTE:
-            return self._composer.route(box, mailbox, due)
-        return self._composer.reply(box, mailbox, due, office_has_it=office_has_it)
+        if due.delivery.kind is DeliveryKind.REPLY:
+            return self._composer.reply(box, mailbox, due, office_has_it=office_has_it)
+        if due.delivery.kind is DeliveryKind.TELL:
+            return self._composer.tell(box, due)
+        item, reply = self._items.of_message(due.message.id), self._outbox.reply_of(due.message)
+        return self._composer.route(box, mailbox, due, item, reply)
 
     def _may_send_again(self, mailbox: Mailbox, due: Due) -> bool:
         """What to do about a mail that somebody was sending when they stopped: True where it has to be sent (again).
@@ -237,7 +244,7 @@ class Deliverer:
         if state is DraftState.DRAFT and mailbox.atomic_send:
             delivery.step = DeliveryStep.DRAFTED
             return True
-        if delivery.kind is DeliveryKind.ROUTE and delivery.handovers < _HANDOVERS:
+        if delivery.kind is not DeliveryKind.REPLY and delivery.handovers < _HANDOVERS:
             delivery.step = DeliveryStep.DRAFTED
             if state is DraftState.GONE:
                 delivery.step, delivery.draft_id = DeliveryStep.PLANNED, ""
@@ -246,7 +253,7 @@ class Deliverer:
             self._outbox.finish(due, DeliveryState.CANCELLED, now, "the draft was deleted before it was sent")
             return False
         mailbox.discard_draft(delivery.draft_id)
-        if delivery.kind is DeliveryKind.ROUTE:
+        if delivery.kind is not DeliveryKind.REPLY:
             text = f"handed over {delivery.handovers} times, and the mail server never said that it took it"
             self._outbox.finish(due, DeliveryState.SET_ASIDE, now, text)
             log.error("a delivery was set aside", mailbox=delivery.mailbox, delivery=due.id, kind=delivery.kind)
@@ -264,8 +271,13 @@ class Deliverer:
         kind, message = due.delivery.kind, due.message
         if box.stage is Stage.OBSERVE or (kind is DeliveryKind.REPLY and box.stage is not Stage.REPLY):
             return f"the mailbox is back in stage {box.stage.value}"
+        if kind is DeliveryKind.TELL:
+            return None
         if self._pages.was_corrected(message):
-            return "the teacher corrected the tag"
+            return "the tag was corrected"
+        if kind is DeliveryKind.ESCALATE:
+            item = self._items.of_message(message.id)
+            return None if item is None or item.item.state is ItemState.OPEN else "somebody took it"
         return None if kind is DeliveryKind.ROUTE else self._overtaken(due, now)
 
     def _overtaken(self, due: Due, now: datetime) -> str | None:
@@ -280,15 +292,16 @@ class Deliverer:
 
     def _office_has_it(self, due: Due, now: datetime) -> bool | None:
         """Whether the office has an urgent message, which its reply says; None where that is still to be seen."""
-        if due.delivery.kind is DeliveryKind.ROUTE:
+        if due.delivery.kind is not DeliveryKind.REPLY:
             return True
-        if ReplyFacts.model_validate_json(due.delivery.facts).tag is not Tag.URGENT:
+        facts = ReplyFacts.model_validate_json(due.delivery.facts)
+        if facts.tag is not Tag.URGENT:
             return False
         route = self._outbox.route_of(due.message.fingerprint)
         patient = abs(now - due.delivery.created_at) < _LONGEST_WAIT_FOR_ROUTE
         if route in {DeliveryState.WAITING, DeliveryState.WORKING} and patient:
             return None
-        return route is DeliveryState.DONE
+        return route is DeliveryState.DONE and facts.office_told
 
     def _failed(self, mailbox: Mailbox, due: Due, error: Exception) -> None:
         """Records a failure."""

@@ -13,6 +13,7 @@ from config.settings import MailboxSettings, Stage
 from connectors.labels import Label, Tag, tag_of
 from connectors.mailbox import Direction, LabelState, RawMessage
 from connectors.message import Message
+from store.matters import BETWEEN_RECIPIENTS, Behind, Matter
 from store.pages import Background, Entry, Identity, Relabelled, Seen, reply_key, route_key, words
 from store.tables import (
     Correction,
@@ -128,9 +129,16 @@ def labelled_again(seen: Seen, raw: RawMessage, box: MailboxSettings, now: datet
 
 
 def with_mails(
-    entry: Entry, message: Message, plan: Plan, background: Background, identity: Identity, box: MailboxSettings
+    entry: Entry,
+    message: Message,
+    plan: Plan,
+    background: Background,
+    identity: Identity,
+    box: MailboxSettings,
+    matter: Matter,
 ) -> Entry:
-    """Adds route and reply where the mailbox's stage allows them, and remembers them for the rest of the page."""
+    """Adds route and reply where the mailbox's stage allows them, and remembers them for the rest of the page. `matter`
+    is what a route is about."""
     record = entry.record
     if box.stage is Stage.OBSERVE or record.backfill:
         return entry
@@ -138,9 +146,14 @@ def with_mails(
     if plan.route is not None:
         facts = plan.route if box.stage is Stage.REPLY else plan.route.model_copy(update={"family_told": False})
         route = _delivery(record, DeliveryKind.ROUTE, route_key(identity.fingerprint))
-        route.facts, route.recipient = facts.model_dump_json(), facts.recipient
+        route.facts = facts.model_dump_json()
+        route.recipient = BETWEEN_RECIPIENTS.join(facts.recipients or (facts.recipient,))
         route.rfc_message_id = route_message_id(message, box)
         mails.append(route)
+        # A reply to it may stand in the same page, where a record that was lost is read again.
+        told = frozenset(facts.recipients or (facts.recipient,))
+        sender = frozenset({identity.sender} if identity.sender else ())
+        background.behind.setdefault(route.rfc_message_id, Behind(None, told, sender))
     if plan.reply is not None and box.stage is Stage.REPLY and identity.sender:
         reply = _delivery(record, DeliveryKind.REPLY, reply_key(identity.sender, _original(identity)))
         reply.facts, reply.recipient = plan.reply.model_dump_json(), identity.sender
@@ -148,7 +161,8 @@ def with_mails(
         mails.append(reply)
     for mail in mails:
         _remember(background, mail)
-    return Entry(record, (*entry.deliveries, *mails))
+    routed = any(mail.kind is DeliveryKind.ROUTE for mail in mails)
+    return Entry(record, (*entry.deliveries, *mails), matter=matter if routed else None)
 
 
 def with_answer(record: MessageRecord, message: Message, background: Background, identity: Identity) -> Entry:
@@ -207,6 +221,8 @@ def corrections(mailbox: str, background: Background, states: Sequence[LabelStat
         # While our own labels wait to be written, "please check" may still stand there from an earlier reading.
         if seen is None or state.labels == seen.labels or (seen.tagging and tag is None):
             continue
+        if seen.tagging and state.labels == seen.instead:
+            continue  # what the office corrected, and our own labels do not show yet
         correction = None
         if tag is not seen.tag:
             correction = Correction(mailbox=mailbox, message_id=seen.id, from_tag=seen.tag, to_tag=tag, at=now)

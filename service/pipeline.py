@@ -11,13 +11,16 @@ from typing import Protocol
 
 import structlog
 
+from autoresponder.desks import desk_for, first_due
+from autoresponder.family import family_key
 from autoresponder.identifiers import fingerprint, is_own_message_id
+from autoresponder.plan import Plan
 from autoresponder.planner import make_plan
 from classifier.verdict import Letter, Verdict
 from config import SchoolCalendar
 from config.settings import MailboxSettings, Settings
 from connectors.errors import FetchFailed, MailboxError, MessageGone
-from connectors.labels import Label, tag_of
+from connectors.labels import Label, Tag, tag_of
 from connectors.mailbox import Changes, Direction, LabelState, Mailbox, Progress, RawMessage
 from connectors.message import Message
 from connectors.mime import parse_message
@@ -32,8 +35,10 @@ from service.entries import (
     with_answer,
     with_mails,
 )
+from service.hearing import office_says
 from service.letters import letter_of
 from service.logs import place
+from store.matters import Matter
 from store.pages import (
     Background,
     CursorMoved,
@@ -356,14 +361,18 @@ class Pipeline:
             return Entry(record) if raw.direction is Direction.SENT else labelled(record, needs_a_look, box)
         if raw.direction is Direction.SENT:
             return with_answer(record, message, background, identity)
+        saying = office_says(candidate, background, self._settings, now)
+        if saying is not None and saying.word is not None:
+            return Entry(record, saying=saying)  # to this service, and understood: nothing for the teacher to look at
         if verdict is None:
-            return labelled(record, needs_a_look, box)
+            return replace(labelled(record, needs_a_look, box), saying=saying)
         try:
-            return self._planned(box, state, background, candidate, record.model_copy(), message, verdict)
+            entry = self._planned(box, state, background, candidate, record.model_copy(), message, verdict)
         except Exception as error:  # noqa: BLE001 - one message must never stop the mailbox; it is set aside, visibly
             log.error("a message could not be decided on", mailbox=box.address, message=raw.id, error=place(error))
             record.set_aside = f"what to do about the message could not be decided ({type(error).__name__})"
             return labelled(record, needs_a_look, box)
+        return replace(entry, saying=saying)
 
     def _planned(
         self,
@@ -376,6 +385,7 @@ class Pipeline:
         verdict: Verdict,
     ) -> Entry:
         identity, sender = candidate.identity, candidate.identity.sender
+        students = self._roster.students_of(sender) if sender else ()
         plan = make_plan(
             message,
             verdict,
@@ -385,8 +395,9 @@ class Pipeline:
             history=history_of(background, candidate, record.thread, state),
             now=record.recorded_at,
             home_language=self._roster.language_of(sender) if sender else None,
-            students=self._roster.students_of(sender) if sender else (),
+            students=students,
         )
+        matter = self._matter(record, plan, students)
         record.urgent, record.conflict, record.unsure = verdict.urgent, verdict.conflict, verdict.unsure
         record.language, record.model = verdict.language, self._classifier.version
         record.tag = tag_of(plan.labels)
@@ -396,8 +407,28 @@ class Pipeline:
             # The teacher was faster, or a record was lost that knew their word: it stands, and so do the labels.
             overruled = given is not record.tag
             record.tag, record.unsure = given, Label.CHECK in candidate.raw.labels
-            return Entry(record) if overruled else with_mails(Entry(record), message, plan, background, identity, box)
-        return with_mails(labelled(record, plan.labels, box), message, plan, background, identity, box)
+            entry = Entry(record)
+            return entry if overruled else with_mails(entry, message, plan, background, identity, box, matter)
+        return with_mails(labelled(record, plan.labels, box), message, plan, background, identity, box, matter)
+
+    def _matter(self, record: MessageRecord, plan: Plan, students: Sequence[str]) -> Matter:
+        """What the message is about, should it go to the office."""
+        desk = desk_for(plan.topic, self._settings)
+        urgent = plan.route is not None and plan.route.tag is Tag.URGENT
+        unverified = plan.route is not None and plan.route.sender_unverified
+        alone = record.fingerprint if unverified or not record.sender else ""
+        now = record.recorded_at
+        return Matter(
+            reference=record.fingerprint,
+            mailbox=record.mailbox,
+            family=family_key(students, record.sender or "", self._key, alone=alone),
+            topic=plan.topic,
+            desk=desk,
+            tag=plan.route.tag if plan.route is not None else Tag.ROUTINE,
+            thread=record.thread,
+            at=now,
+            escalates_at=first_due(desk, self._settings, self._calendar, now) if urgent else None,
+        )
 
 
 def _parse(box: MailboxSettings, raw: RawMessage) -> Message:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from math import inf
 from random import Random
 from typing import Protocol
@@ -12,11 +13,12 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import ConfigError
-from config.settings import MailboxSettings
+from config.settings import MailboxSettings, Stage
 from connectors.errors import MailboxError, Throttled
 from connectors.mailbox import Mailbox
 from service.assembly import Assembly
 from service.delivery import Delivered, OnStep
+from service.escalation import escalate
 from service.logs import place
 from service.parking import AT_ONCE, Attendant, needs_a_person
 from service.pipeline import Swept
@@ -157,10 +159,12 @@ class Runner:
     def _work(self, box: MailboxSettings, mailbox: Mailbox, at_most: float = inf) -> None:
         """Reads what is new, page by page, and delivers in between, `at_most` so many seconds at a time: urgent mail
         waits neither for old mail nor for a long line of replies."""
-        deliverer = self._assembly.deliverer(on_step=self._on_step)
+        assembly = self._assembly
+        deliverer, items = assembly.deliverer(on_step=self._on_step), assembly.items()
         delivered: list[Delivered] = []
 
         def deliver() -> None:
+            escalate(box, items, assembly.settings, assembly.calendar, assembly.clock())
             until = time.monotonic() + at_most
             done = deliverer.deliver(box, mailbox, lambda: self._stop.is_set() or time.monotonic() > until)
             self._watcher.delivered(box.address, done)
@@ -187,13 +191,19 @@ class Runner:
             self._attendant.works(box.address, sent=any(done.routes or done.replies for done in delivered))
 
     def _is_due(self, box: MailboxSettings) -> bool:
-        due_at = self._assembly.outbox().next_due_at(box.address)
+        due_at = self._next_due_at(box)
         return due_at is not None and due_at <= self._assembly.clock()
+
+    def _next_due_at(self, box: MailboxSettings) -> datetime | None:
+        """When the next delivery of a mailbox is due, or an item that nobody takes goes on."""
+        items_at = None if box.stage is Stage.OBSERVE else self._assembly.items().next_due_at(box.address)
+        due = (self._assembly.outbox().next_due_at(box.address), items_at)
+        return min(filter(None, due), default=None)
 
     def _wait(self, box: MailboxSettings, mailbox: Mailbox) -> None:
         """Until the server says that something changed, the next poll is due, or a delivery is."""
         seconds = self._assembly.settings.service.poll_seconds
-        due_at = self._assembly.outbox().next_due_at(box.address)
+        due_at = self._next_due_at(box)
         if due_at is not None:
             until_due = (due_at - self._assembly.clock()).total_seconds()
             seconds = min(seconds, max(until_due, _SHORTEST_WAIT))

@@ -19,7 +19,9 @@ _FURTHEST_AHEAD = timedelta(minutes=20)
 _LONGEST_LEASE = timedelta(hours=2)
 """Longer than any lease lasts, with the settling time that may follow."""
 _URGENT_FIRST = case(
-    (col(Delivery.kind) == DeliveryKind.ROUTE, 0), (col(Delivery.kind) == DeliveryKind.TAG, 1), else_=2
+    (col(Delivery.kind).in_((DeliveryKind.ROUTE, DeliveryKind.ESCALATE)), 0),
+    (col(Delivery.kind) == DeliveryKind.TAG, 1),
+    else_=2,
 )
 
 
@@ -189,6 +191,15 @@ class Outbox:
     def route_of(self, fingerprint: str) -> DeliveryState | None:
         """Where the route of a message stands, in whichever mailbox; None where none was planned."""
         query = select(col(Delivery.state)).where(col(Delivery.dedupe_key) == route_key(fingerprint))
+        with self._database.read() as connection:
+            found: DeliveryState | None = connection.execute(query).scalar()
+        return found
+
+    def reply_of(self, message: MessageRecord) -> DeliveryState | None:
+        """Where the reply to a message stands; None where none was planned."""
+        query = select(col(Delivery.state)).where(
+            col(Delivery.message_id) == message.id, col(Delivery.kind) == DeliveryKind.REPLY
+        )
         with self._database.read() as connection:
             found: DeliveryState | None = connection.execute(query).scalar()
         return found

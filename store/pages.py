@@ -7,15 +7,17 @@ from itertools import islice
 from secrets import token_bytes
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
-from autoresponder.plan import Answer, ReplyFacts
+from autoresponder.identifiers import is_own_message_id
+from autoresponder.plan import Answer, ReplyFacts, TagFacts
 from connectors.labels import Label, Tag
 from connectors.mailbox import Direction
 from store.database import Database
+from store.matters import Behind, Matter, Saying, behind, cancel_unbegun, corrected, file_matter, hear
 from store.tables import (
     Correction,
     Delivery,
@@ -65,6 +67,8 @@ class Seen:
     labels: frozenset[Label]
     tagging: bool
     """True while our own labels are still to be written."""
+    instead: frozenset[Label] | None = None
+    """The labels of our own that those will replace."""
 
 
 @dataclass(slots=True)
@@ -84,6 +88,8 @@ class Background:
     """Answers this mailbox gave, by sender."""
     keys: set[str] = field(default_factory=set)
     """Dedupe keys of deliveries on record."""
+    behind: dict[str, Behind] = field(default_factory=dict)
+    """The items that the page's messages may be about, by Message-ID of our mail that they answer."""
     mails: set[str] = field(default_factory=set)
     """Message-IDs, among those of the page's own messages, under which this service sent or is to send something."""
 
@@ -104,6 +110,10 @@ class Entry:
 
     record: MessageRecord
     deliveries: tuple[Delivery, ...] = ()
+    matter: Matter | None = None
+    """What its route is about, where it has one."""
+    saying: Saying | None = None
+    """What it says about an item, where it is a reply of the office."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +236,10 @@ class Pages:
             sent = {i.rfc_message_id for i in identities if i.direction is Direction.SENT}
             mails = select(col(Delivery.rfc_message_id))
             background.mails = {row[0] for row in _rows(connection, mails, Delivery.rfc_message_id, sent)}
+            received = (i for i in identities if i.direction is Direction.RECEIVED)
+            answered = {reference for i in received for reference in i.references if is_own_message_id(reference)}
+            for chunk in _chunks(sorted(answered)):
+                background.behind |= behind(connection, chunk)
         return background
 
     def teacher_wrote_at(self, mailbox: str, thread: str) -> datetime | None:
@@ -299,16 +313,19 @@ class Pages:
             if change.correction is not None:
                 values |= {"tag": change.correction.to_tag or Tag.ROUTINE, "unsure": False}
                 connection.execute(insert(Correction).values(change.correction.model_dump(exclude={"id"})))
-                _cancel(connection, change.id, "the teacher corrected the tag", page.at)
+                cancel_unbegun(connection, change.id, "the teacher corrected the tag", page.at)
             connection.execute(update(MessageRecord).where(col(MessageRecord.id) == change.id).values(values))
+            if change.correction is not None:
+                corrected(connection, change.id, page.at)
 
     @staticmethod
     def _insert(connection: Connection, page: Page) -> None:
         deliveries = [delivery.model_dump(exclude={"id"}) for delivery in page.deliveries]
+        ids: Sequence[int] = ()
         if page.entries:
             rows = [entry.record.model_dump(exclude={"id"}) for entry in page.entries]
             statement = insert(MessageRecord).returning(col(MessageRecord.id), sort_by_parameter_order=True)
-            ids = connection.execute(statement, rows).scalars()
+            ids = [each for each in connection.execute(statement, rows).scalars() if each is not None]
             deliveries += [
                 delivery.model_dump(exclude={"id"}) | {"message_id": message_id}
                 for message_id, entry in zip(ids, page.entries, strict=True)
@@ -316,6 +333,11 @@ class Pages:
             ]
         if deliveries:
             connection.execute(_dialect(connection).insert(Delivery).on_conflict_do_nothing(), deliveries)
+        for message_id, entry in zip(ids, page.entries, strict=True):
+            if entry.matter is not None:
+                file_matter(connection, entry.matter, message_id)
+            if entry.saying is not None:
+                hear(connection, entry.saying, page.mailbox, message_id)
 
     @staticmethod
     def _namesakes(
@@ -394,6 +416,7 @@ def _seen_query(mailbox: str) -> Query:
             col(message.tag),
             col(message.labels),
             col(delivery.id).label("tagging"),
+            col(delivery.facts).label("tag_facts"),
         )
         .outerjoin(delivery, tagging)
         .where(col(message.mailbox) == mailbox)
@@ -422,6 +445,7 @@ def _seen(row: AnyRow) -> Seen:
         tag=row.tag,
         labels=labels_from(row.labels),
         tagging=row.tagging is not None,
+        instead=None if row.tag_facts is None else TagFacts.model_validate_json(row.tag_facts).instead,
     )
 
 
@@ -434,13 +458,3 @@ def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
     iterator = iter(values)
     while chunk := list(islice(iterator, _CHUNK)):
         yield chunk
-
-
-def _cancel(connection: Connection, message_id: int, reason: str, at: datetime | None) -> None:
-    """Cancels what nobody has begun. A mail that was attempted may have left a draft: the deliverer cleans up."""
-    untouched = or_(col(Delivery.kind) == DeliveryKind.TAG, col(Delivery.attempts) == 0)
-    connection.execute(
-        update(Delivery)
-        .where(col(Delivery.message_id) == message_id, col(Delivery.state) == DeliveryState.WAITING, untouched)
-        .values(state=DeliveryState.CANCELLED, last_error=reason, finished_at=at)
-    )

@@ -7,6 +7,7 @@ from typing import ClassVar
 from sqlalchemy import DateTime, Dialect, Index, String, Text, TypeDecorator, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
+from autoresponder.items import ItemState
 from connectors.labels import Tag
 from connectors.mailbox import Direction
 
@@ -38,6 +39,10 @@ class DeliveryKind(StrEnum):
     TAG = "tag"
     ROUTE = "route"
     REPLY = "reply"
+    ESCALATE = "escalate"
+    """An item that nobody took, to the next desk."""
+    TELL = "tell"
+    """A short mail to the staff about an item."""
 
 
 class DeliveryState(StrEnum):
@@ -92,6 +97,28 @@ class _Word(TypeDecorator[StrEnum]):
         return None if value is None else self.words(value)
 
 
+class EventKind(StrEnum):
+    """What happened to an item."""
+
+    OPENED = "opened"
+    ADDED = "added"
+    """Further mail of the same matter came."""
+    NEXT_DESK = "next desk"
+    ON_CALL = "on call"
+    REMINDED = "reminded"
+    TAKEN = "taken"
+    REFUSED = "refused"
+    """Somebody wanted it and was told who has it."""
+    DONE = "done"
+    NOT_URGENT = "not urgent"
+    RETURNED = "returned"
+    """Back to the teacher."""
+    CORRECTED = "corrected"
+    """The teacher said that none of it is urgent."""
+    UNCLEAR = "unclear"
+    """A reply was not understood, and changed nothing."""
+
+
 class _TagWord(_Word):
     words = Tag
     cache_ok = True
@@ -119,6 +146,16 @@ class _StepWord(_Word):
 
 class _NoticeWord(_Word):
     words = NoticeKind
+    cache_ok = True
+
+
+class _ItemStateWord(_Word):
+    words = ItemState
+    cache_ok = True
+
+
+class _EventWord(_Word):
+    words = EventKind
     cache_ok = True
 
 
@@ -269,3 +306,67 @@ class Parking(SQLModel, table=True):
     lifted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     outage_notice: int | None = Field(default=None, foreign_key="notice.id")
     lifting_notice: int | None = Field(default=None, foreign_key="notice.id")
+
+
+class Item(SQLModel, table=True):
+    """One matter of one family at the office: one mail or several."""
+
+    __tablename__ = "item"
+    __table_args__ = (
+        UniqueConstraint("reference"),
+        Index("ix_item_family", "family", "state"),
+        Index("ix_item_due", "mailbox", "state", "escalates_at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    reference: str
+    """Fingerprint of the message that it opened with: the same after a restored record is read on."""
+    mailbox: str
+    """Where that message came."""
+    family: str
+    """`autoresponder.family.family_key`."""
+    topic: str
+    tag: Tag = Field(sa_type=_TagWord)
+    state: ItemState = Field(default=ItemState.OPEN, sa_type=_ItemStateWord)
+    holder: str | None = None
+    """Address of who took it, or closed it."""
+    path: str = Field(sa_type=Text)
+    """Names of the desks that have had it, comma-separated, the first first."""
+    steps: int = 0
+    """How often it went on because nobody took it."""
+    reminders: int = 0
+    opened_at: datetime = Field(sa_type=UtcDateTime)
+    last_mail_at: datetime = Field(sa_type=UtcDateTime)
+    """When the family last wrote about it."""
+    changed_at: datetime = Field(sa_type=UtcDateTime)
+    """When it got the state it has."""
+    stepped_at: datetime = Field(sa_type=UtcDateTime)
+    """When it was opened, or last went on."""
+    escalates_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When it goes on if nobody takes it; None where it stays."""
+
+
+class ItemMail(SQLModel, table=True):
+    """A message that belongs to an item."""
+
+    __tablename__ = "item_mail"
+    __table_args__ = (Index("ix_item_mail_item", "item_id"),)
+
+    message_id: int = Field(primary_key=True, foreign_key="message.id")
+    item_id: int = Field(foreign_key="item.id")
+
+
+class ItemEvent(SQLModel, table=True):
+    """What happened to an item: only added to, never changed."""
+
+    __tablename__ = "item_event"
+    __table_args__ = (Index("ix_item_event_item", "item_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    item_id: int = Field(foreign_key="item.id")
+    kind: EventKind = Field(sa_type=_EventWord)
+    desk: str | None = None
+    """The desk that it came to."""
+    by: str | None = None
+    """Address of who said so; None for the service itself."""
+    at: datetime = Field(sa_type=UtcDateTime)

@@ -12,9 +12,10 @@ from itertools import count
 
 from sqlmodel import Session, SQLModel, col, select
 
+from classifier.corpus_check import TOPICS
 from classifier.verdict import Letter, Verdict
 from config import SchoolCalendar
-from config.settings import MailboxSettings, Office, School, Settings, Stage
+from config.settings import Desk, MailboxSettings, Office, School, Settings, Stage
 from config.settings import Service as ServiceSettings
 from connectors.errors import MailboxError
 from connectors.labels import Label, Tag
@@ -22,6 +23,7 @@ from connectors.mailbox import Mailbox
 from scorecard.roster import Roster
 from service.assembly import Assembly
 from service.delivery import Delivered, Deliverer, OnStep
+from service.escalation import escalate
 from service.pipeline import Pipeline, Swept
 from store.database import Database
 from store.pages import Page, Pages
@@ -54,7 +56,7 @@ def _no_step(step: str, delivery: int) -> None:
 
 class SubjectSays:
     """Stands in for the classifier: the subject's first word is the tag, routine where it is none; "unsure" in the
-    subject means that. Chokes on what says so."""
+    subject means that, and a topic's name that topic. Chokes on what says so."""
 
     version = "the subject says"
 
@@ -65,7 +67,8 @@ class SubjectSays:
             first = letter.subject.partition(" ")[0]
             tag = Tag(first) if first in set(Tag) else Tag.ROUTINE
             urgent, conflict = float(tag is Tag.URGENT), float(tag is Tag.CONFLICT)
-            yield Verdict(urgent, conflict, tag, unsure="unsure" in letter.subject, language="en")
+            topic = next((word for word in letter.subject.split() if word in TOPICS), "other")
+            yield Verdict(urgent, conflict, tag, unsure="unsure" in letter.subject, language="en", topic=topic)
 
 
 class Clock:
@@ -93,6 +96,8 @@ class Maple:
         database: Database | None = None,
         settings: Mapping[str, object] | None = None,
         teachers: Sequence[str] = (RIVERA, OKAFOR),
+        office: Mapping[str, object] | None = None,
+        desks: Sequence[Desk] = (),
     ) -> None:
         self.clock = Clock()
         self.system = MailSystem(self.clock, atomic_send)
@@ -101,7 +106,8 @@ class Maple:
             weakref.finalize(self, _SPARE.append, self.database)
         self.settings = Settings(
             school=School(name="Maple Street School", timezone="America/Chicago"),
-            office=Office(address=OFFICE, phone="555 0100"),
+            office=Office(**{"address": OFFICE, "phone": "555 0100", **(office or {})}),
+            desks=tuple(desks),
             service=ServiceSettings(**(settings or {})),
             mailboxes=tuple(
                 MailboxSettings(address=address, teacher=f"Ms. {address.partition('@')[0].title()}", stage=stage)
@@ -154,7 +160,10 @@ class Maple:
 
     def deliver(self, address: str = RIVERA, *, stage: Stage | None = None, on_step: OnStep = _no_step) -> Delivered:
         """Carries out what is due in a mailbox."""
-        deliverer: Deliverer = self.assembly().deliverer(on_step=on_step)
+        assembly = self.assembly()
+        box = self.box(address, stage=stage)
+        escalate(box, assembly.items(), self.settings, assembly.calendar, self.clock())
+        deliverer: Deliverer = assembly.deliverer(on_step=on_step)
         return deliverer.deliver(self.box(address, stage=stage), self.mailbox(address))
 
     def round(self, *, on_step: OnStep = _no_step) -> None:

@@ -1,0 +1,16 @@
+"""Which family writes: both parents of a child are one, and the database holds no child's name for it."""
+
+import hashlib
+from collections.abc import Sequence
+
+
+def family_key(students: Sequence[str], sender: str, key: bytes, *, alone: str = "") -> str:
+    """A keyed digest of a family: of its students where the roster knows them, else of the sender's address.
+
+    `key` is the installation's own secret (`autoresponder.identifiers.fingerprint` has the same), so that nobody who
+    reads the database can confirm a guess. `alone` sets a message apart from everything else of its family: one whose
+    sender may be somebody else must not be added to what the family itself wrote.
+    """
+    who = ("students", *sorted(students)) if students else ("sender", sender)
+    named = "".join(f"{len(part)}:{part}" for part in (*who, alone)).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(named, key=key, digest_size=16, person=b"alliance-family").hexdigest()

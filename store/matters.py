@@ -1,0 +1,396 @@
+"""What a page of changes does to the items at the office, inside the page's own transaction (decision 2).
+
+An item is opened with the route that it is about, and a reply is heard with the record of the reply: neither can be
+lost, and neither happens twice, whatever crashes.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlmodel import col
+
+from autoresponder.identifiers import derived_message_id
+from autoresponder.items import (
+    ONE_MATTER,
+    UNFINISHED,
+    ItemState,
+    Outcome,
+    Topical,
+    Word,
+    is_same_matter,
+    outcome,
+)
+from autoresponder.plan import TagFacts, TellFacts, Told
+from connectors.labels import Label, Tag
+from connectors.mailbox import Direction
+from store.tables import (
+    Correction,
+    Delivery,
+    DeliveryKind,
+    DeliveryState,
+    EventKind,
+    Installation,
+    Item,
+    ItemEvent,
+    ItemMail,
+    MessageRecord,
+)
+
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+BETWEEN_RECIPIENTS = ", "
+"""What stands between the addresses of one delivery on record."""
+_TO_THE_OFFICE = (DeliveryKind.ROUTE, DeliveryKind.ESCALATE)
+_LIKELY = 0.5
+"""From which probability on a message that is not urgent is a conflict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """What a routed message is about: enough to open an item, or to find the one it belongs to."""
+
+    reference: str
+    """The message's fingerprint."""
+    mailbox: str
+    family: str
+    topic: str
+    desk: str
+    tag: Tag
+    thread: str
+    at: datetime
+    """When it is recorded."""
+    escalates_at: datetime | None
+    """When an item that opens with it goes on if nobody takes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """The item behind a mail of ours that somebody answers."""
+
+    item: int | None
+    """None where it opens in the page under way."""
+    told: frozenset[str]
+    """Addresses that got the item, and who has taken it."""
+    families: frozenset[str]
+    """Addresses that the family wrote from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What a reply of the office says about an item. `word` is None where nobody can tell."""
+
+    answered: str
+    """Message-ID of the mail that it answers, which brought the item."""
+    word: Word | None
+    by: str
+    at: datetime
+    answer_id: str
+    """Message-ID that an answer to it goes under, where one is needed."""
+    answer_key: str
+    """Dedupe key of that answer."""
+    answers: tuple[str, ...]
+    """Message-IDs of the thread it stands in, the reply's own last."""
+
+
+def behind(connection: Connection, references: Iterable[str]) -> Mapping[str, Behind]:
+    """The items behind those of our Message-IDs that brought one to somebody."""
+    wanted = sorted(set(references))
+    if not wanted:
+        return {}
+    found = connection.execute(
+        select(col(Delivery.rfc_message_id), col(ItemMail.item_id))
+        .join(ItemMail, col(ItemMail.message_id) == col(Delivery.message_id))
+        .where(col(Delivery.rfc_message_id).in_(wanted), col(Delivery.kind).in_(_TO_THE_OFFICE))
+    ).all()
+    items = {row.item_id: _behind(connection, row.item_id) for row in found}
+    return {row.rfc_message_id: items[row.item_id] for row in found}
+
+
+def file_matter(connection: Connection, matter: Matter, message_id: int) -> None:
+    """Adds a routed message to its family's unfinished item of the same matter, or opens one. Does nothing where the
+    route is another mailbox's."""
+    route = select(col(Delivery.id)).where(
+        col(Delivery.message_id) == message_id, col(Delivery.kind) == DeliveryKind.ROUTE
+    )
+    if connection.execute(route).first() is None:
+        return
+    # Two workers must not open two items for one matter: on a server this makes them queue, as SQLite does anyway.
+    connection.execute(select(col(Installation.id)).with_for_update())
+    item_id = _same_matter(connection, matter)
+    if item_id is None:
+        item_id = _open(connection, matter)
+    else:
+        connection.execute(update(Item).where(col(Item.id) == item_id).values(last_mail_at=matter.at))
+        note(connection, item_id, EventKind.ADDED, matter.at)
+    connection.execute(insert(ItemMail).values(message_id=message_id, item_id=item_id))
+
+
+def hear(connection: Connection, saying: Saying, mailbox: str, message_id: int) -> None:
+    """What somebody at the office said takes effect; who wanted an item that somebody else has is told so by mail.
+    `message_id` is the reply's, which came to `mailbox`."""
+    found = behind(connection, [saying.answered]).get(saying.answered)
+    if found is None or found.item is None:
+        return
+    if saying.word is None:
+        note(connection, found.item, EventKind.UNCLEAR, saying.at, by=saying.by)
+        return
+    said = say(connection, found.item, saying.word, saying.by, saying.at)
+    if said is None or said.refusal is None:
+        return
+    holder = connection.execute(_item_query(found.item)).one()
+    facts = TellFacts(
+        told=Told(said.refusal.value),
+        by=holder.holder or "",
+        at=holder.changed_at,
+        references=saying.answers,
+    )
+    _plan_tell(connection, mailbox, message_id, saying.by, facts, saying.answer_key, saying.answer_id, saying.at)
+
+
+def say(connection: Connection, item_id: int, word: Word, by: str, at: datetime) -> Outcome | None:
+    """`word` takes effect on an item, or is refused; None where there is no such item. Of two at once, one wins."""
+    row = connection.execute(_item_query(item_id).with_for_update()).first()
+    if row is None:
+        return None
+    result = outcome(row.state, row.holder, word, by)
+    if result.refusal is not None:
+        note(connection, item_id, EventKind.REFUSED, at, by=by)
+    if result.state is None:
+        return result
+    values = {"state": result.state, "holder": by, "changed_at": at}
+    connection.execute(update(Item).where(col(Item.id) == item_id).values(values))
+    note(connection, item_id, _EVENTS[result.state], at, by=by)
+    if result.state is ItemState.NOT_URGENT and row.tag is Tag.URGENT:
+        _no_longer_urgent(connection, item_id, at)
+    if result.state is ItemState.RETURNED:
+        _tell_teachers(connection, row, by, at)
+    return result
+
+
+def corrected(connection: Connection, message_id: int, at: datetime | None) -> None:
+    """The teacher corrected the tag of a message: an item of which nothing is urgent any more is none."""
+    query = (
+        select(col(Item.id))
+        .join(ItemMail, col(ItemMail.item_id) == col(Item.id))
+        .where(col(ItemMail.message_id) == message_id, col(Item.tag) == Tag.URGENT, col(Item.state).in_(UNFINISHED))
+    )
+    for item_id in filter(None, connection.execute(query).scalars().all()):
+        urgent = (
+            select(func.count())
+            .select_from(ItemMail)
+            .join(MessageRecord, col(MessageRecord.id) == col(ItemMail.message_id))
+            .where(col(ItemMail.item_id) == item_id, col(MessageRecord.tag) == Tag.URGENT)
+        )
+        if at is not None and connection.execute(urgent).scalar_one() == 0:
+            values = {"state": ItemState.NOT_URGENT, "holder": None, "changed_at": at}
+            connection.execute(update(Item).where(col(Item.id) == item_id).values(values))
+            note(connection, item_id, EventKind.CORRECTED, at)
+
+
+def cancel_unbegun(connection: Connection, message_id: int, reason: str, at: datetime | None) -> None:
+    """Cancels what nobody has begun. A mail that was attempted may have left a draft: the deliverer cleans up. A word
+    to the staff is true whatever the tag is."""
+    untouched = or_(col(Delivery.kind) == DeliveryKind.TAG, col(Delivery.attempts) == 0)
+    connection.execute(
+        update(Delivery)
+        .where(
+            col(Delivery.message_id) == message_id,
+            col(Delivery.state) == DeliveryState.WAITING,
+            col(Delivery.kind) != DeliveryKind.TELL,
+            untouched,
+        )
+        .values(state=DeliveryState.CANCELLED, last_error=reason, finished_at=at)
+    )
+
+
+def note(
+    connection: Connection,
+    item_id: int,
+    kind: EventKind,
+    at: datetime,
+    *,
+    by: str | None = None,
+    desk: str | None = None,
+) -> None:
+    """Puts on record what happened to an item."""
+    connection.execute(insert(ItemEvent).values(item_id=item_id, kind=kind, at=at, by=by, desk=desk))
+
+
+_EVENTS = {
+    ItemState.CLAIMED: EventKind.TAKEN,
+    ItemState.DONE: EventKind.DONE,
+    ItemState.NOT_URGENT: EventKind.NOT_URGENT,
+    ItemState.RETURNED: EventKind.RETURNED,
+}
+
+
+def _behind(connection: Connection, item_id: int) -> Behind:
+    recipients = connection.execute(
+        select(col(Delivery.recipient))
+        .join(ItemMail, col(ItemMail.message_id) == col(Delivery.message_id))
+        .where(col(ItemMail.item_id) == item_id, col(Delivery.kind).in_(_TO_THE_OFFICE))
+    ).scalars()
+    told = {address for each in recipients if each for address in each.split(BETWEEN_RECIPIENTS)}
+    holder = connection.execute(_item_query(item_id)).one().holder
+    families = connection.execute(
+        select(col(MessageRecord.sender))
+        .join(ItemMail, col(ItemMail.message_id) == col(MessageRecord.id))
+        .where(col(ItemMail.item_id) == item_id)
+    ).scalars()
+    return Behind(item_id, frozenset(told | {holder} - {None}), frozenset(filter(None, families)))
+
+
+def _item_query(item_id: int) -> Any:
+    return select(
+        col(Item.id), col(Item.state), col(Item.holder), col(Item.tag), col(Item.changed_at), col(Item.reference)
+    ).where(col(Item.id) == item_id)
+
+
+def _same_matter(connection: Connection, matter: Matter) -> int | None:
+    query = (
+        select(col(Item.id), col(Item.topic), col(Item.path), col(Item.tag), col(Item.reference))
+        .where(
+            col(Item.family) == matter.family,
+            col(Item.state).in_(UNFINISHED),
+            col(Item.last_mail_at) >= matter.at - ONE_MATTER,
+        )
+        .order_by(col(Item.id).desc())
+    )
+    for row in connection.execute(query).all():
+        threads = connection.execute(
+            select(col(MessageRecord.thread))
+            .join(ItemMail, col(ItemMail.message_id) == col(MessageRecord.id))
+            .where(col(ItemMail.item_id) == row.id)
+        ).scalars()
+        item = Topical(row.topic, row.path.partition(",")[0], row.tag, frozenset(threads))
+        if is_same_matter(topic=matter.topic, desk=matter.desk, thread=matter.thread, tag=matter.tag, item=item):
+            return int(row.id)
+    return None
+
+
+def _open(connection: Connection, matter: Matter) -> int:
+    statement = insert(Item).values(
+        reference=matter.reference,
+        mailbox=matter.mailbox,
+        family=matter.family,
+        topic=matter.topic,
+        tag=matter.tag,
+        state=ItemState.OPEN,
+        path=matter.desk,
+        steps=0,
+        reminders=0,
+        opened_at=matter.at,
+        last_mail_at=matter.at,
+        changed_at=matter.at,
+        stepped_at=matter.at,
+        escalates_at=matter.escalates_at,
+    )
+    item_id = connection.execute(statement.returning(col(Item.id))).scalar_one()
+    if item_id is None:  # pragma: no cover - a primary key
+        raise LookupError(matter.reference)
+    note(connection, item_id, EventKind.OPENED, matter.at, desk=matter.desk)
+    return item_id
+
+
+def _no_longer_urgent(connection: Connection, item_id: int, at: datetime) -> None:
+    """Everywhere: in every mailbox that one of the item's messages came to. Counts as a correction, is learned from,
+    and the label in the mail program follows."""
+    fingerprints = (
+        select(col(MessageRecord.fingerprint))
+        .join(ItemMail, col(ItemMail.message_id) == col(MessageRecord.id))
+        .where(col(ItemMail.item_id) == item_id)
+    )
+    copies = select(
+        col(MessageRecord.id),
+        col(MessageRecord.mailbox),
+        col(MessageRecord.provider_id),
+        col(MessageRecord.conflict),
+        col(MessageRecord.labels),
+    ).where(
+        col(MessageRecord.fingerprint).in_(fingerprints),
+        col(MessageRecord.direction) == Direction.RECEIVED,
+        col(MessageRecord.tag) == Tag.URGENT,
+    )
+    for row in connection.execute(copies).all():
+        tag = Tag.CONFLICT if (row.conflict or 0) >= _LIKELY else Tag.ROUTINE
+        correction = Correction(mailbox=row.mailbox, message_id=row.id, from_tag=Tag.URGENT, to_tag=tag, at=at)
+        connection.execute(insert(Correction).values(correction.model_dump(exclude={"id"})))
+        values: dict[str, Any] = {"tag": tag, "unsure": False}
+        cancel_unbegun(connection, row.id, "the office said that it is not urgent", at)
+        if row.labels:  # in observe, and on old mail, nothing was written
+            values["labels"] = Label(tag).value
+            _plan_relabelling(connection, row, at)
+        connection.execute(update(MessageRecord).where(col(MessageRecord.id) == row.id).values(values))
+
+
+def _plan_relabelling(connection: Connection, row: AnyRow, at: datetime) -> None:
+    instead = frozenset(Label(word) for word in row.labels.split(","))
+    delivery = Delivery(
+        mailbox=row.mailbox,
+        message_id=row.id,
+        kind=DeliveryKind.TAG,
+        dedupe_key=f"tag:{row.mailbox}:{row.provider_id}:not urgent:{at.isoformat()}",
+        facts=TagFacts(instead=instead).model_dump_json(),
+        next_attempt_at=at,
+        created_at=at,
+    )
+    connection.execute(insert(Delivery).values(delivery.model_dump(exclude={"id"})))
+
+
+def _tell_teachers(connection: Connection, item: AnyRow, by: str, at: datetime) -> None:
+    """One mail to each teacher who has a message of the item: it is theirs again, and nobody else's."""
+    messages = connection.execute(
+        select(
+            col(MessageRecord.id),
+            col(MessageRecord.mailbox),
+            col(MessageRecord.sender),
+            col(MessageRecord.received_at),
+            col(MessageRecord.rfc_message_id),
+        )
+        .join(ItemMail, col(ItemMail.message_id) == col(MessageRecord.id))
+        .where(col(ItemMail.item_id) == item.id)
+        .order_by(col(MessageRecord.id))
+    ).all()
+    for row in {row.mailbox: row for row in messages}.values():
+        facts = TellFacts(
+            told=Told.RETURNED,
+            by=by,
+            at=at,
+            sender=row.sender or "",
+            received_at=row.received_at,
+            references=(row.rfc_message_id,) if row.rfc_message_id else (),
+        )
+        key = f"returned:{item.reference}:{row.mailbox}:{at.isoformat()}"
+        _plan_tell(connection, row.mailbox, row.id, row.mailbox, facts, key, _tell_id(key, row.mailbox), at)
+
+
+def _tell_id(key: str, mailbox: str) -> str:
+    return derived_message_id(key, "notice", mailbox)
+
+
+def _plan_tell(
+    connection: Connection,
+    mailbox: str,
+    message_id: int,
+    recipient: str,
+    facts: TellFacts,
+    key: str,
+    rfc_message_id: str,
+    at: datetime,
+) -> None:
+    if connection.execute(select(col(Delivery.id)).where(col(Delivery.dedupe_key) == key)).first() is not None:
+        return
+    delivery = Delivery(
+        mailbox=mailbox,
+        message_id=message_id,
+        kind=DeliveryKind.TELL,
+        dedupe_key=key,
+        facts=facts.model_dump_json(),
+        recipient=recipient,
+        rfc_message_id=rfc_message_id,
+        next_attempt_at=at,
+        created_at=at,
+    )
+    connection.execute(insert(Delivery).values(delivery.model_dump(exclude={"id"})))
