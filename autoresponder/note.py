@@ -47,7 +47,15 @@ class Signature:
     lines: tuple[str, ...]
 
 
-Block = Paragraph | Rows | Signature
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A page to open, on a line of its own in plain text so that no program cuts the address."""
+
+    label: str
+    url: str
+
+
+Block = Paragraph | Rows | Signature | Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,8 @@ class Note:
             return self._wrapped(block.text, direction) + "\n"
         if isinstance(block, Signature):
             return "\n".join(block.lines) + "\n"
+        if isinstance(block, Link):
+            return f"{self._wrapped(f'{block.label}:', direction)}\n{block.url}\n"
         return "\n".join(self._row_text(row, direction) for row in block.rows) + "\n"
 
     def _row_text(self, row: Row, direction: str) -> str:
@@ -135,6 +145,7 @@ def _environment() -> Environment:
     environment.filters["dialable"] = _dialable
     environment.tests["paragraph"] = lambda block: isinstance(block, Paragraph)
     environment.tests["rows"] = lambda block: isinstance(block, Rows)
+    environment.tests["link"] = lambda block: isinstance(block, Link)
     return environment
 
 

@@ -7,7 +7,7 @@ from docx.document import Document as WordDocument
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 
-from autoresponder.note import Note, Paragraph, Rows, Section, Signature
+from autoresponder.note import Link, Note, Paragraph, Rows, Section, Signature
 
 
 def write_docx(note: Note, path: Path) -> None:
@@ -27,6 +27,8 @@ def write_docx(note: Note, path: Path) -> None:
                 case Signature():
                     for line in block.lines:
                         _write(document, section, line, strong=False)
+                case Link():
+                    _write(document, section, f"{block.label}: {block.url}", strong=False)
     document.save(str(path))
 
 

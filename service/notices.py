@@ -42,17 +42,23 @@ def compose_notice(
     if not told:
         return None
     subject, blocks = _parked(told, settings, parked) if kind is NoticeKind.PARKED else _lifted(told, settings)
+    note = Note(title=subject, sections=(Section("en", "ltr", tuple(blocks)),))
+    return mail_to_staff(note, rfc_message_id=taken.notice.rfc_message_id, sender=sender, recipient=recipient, now=now)
+
+
+def mail_to_staff(note: Note, *, rfc_message_id: str, sender: str, recipient: str, now: datetime) -> bytes:
+    """A complete mail of the service's own to one of the staff, with the note's title as its subject."""
     mail = EmailMessage(policy=WIRE)
     mail["From"] = address_field(sender, PRODUCT)
     mail["To"] = address_field(recipient)
-    mail["Subject"] = text_field(subject, _SUBJECT_CHARACTERS)
+    mail["Subject"] = text_field(note.title, _SUBJECT_CHARACTERS)
     mail["Date"] = date_field(now)
-    mail["Message-ID"] = id_field(taken.notice.rfc_message_id)
+    mail["Message-ID"] = id_field(rfc_message_id)
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5.1
     # Not "All": a non-delivery report must come back, or nobody learns that the administrator never saw this.
     mail["X-Auto-Response-Suppress"] = "RN, NRN, OOF, AutoReply"  # [MS-OXCMAIL] §2.1.3.2.20
     mail[MARKER] = "notice"
-    Note(title=subject, sections=(Section("en", "ltr", tuple(blocks)),)).fill(mail)
+    note.fill(mail)
     return as_bytes(mail)
 
 

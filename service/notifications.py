@@ -7,7 +7,7 @@ https://learn.microsoft.com/graph/change-notifications-delivery-webhooks
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -103,18 +103,19 @@ def notifications_router(notification_url: str, take: Receive = receive) -> APIR
 
 
 @contextmanager
-def serving(app: FastAPI, listen: str) -> Iterator[str]:
+def serving(
+    app: FastAPI, listen: str, *, setting: str = "graph.notification_listen", proxies: Sequence[str] = ()
+) -> Iterator[str]:
     """Serves `app` in a thread of its own at `listen` ("127.0.0.1:8765"; port 0 takes a free one) while the block runs,
-    and yields the address, such as "http://127.0.0.1:8765". Raises ConfigError where it cannot listen there."""
+    and yields the address, such as "http://127.0.0.1:8765". What `proxies` say of the visitor's address is believed.
+    Raises ConfigError where it cannot listen there: `setting` is the key that says where."""
     host, _, port = listen.rpartition(":")
     try:
         sock = socket.create_server((host, int(port)))
     except (OSError, OverflowError) as error:
         why = error.strerror if isinstance(error, OSError) else "no such port"
-        advice = f"{listen}: {why}. Choose another, and have the proxy pass notifications on to it"
-        raise ConfigError(
-            [Fault("alliance.toml", "graph.notification_listen", "a free address", advice=advice)]
-        ) from None
+        advice = f"{listen}: {why}. Choose another, and have the proxy pass requests on to it"
+        raise ConfigError([Fault("alliance.toml", setting, "a free address", advice=advice)]) from None
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -122,14 +123,15 @@ def serving(app: FastAPI, listen: str) -> Iterator[str]:
             access_log=False,
             lifespan="off",
             server_header=False,
-            proxy_headers=False,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=list(proxies),
             ws="none",
             limit_concurrency=100,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=5,
         )
     )
-    thread = threading.Thread(target=server.run, args=([sock],), name="notifications", daemon=True)
+    thread = threading.Thread(target=server.run, args=([sock],), name=setting, daemon=True)
     thread.start()
     try:
         yield f"http://{host}:{sock.getsockname()[1]}"

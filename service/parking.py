@@ -63,10 +63,15 @@ def settling_time(settings: Settings) -> timedelta:
 
 
 def notices_box(settings: Settings) -> MailboxSettings | None:
-    """The mailbox that notices are sent from: as the configuration lists it, else reached as the school's other
-    mailboxes are; None where the configuration names none, or none that can be reached so."""
+    """The mailbox that notices are sent from; None where the configuration names none, or nobody to tell."""
+    return None if settings.service.administrator is None else service_box(settings)
+
+
+def service_box(settings: Settings) -> MailboxSettings | None:
+    """The mailbox that the service's own mail to the staff is sent from: as the configuration lists it, else reached as
+    the school's other mailboxes are; None where the configuration names none, or none that can be reached so."""
     address = settings.service.notices_from
-    if address is None or settings.service.administrator is None:
+    if address is None:
         return None
     listed = [box for box in settings.mailboxes if box.address == address]
     if listed:
