@@ -24,6 +24,7 @@ from autoresponder.grow import (
     draft_note,
 )
 from autoresponder.identifiers import is_own_message_id
+from autoresponder.note import Paragraph
 from autoresponder.outgoing import MARKER, as_bytes
 from autoresponder.plan import Span
 from autoresponder.wording import CONVERSATION, LANGUAGES, wording
@@ -201,6 +202,32 @@ def test_the_wire_form_is_ascii_with_short_lines_that_no_server_has_to_rewrite()
         assert max(len(line) for line in raw.split(b"\r\n") if b"<" not in line) <= 78
         assert b"\n" not in raw.replace(b"\r\n", b"")
         assert not re.search(rb"^From ", raw, re.MULTILINE)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_our_own_reader_of_mail_finds_nothing_broken_in_a_draft(language: str) -> None:
+    for alternative in range(1, ALTERNATIVES + 1):
+        raw = wire(everything_known("health", "en", language), alternative=alternative)
+        read = original(raw)
+        assert read.defects == ()
+        assert read.message_id == draft_message_id(original(), TEACHER, alternative)
+        assert wording(language).day(FRIDAY) in " ".join(read.text.split()).replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_language_has_as_many_paragraphs_with_as_many_sentences_in_brackets(language: str) -> None:
+    for topic, alternative in product(MATTERS, range(1, ALTERNATIVES + 1)):
+        note = draft_note(
+            everything_known(topic, "fr", language), mailbox=TEACHER, settings=SETTINGS, alternative=alternative
+        )
+        shapes = [
+            [BRACKET.findall(block.text) for block in section.blocks if isinstance(block, Paragraph)]
+            for section in note.sections
+        ]
+        # Above the first part stand the line on the draft and, where there is another, where that is; one above it.
+        told = [shape[2 - index :] if language != "fr" else shape[1:] for index, shape in enumerate(shapes)]
+        assert told[0] == told[-1]
+        assert len(told[0]) == (10 if WAYS[alternative - 1].calls else 9)
 
 
 def test_nothing_that_the_family_wrote_comes_back_but_the_subject() -> None:
