@@ -504,6 +504,52 @@ class MailboxSettings(_Section):
     """Settings of a third-party connector, which checks them itself."""
 
 
+class Role(StrEnum):
+    """What somebody does at the school, and so may see and do in the web pages."""
+
+    TEACHER = "teacher"
+    """Their own mailbox's matters."""
+    OFFICE = "office"
+    """What is handed to the office."""
+    LEADER = "leader"
+    """Counts, and cases that need a coach."""
+    ADMINISTRATOR = "administrator"
+    """How the service runs, and who did what."""
+
+
+class Staff(_Section):
+    """Somebody who may sign in to the web pages, beside the teachers, who may by their mailboxes."""
+
+    address: EmailAddress
+    """Where sign-in links go: an address that this person alone reads."""
+    name: str = Field(min_length=1, max_length=80)
+    """The name that colleagues see, e.g. "Sam Lee"."""
+    role: Role
+    """teacher, office, leader or administrator. Who is two of these stands here twice."""
+
+
+class Web(_Section):
+    """The web pages for the staff, served by `alliance web` behind the school's TLS proxy."""
+
+    url: str = Field(pattern=r"^https://[a-z0-9.-]+(:\d{1,5})?/?$")
+    """Public https address of the pages, e.g. https://inbox.maple.example: a host name and nothing behind it."""
+    listen: str = Field(default="127.0.0.1:8766", pattern=r"^[^:]+:\d{1,5}$")
+    """Host and port that the proxy passes requests on to."""
+    proxies: tuple[str, ...] = ("127.0.0.1",)
+    """IP addresses of the proxy. What it says of the visitor's address is believed, from nobody else."""
+    link_minutes: int = Field(default=15, ge=5, le=60)
+    """How long a sign-in link can be used."""
+    idle_minutes: int = Field(default=60, ge=5, le=24 * 60)
+    """After how long without a page being opened somebody is signed out."""
+    session_hours: int = Field(default=12, ge=1, le=7 * 24)
+    """After how long somebody is signed out in any case."""
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, without a slash behind it."""
+        return self.url.rstrip("/")
+
+
 class Service(_Section):
     """How the service runs."""
 
@@ -523,8 +569,8 @@ class Service(_Section):
     administrator: EmailAddress | None = None
     """Who is told when a mailbox's credentials stop working."""
     notices_from: EmailAddress | None = None
-    """A mailbox of the same mail system, no teacher's, that such notices are sent from; without it they stand in the
-    log and in `alliance doctor` only."""
+    """A mailbox of the same mail system, no teacher's, that such notices and sign-in links are sent from; without it,
+    notices stand in the log and in `alliance doctor` only."""
     keep_subjects: bool = False
     """Whether the database keeps subjects. Off, it keeps no words of any message."""
     models: Path | None = None
@@ -579,6 +625,10 @@ class Settings(BaseSettings):
     """Microsoft 365, for connector = "graph"."""
     exchange: Exchange | None = None
     """Exchange Server, for connector = "exchange"."""
+    web: Web | None = None
+    """The web pages for the staff."""
+    staff: tuple[Staff, ...] = ()
+    """Who may sign in to the web pages beside the teachers, one [[staff]] each."""
     mailboxes: tuple[MailboxSettings, ...] = Field(min_length=1)
     """The teachers' mailboxes, one [[mailboxes]] each."""
 
@@ -625,6 +675,23 @@ class Settings(BaseSettings):
             raise Misplaced(("office", "minutes"), "after how many school minutes next gets what nobody took")
         if office.reply_to is not None and office.reply_to not in {box.address for box in self.mailboxes}:
             raise Misplaced(("office", "reply_to"), "the address of one of the [[mailboxes]], which the service reads")
+        return self
+
+    @model_validator(mode="after")
+    def _staff_are_people(self) -> "Settings":
+        names: dict[str, str] = {}
+        shared = {self.office.address, self.service.notices_from}
+        for place, person in enumerate(self.staff):
+            if person.address in shared:
+                raise Misplaced(("staff", place, "address"), "an address that one person alone reads")
+            if names.setdefault(person.address, person.name) != person.name:
+                raise Misplaced(
+                    ("staff", place, "name"), f"one name for one address (it is {names[person.address]} above)"
+                )
+        if self.web is not None and self.service.notices_from is None:
+            raise Misplaced(
+                ("service", "notices_from"), "the mailbox that sign-in links are sent from, which [web] needs"
+            )
         return self
 
     @property

@@ -66,6 +66,17 @@ KEPT: Mapping[str, str] = MappingProxyType(
         "item_event.by": "the address of who at the school said so",
         "notice.kind": "parked or lifted",
         "notice.rfc_message_id": "the Message-ID that the administrator's notice goes under",
+        "sign_in_link.digest": "a checksum of what stands in a sign-in link",
+        "sign_in_link.person": "the address of who asked for it",
+        "sign_in_link.destination": "the page that was asked for first",
+        "web_session.digest": "a checksum of what stands in a browser's cookie",
+        "web_session.person": "the address of who is signed in",
+        "throttle.bucket": "what is counted, and a keyed checksum of whose tries they are",
+        "audit.person": "the address of who did it",
+        "audit.act": "what was done, in this program's words",
+        "audit.about": "what it was done to: an address, a number, a page",
+        "audit.digest": "a checksum of the entry and of the one before it",
+        "audit_head.digest": "the checksum of the last entry",
     }
 )
 """What every column that could hold text does hold. A column that is not listed here fails the check."""

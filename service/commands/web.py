@@ -1,0 +1,53 @@
+"""`alliance web`: the web pages for the staff."""
+
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.options import DEFAULT_CONFIG, ConfigOption, load_settings, open_database
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(web)
+
+
+def web(
+    config: ConfigOption = DEFAULT_CONFIG,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+) -> None:
+    """Serves the web pages for the staff behind the school's TLS proxy, until stopped (Ctrl-C, SIGTERM)."""
+    import structlog
+
+    from config import ConfigError
+    from service.assembly import system_clock
+    from service.logs import configure
+    from service.web.app import web_pages
+
+    configure(verbose=verbose)
+    log = structlog.get_logger()
+    settings = load_settings(config)
+    database = open_database(settings)
+    ended = threading.Event()
+
+    def stop(signum: int, _frame: "FrameType | None") -> None:
+        log.info("stopping", signal=signal.Signals(signum).name)
+        ended.set()
+
+    try:
+        with web_pages(settings, database, environ=os.environ, clock=system_clock) as address:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, stop)
+            log.info("the web pages are served", listen=address, url=settings.web.origin if settings.web else "")
+            ended.wait()
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+    finally:
+        database.close()

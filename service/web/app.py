@@ -1,0 +1,111 @@
+"""The web application, put together."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.staticfiles import StaticFiles
+
+from config import ConfigError, Fault, SchoolCalendar
+from config.secrets import Secrets
+from config.settings import MailboxSettings, Settings, Web
+from connectors.mailbox import Mailbox
+from connectors.registry import open_mailbox
+from service.notifications import notifications_router, serving
+from service.web import errors, home, sign_in
+from service.web.people import People
+from service.web.post import OpenBox, Post
+from service.web.shield import Scope, Shield
+from service.web.site import Site
+from store.access import Access, TooMany
+from store.database import Database
+
+_SETTING = "web.listen"
+_KEPT_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+class _Files(StaticFiles):
+    """Static files. Their addresses change with their content (`rendering.asset`)."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """The file, which browsers need never ask for again."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = _KEPT_FOR_EVER
+        return response
+
+
+def create_app(settings: Settings, database: Database, *, open_box: OpenBox, clock: Callable[[], datetime]) -> FastAPI:
+    """The pages of a school whose settings have a table [web], and the receiver of Microsoft's notifications where it
+    has an address. `open_box` opens the mailbox that sign-in links are sent from; `app.state.site.post.close()` ends
+    the sending. Raises ConfigError where there is no [web], or no mailbox to send from."""
+    site = _site(settings, database, open_box, clock)
+    app = FastAPI(title="Alliance Inbox", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    app.state.site = site
+    app.include_router(sign_in.router)
+    app.include_router(home.router)
+    app.mount("/static", _Files(packages=[("service.web", "static")]), name="static")
+    for status in (400, 403, 404, 405, 413):
+        app.add_exception_handler(status, errors.refused)
+    app.add_exception_handler(HTTPException, errors.refused)
+    app.add_exception_handler(TooMany, errors.too_many)
+    others: dict[str, str] = {}
+    told_at = settings.graph.notification_url if settings.graph else None
+    if told_at is not None:
+        app.include_router(notifications_router(told_at))
+        others[urlsplit(told_at).path or "/"] = urlsplit(told_at).netloc
+
+    def error_page(scope: Scope, status: int) -> Response:
+        return errors.error_page(Request(scope), status)
+
+    app.add_middleware(Shield, origin=site.web.origin, error_page=error_page, open_to_others=others)
+    return app
+
+
+@contextmanager
+def web_pages(
+    settings: Settings, database: Database, *, environ: Mapping[str, str], clock: Callable[[], datetime]
+) -> Iterator[str]:
+    """Serves the pages while the block runs, and yields where they listen. Secrets of the mailbox that links are sent
+    from come from `environ` and the vault. Raises ConfigError."""
+
+    def open_box(box: MailboxSettings) -> Mailbox:
+        return open_mailbox(box, settings, Secrets.of(settings, environ))
+
+    app = create_app(settings, database, open_box=open_box, clock=clock)
+    site: Site = app.state.site
+    try:
+        with serving(app, site.web.listen, setting=_SETTING, proxies=site.web.proxies) as address:
+            yield address
+    finally:
+        site.post.close()
+
+
+def _site(settings: Settings, database: Database, open_box: OpenBox, clock: Callable[[], datetime]) -> Site:
+    web = _web(settings)
+    access = Access(database)
+    post = Post(settings, open_box, access, clock)
+    if not post.sends:
+        advice = "list it under [[mailboxes]], or give [imap] and [smtp] for all"
+        raise ConfigError(
+            [Fault("alliance.toml", "service.notices_from", "a mailbox that can be reached", advice=advice)]
+        )
+    return Site(
+        settings=settings,
+        web=web,
+        calendar=SchoolCalendar.of(settings.school, settings.office),
+        database=database,
+        access=access,
+        people=People.of(settings),
+        post=post,
+        clock=clock,
+    )
+
+
+def _web(settings: Settings) -> Web:
+    if settings.web is None:
+        advice = "docs/howto/web.md shows one"
+        raise ConfigError([Fault("alliance.toml", "web", "a table [web] with the pages' url", advice=advice)])
+    return settings.web

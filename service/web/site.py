@@ -1,0 +1,40 @@
+"""What all pages share, put together once per process."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from fastapi import Request
+
+from config.calendar import SchoolCalendar
+from config.settings import Settings, Web
+from service.web.people import People
+from service.web.post import Post
+from store.access import Access
+from store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The web pages of one installation. Threads share it."""
+
+    settings: Settings
+    web: Web
+    calendar: SchoolCalendar
+    database: Database
+    access: Access
+    people: People
+    post: Post
+    clock: Callable[[], datetime]
+
+    @property
+    def idle(self) -> timedelta:
+        """After how long without a page somebody is signed out."""
+        return timedelta(minutes=self.web.idle_minutes)
+
+
+def site_of(request: Request) -> Site:
+    """The site that a request came to."""
+    site = request.app.state.site
+    assert isinstance(site, Site)  # noqa: S101 - `create_app` puts it there
+    return site
