@@ -75,6 +75,7 @@ test: $(VENV)/.installed-dev $(EMULATORS)
 
 docs: $(VENV)/.installed-dev
 	@for lang in $(LANGUAGES); do $(BIN)/alliance reply gallery --lang $$lang > docs/answers/$$lang.md || exit 1; done
+	@for lang in $(LANGUAGES); do $(BIN)/alliance draft gallery --lang $$lang > docs/drafts/$$lang.md || exit 1; done
 	$(BIN)/python -m typer service.cli utils docs --name alliance --title Commands | sed "s/&#x27;/'/g" > docs/reference/commands.md
 
 # What benchmarks.poll compares with, in an environment of its own: Microsoft's SDK alone weighs more than everything else together.
