@@ -21,7 +21,7 @@ from connectors.registry import open_mailbox
 from service.connecting.asking import System
 from service.connecting.trial_vault import TrialVault
 from service.connecting.trying import Tried, try_mailbox
-from service.parking import notices_box
+from service.parking import service_box
 from store.database import Database, Shape, StoreError
 from store.tables import MailboxState
 
@@ -88,9 +88,9 @@ def drafted(path: Path, before: str, text: str) -> Iterator[Draft]:
 def boxes_on_trial(
     settings: Settings, wanted: Sequence[MailboxSettings], *, all_of: str | None
 ) -> list[MailboxSettings]:
-    """The mailboxes as a run would open them. Where `all_of` names a system, the mailbox that notices are sent from is
-    one of them if it is of that system."""
-    notices = notices_box(settings)
+    """The mailboxes as a run would open them. Where `all_of` names a system, the mailbox that notices and sign-in links
+    are sent from is one of them if it is of that system."""
+    notices = service_box(settings)
     found = [
         notices if notices is not None and box.address == notices.address else settings.mailbox(box.address)
         for box in wanted

@@ -26,7 +26,7 @@ from connectors.mime import parse_message
 from connectors.registry import open_mailbox
 from connectors.smtp import SmtpSender
 from service.doctor.finding import Finding, Level
-from service.parking import notices_box
+from service.parking import notices_box, service_box
 from store.database import Database, Shape
 from store.parking import ParkingLot
 from store.tables import MessageRecord
@@ -84,9 +84,14 @@ def examine(
 
 
 def notices(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Whether the administrator can be told when a mailbox is parked."""
+    """Whether the administrator can be told when a mailbox is parked, and the staff can sign in to the web pages."""
     about = "notices"
-    box = notices_box(settings)
+    links = settings.web is not None
+    box = service_box(settings) if links else notices_box(settings)
+    if box is None and links:
+        fix = "List it under [[mailboxes]], or give [imap] and [smtp] for all."
+        yield Finding(about, Level.FAIL, f"{settings.service.notices_from}: no way to open it is configured", fix)
+        return
     if box is None:
         seen = (
             "nobody is told by mail when a mailbox's credentials fail: service.administrator and service.notices_from"
@@ -98,7 +103,12 @@ def notices(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]
             mailbox.check()
     except (MailboxError, ConfigError) as error:
         fix = f"Open it to the service like a teacher's mailbox: `alliance connect {box.connector} {box.address}`."
-        yield Finding(about, Level.FAIL, f"no notice can be sent from {box.address}: {error}", fix)
+        lacking = "no notice and no sign-in link" if links else "no notice"
+        yield Finding(about, Level.FAIL, f"{lacking} can be sent from {box.address}: {error}", fix)
+        return
+    if links:
+        yield Finding(about, Level.OK, f"sign-in links for the web pages are sent from {box.address}")
+    if settings.service.administrator is None:
         return
     seen = f"{settings.service.administrator} is told from {box.address} when a mailbox's credentials fail"
     yield Finding(about, Level.OK, seen)

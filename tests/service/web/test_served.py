@@ -1,6 +1,7 @@
 """`alliance web` serves the pages behind a proxy; settings that cannot work are refused in one sentence."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +14,13 @@ import pytest
 from fastapi import Request
 
 from config import ConfigError, load
+from config.settings import MailboxSettings, MaildirFolder, Settings, Stage
+from service.doctor.finding import Level
+from service.doctor.mailboxes import notices
 from service.notifications import serving
 from service.web.sign_in import PER_CLIENT, client_of
 from tests.servers.required import free_ports
-from tests.service.web.school_pages import URL, form_at, school_pages
+from tests.service.web.school_pages import ALLIANCE, RIVERA, URL, form_at, school_pages, settings_of
 
 CONFIGURATION = """
 [school]
@@ -131,3 +135,28 @@ def test_only_the_proxy_is_believed_about_a_visitor_s_address(believed: bool) ->
 def test_a_client_is_an_address_or_a_household_s_network(host: str, client: str) -> None:
 
     assert client_of(Request({"type": "http", "client": (host, 1), "headers": []})) == client
+
+
+class TestTheDoctor:
+    def of(self, folder: Path, *, listed: bool) -> Settings:
+        for name in ("alliance", "outgoing"):
+            for part in ("new", "cur", "tmp"):
+                (folder / name / part).mkdir(parents=True, exist_ok=True)
+        maildir = MaildirFolder(path=folder / "alliance", outgoing=folder / "outgoing")
+        own = MailboxSettings(address=ALLIANCE, teacher="x", connector="maildir", maildir=maildir, stage=Stage.TAG)
+        teacher = own.model_copy(update={"address": RIVERA})
+        return settings_of(mailboxes=(own,) if listed else (teacher,))
+
+    def test_it_tries_the_mailbox_that_links_are_sent_from(self, tmp_path: Path) -> None:
+        settings = self.of(tmp_path, listed=True)
+        (found,) = notices(settings, {})
+        assert (found.level, found.seen) == (Level.OK, f"sign-in links for the web pages are sent from {ALLIANCE}")
+        shutil.rmtree(tmp_path / "alliance")
+        (found,) = notices(settings, {})
+        assert found.level is Level.FAIL
+        assert "no sign-in link can be sent" in found.seen
+
+    def test_it_says_where_no_mailbox_is_there_to_send_from(self, tmp_path: Path) -> None:
+        (found,) = notices(self.of(tmp_path, listed=False), {})
+        assert found.level is Level.FAIL
+        assert ALLIANCE in found.seen
