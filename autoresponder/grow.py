@@ -20,14 +20,14 @@ from autoresponder.follow_up import follow_up_day
 from autoresponder.identifiers import derived_message_id, original_key
 from autoresponder.in_thread import answer_to
 from autoresponder.note import Block, Note, Paragraph, Section, Signature
-from autoresponder.outgoing import MARKER, one_line
+from autoresponder.outgoing import one_line
 from autoresponder.plan import Span
 from autoresponder.planner import languages_for
 from autoresponder.wording import CONVERSATION, Wording, wording, written_languages
 from classifier.verdict import Verdict
 from config.calendar import SchoolCalendar
 from config.settings import MailboxSettings, Settings
-from connectors.message import Message
+from connectors.message import MARKER, Message
 
 __all__ = ["ALTERNATIVES", "DraftFacts", "Known", "compose_draft", "draft_facts", "draft_message_id", "draft_note"]
 

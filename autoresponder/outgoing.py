@@ -16,9 +16,6 @@ from email.utils import format_datetime, quote
 from io import BytesIO
 from typing import Any
 
-MARKER = "X-Alliance-Inbox"
-"""Header field that marks our own mail, with its kind as the value and nothing private."""
-
 _NAME_CHARACTERS = 120
 _ID_CHARACTERS = 900  # With its brackets and field name under the 998 characters of a line, RFC 5322 §2.1.1.
 _REFERENCES = 21  # A long thread keeps its first and its latest identifiers.

@@ -12,14 +12,13 @@ from email.message import EmailMessage
 from autoresponder.identifiers import derived_message_id, original_key
 from autoresponder.in_thread import answer_to, reply_address
 from autoresponder.note import Block, Note, Paragraph, Row, Rows, Section, Signature
-from autoresponder.outgoing import MARKER
 from autoresponder.plan import Missing, ReplyFacts, Span
 from autoresponder.sentences import danger, norm_hours, office_for_today
 from autoresponder.wording import LANGUAGES, Wording, wording, written_languages
 from config.crisis import numbers_of
 from config.settings import MailboxSettings, Settings
 from connectors.labels import Tag
-from connectors.message import Message
+from connectors.message import MARKER, Message
 
 __all__ = ["LANGUAGES", "compose_reply", "reply_address", "reply_message_id", "reply_note"]
 

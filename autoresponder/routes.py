@@ -15,7 +15,6 @@ from itertools import count
 from autoresponder.identifiers import derived_message_id, original_key
 from autoresponder.note import Block, Note, Paragraph, Row, Rows, Section
 from autoresponder.outgoing import (
-    MARKER,
     WIRE,
     address_field,
     addresses_field,
@@ -30,7 +29,7 @@ from autoresponder.wording import OFFICE, STAFF_LANGUAGES, Wording, wording, wri
 from classifier.verdict import Verdict
 from config.settings import OFFICE_DESK, MailboxSettings, Settings
 from connectors.labels import Tag
-from connectors.message import Message
+from connectors.message import MARKER, Message
 
 PRODUCT = "Alliance Inbox"
 

@@ -4,11 +4,12 @@ from datetime import datetime
 from email.message import EmailMessage
 
 from autoresponder.note import Note, Paragraph, Section
-from autoresponder.outgoing import MARKER, WIRE, address_field, as_bytes, date_field, id_field, one_line, text_field
+from autoresponder.outgoing import WIRE, address_field, as_bytes, date_field, id_field, one_line, text_field
 from autoresponder.plan import TellFacts, Told
 from autoresponder.routes import PRODUCT
 from autoresponder.wording import OFFICE, STAFF_LANGUAGES, Wording, wording, written_languages
 from config.settings import MailboxSettings, Settings
+from connectors.message import MARKER
 
 _SUBJECT_CHARACTERS = 150
 _ADDRESS_CHARACTERS = 254

@@ -29,9 +29,8 @@ from connectors.gmail_calls import Calls
 from connectors.gmail_errors import LineBroke, NotReached, Refused
 from connectors.gmail_mail import SENT, Reading, encoded
 from connectors.mailbox import DraftState
+from connectors.message import MARKER
 
-MARKER = "X-Alliance-Inbox"
-"""Header field that marks our own mail (`autoresponder.outgoing`)."""
 _INLINE = 1024 * 1024
 """Bytes of a draft that go in a JSON field; more is uploaded as it is."""
 _ANCESTORS = 3

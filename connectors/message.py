@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+MARKER = "X-Alliance-Inbox"
+"""Header field that marks our own mail, with its kind as the value and nothing private: by it such mail is known,
+whatever a server makes of its Message-ID."""
 REACTION = "text/vnd.google.email-reaction+json"
 """The part that makes a mail an emoji reaction (https://developers.google.com/workspace/gmail/reactions/format)."""
 

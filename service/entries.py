@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from autoresponder.identifiers import is_own_message_id
 from autoresponder.plan import Answer, History, Plan, ReplyFacts
 from autoresponder.replies import reply_message_id
 from autoresponder.routes import route_message_id
@@ -12,7 +11,7 @@ from classifier.verdict import Verdict
 from config.settings import MailboxSettings, Stage
 from connectors.labels import Label, Tag, tag_of
 from connectors.mailbox import Direction, LabelState, RawMessage
-from connectors.message import Message
+from connectors.message import MARKER, Message
 from store.matters import BETWEEN_RECIPIENTS, Behind, Matter
 from store.pages import Background, Entry, Identity, Relabelled, Seen, reply_key, route_key, words
 from store.tables import (
@@ -85,8 +84,7 @@ def follow_threads(background: Background, candidates: Sequence[Candidate]) -> N
         thread = background.thread_of(identity)
         if identity.rfc_message_id:
             background.threads.setdefault(identity.rfc_message_id, thread)
-        own = identity.rfc_message_id is not None and is_own_message_id(identity.rfc_message_id)
-        if identity.direction is Direction.SENT and not own:
+        if identity.direction is Direction.SENT and not identity.own:
             at = candidate.raw.received_at
             background.teacher_wrote[thread] = max(at, background.teacher_wrote.get(thread, at))
 
@@ -168,7 +166,8 @@ def with_mails(
 def with_answer(record: MessageRecord, message: Message, background: Background, identity: Identity) -> Entry:
     """Mail in Sent. An answer of ours that is not on record was given before the record was lost, or taken back to an
     older one: it is recorded as done, so that the family is not answered again."""
-    answer = record.own and record.rfc_message_id is not None and record.rfc_message_id.startswith("alliance.reply.")
+    named = record.rfc_message_id is not None and record.rfc_message_id.startswith("alliance.reply.")
+    answer = record.own and (named or message.headers.get(MARKER) == "reply")
     recipient = next((address.email for address in message.to if address.email), None)
     if not answer or recipient is None or record.rfc_message_id in background.mails:
         return Entry(record)

@@ -16,8 +16,8 @@ _SUBJECT = re.compile(r"(?i)\ufeff?subject:[ \t]*(.*)")
 
 
 def letter_of(message: Message, zone: ZoneInfo) -> Letter:
-    """The letter that a message of a mailbox is; `zone` is the school's. A reaction's subject is that of another message,
-    which was judged when it came."""
+    """The letter that a message of a mailbox is; `zone` is the school's. A reaction's subject is that of another
+    message, which was judged when it came."""
     subject = "" if message.is_reaction else message.subject
     return Letter(subject, message.newest, message.received_at.astimezone(zone), only_newest=True)
 

@@ -10,10 +10,11 @@ from typing import TypeAlias
 
 from autoresponder.identifiers import derived_message_id
 from autoresponder.note import Block, Note, Paragraph, Row, Rows, Section
-from autoresponder.outgoing import MARKER, WIRE, address_field, as_bytes, date_field, id_field, one_line, text_field
+from autoresponder.outgoing import WIRE, address_field, as_bytes, date_field, id_field, one_line, text_field
 from autoresponder.routes import PRODUCT
 from autoresponder.wording import wording
 from config.settings import Settings
+from connectors.message import MARKER
 from store.parking import Taken
 from store.tables import NoticeKind, Parking
 

@@ -22,7 +22,7 @@ from config.settings import MailboxSettings, Settings
 from connectors.errors import FetchFailed, MailboxError, MessageGone
 from connectors.labels import Label, Tag, tag_of
 from connectors.mailbox import Changes, Direction, LabelState, Mailbox, Progress, RawMessage
-from connectors.message import Message
+from connectors.message import MARKER, Message
 from connectors.mime import parse_message
 from service.entries import (
     Candidate,
@@ -259,7 +259,11 @@ class Pipeline:
             else:  # no correction: servers lose labels with their numbers, or show a star instead
                 again += labelled_again(seen, candidate.raw, box, now)
         follow_threads(background, fresh)
-        entries = [self._entry(box, state, background, candidate, now) for candidate in self._judge(fresh)]
+        judged = self._judge(fresh)
+        # What was sent first: an answer of ours that is not on record keeps its family from getting another.
+        sent_first = sorted(judged, key=lambda candidate: candidate.raw.direction is not Direction.SENT)
+        decided = {each.raw.id: self._entry(box, state, background, each, now) for each in sent_first}
+        entries = [decided[candidate.raw.id] for candidate in judged]
         return Page(
             mailbox=box.address,
             cursor_before=state.cursor,
@@ -312,6 +316,7 @@ class Pipeline:
             references=tuple(dict.fromkeys(map(_bounded, references)))[:_REFERENCES_FOLLOWED],
             sender=message.sender.email if message.sender else None,
             direction=raw.direction,
+            own=_is_own(message, raw.direction),
         )
 
     def _judge(self, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -353,7 +358,7 @@ class Pipeline:
             received_at=raw.received_at,
             recorded_at=now,
             backfill=raw.backfill,
-            own=identity.rfc_message_id is not None and is_own_message_id(identity.rfc_message_id),
+            own=identity.own,
             set_aside=candidate.trouble,
             labels=words(raw.labels),
         )
@@ -439,6 +444,14 @@ def _bounded(identifier: str) -> str:
     """An identifier as it stands on record."""
     raw = identifier.encode("utf-8", "surrogatepass")
     return identifier if len(raw) <= _LONGEST_ID else f"sha256:{sha256(raw).hexdigest()}"
+
+
+def _is_own(message: Message, direction: Direction) -> bool:
+    """Whether this service sent it. Gmail is known to give some sent mail another Message-ID; the mark on it stays, and
+    in Sent it may be believed. A draft that the teacher sends is the teacher's."""
+    if message.message_id and is_own_message_id(message.message_id):
+        return True
+    return direction is Direction.SENT and message.headers.get(MARKER, "draft").strip() != "draft"
 
 
 def _lacks_text(message: Message, raw: RawMessage) -> bool:

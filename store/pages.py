@@ -52,6 +52,8 @@ class Identity:
     """In-Reply-To and References, nearest first."""
     sender: str | None
     direction: Direction
+    own: bool = False
+    """Sent by this service, not by the teacher."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from autoresponder.guards.phrases import (
     SAYS_AUTOMATIC,
 )
 from autoresponder.identifiers import is_own_message_id
-from autoresponder.outgoing import MARKER
+from connectors.message import MARKER
 
 _COMMENT = re.compile(r"\([^()]{0,200}\)")
 

@@ -13,12 +13,13 @@ from secrets import token_hex
 from typing import TypeVar
 
 from autoresponder.identifiers import derived_message_id
-from autoresponder.outgoing import MARKER, WIRE, address_field, as_bytes, date_field, id_field
+from autoresponder.outgoing import WIRE, address_field, as_bytes, date_field, id_field
 from autoresponder.routes import PRODUCT
 from config import ConfigError
 from connectors.errors import BROKEN, AuthenticationFailed, MailboxError, PermissionDenied
 from connectors.labels import Label, tag_of
 from connectors.mailbox import Direction, DraftState, Mailbox, RawMessage
+from connectors.message import MARKER
 from service.logs import place
 
 _Result = TypeVar("_Result")

@@ -25,13 +25,14 @@ from autoresponder.grow import (
 )
 from autoresponder.identifiers import is_own_message_id
 from autoresponder.note import Paragraph
-from autoresponder.outgoing import MARKER, as_bytes
+from autoresponder.outgoing import as_bytes
 from autoresponder.plan import Span
 from autoresponder.wording import CONVERSATION, LANGUAGES, wording
 from classifier.verdict import Reason, Verdict
 from config.calendar import SchoolCalendar
 from config.settings import CallWindow, MailboxSettings, Settings
 from connectors.labels import Tag
+from connectors.message import MARKER
 from tests.autoresponder.sample import IN_THE_US, ORIGINAL, SETTINGS, TEACHER, TUESDAY_NOON, ZONE, original
 from tests.autoresponder.test_replies import defects, hypertext, plain, words
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from autoresponder.gallery import KINDS, as_page, facts_of
-from autoresponder.outgoing import MARKER, as_bytes, one_line, usable_address
+from autoresponder.outgoing import as_bytes, one_line, usable_address
 from autoresponder.plan import Missing, ReplyFacts
 from autoresponder.replies import LANGUAGES, compose_reply
 from autoresponder.wording import (
@@ -32,7 +32,7 @@ from autoresponder.wording import (
 )
 from config.settings import Crisis, CrisisLine, Settings
 from connectors.labels import Tag
-from connectors.message import Address, Headers, Message
+from connectors.message import MARKER, Address, Headers, Message
 from connectors.mime import parse_message
 from tests.autoresponder.sample import IN_THE_US, ORIGINAL, SETTINGS, TEACHER, TUESDAY_NOON, original, reply_facts
 

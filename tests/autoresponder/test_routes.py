@@ -10,13 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
-from autoresponder.outgoing import MARKER
 from autoresponder.plan import RouteFacts
 from autoresponder.routes import compose_route
 from classifier.verdict import Reason, Verdict
 from config.settings import Settings
 from connectors.labels import Tag
-from connectors.message import Message
+from connectors.message import MARKER, Message
 from connectors.mime import parse_message
 from tests.autoresponder.sample import ORIGINAL, SETTINGS, TEACHER, TUESDAY_NOON, original, route_facts
 

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from email.policy import SMTP
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -14,7 +15,7 @@ from connectors.errors import ConnectFailed, FetchFailed, MessageGone
 from connectors.labels import Label, Tag
 from store.database import Database
 from store.tables import DeliveryKind, DeliveryState
-from tests.service.maple import ANA, BO, OKAFOR, RIVERA, Maple
+from tests.service.maple import ANA, BO, OKAFOR, RIVERA, Maple, letter
 
 ROUTE, REPLY, TAG = DeliveryKind.ROUTE, DeliveryKind.REPLY, DeliveryKind.TAG
 PRIVATE = "Leo wets his bed"
@@ -332,6 +333,29 @@ class TestTheTeachersWord:
         account.history.append(("inbox", id_))
         maple.sweep()
         assert maple.records()[0].removed_at is None
+
+
+class TestOwnMail:
+    """What this service sent is told from what the teacher wrote, also where a server gave it another Message-ID."""
+
+    @pytest.mark.parametrize(("mark", "answered"), [("route", 1), ("reply", 0), ("draft", 0), (None, 0)])
+    def test_own_mail_under_another_id_is_no_word_of_the_teachers(
+        self, maple: Maple, mark: str | None, answered: int
+    ) -> None:
+        """A reply of ours counts as the answer that it is; what the teacher made of a draft is the teacher's."""
+        message = maple.write("routine question")
+        sent = letter(900, "Re: routine question", RIVERA, [ANA], "Noted.", maple.clock(), {"X-Alliance-Inbox": mark})
+        sent["In-Reply-To"] = sent["References"] = f"<{message}>"
+        maple.system.put(maple.system.account(RIVERA), "sent", sent.as_bytes(policy=SMTP))
+        maple.rounds(2)
+        assert len(maple.answers()) == answered
+        own = [record.own for record in maple.records() if record.rfc_message_id == "letter-900@maple.example"]
+        assert own == [mark in {"route", "reply"}]
+
+    def test_nobody_is_believed_who_writes_our_mark_on_their_mail(self, maple: Maple) -> None:
+        maple.write("urgent bus", X_Alliance_Inbox="route")
+        maple.round()
+        assert [record.own for record in maple.records()] == [False]
 
 
 class TestRenumbering:
