@@ -14,7 +14,7 @@ from config.secrets import Secrets
 from config.settings import MailboxSettings, Settings, Web
 from connectors.mailbox import Mailbox
 from connectors.registry import open_mailbox
-from service.notifications import notifications_router, serving
+from service.notifications import Receive, notifications_router, serving
 from service.web import errors, home, sign_in
 from service.web.people import People
 from service.web.post import OpenBox, Post
@@ -37,10 +37,18 @@ class _Files(StaticFiles):
         return response
 
 
-def create_app(settings: Settings, database: Database, *, open_box: OpenBox, clock: Callable[[], datetime]) -> FastAPI:
-    """The pages of a school whose settings have a table [web], and the receiver of Microsoft's notifications where it
-    has an address. `open_box` opens the mailbox that sign-in links are sent from; `app.state.site.post.close()` ends
-    the sending. Raises ConfigError where there is no [web], or no mailbox to send from."""
+def create_app(
+    settings: Settings,
+    database: Database,
+    *,
+    open_box: OpenBox,
+    clock: Callable[[], datetime],
+    notified: Receive | None = None,
+) -> FastAPI:
+    """The pages of a school whose settings have a table [web]. `open_box` opens the mailbox that sign-in links are sent
+    from; `app.state.site.post.close()` ends the sending. `notified` takes Microsoft's notifications, which then arrive
+    here too where the settings name an address for them: only the process that reads the mailboxes can use them. Raises
+    ConfigError where there is no [web], or no mailbox to send from."""
     site = _site(settings, database, open_box, clock)
     app = FastAPI(title="Alliance Inbox", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.site = site
@@ -53,8 +61,8 @@ def create_app(settings: Settings, database: Database, *, open_box: OpenBox, clo
     app.add_exception_handler(TooMany, errors.too_many)
     others: dict[str, str] = {}
     told_at = settings.graph.notification_url if settings.graph else None
-    if told_at is not None:
-        app.include_router(notifications_router(told_at))
+    if told_at is not None and notified is not None:
+        app.include_router(notifications_router(told_at, notified))
         others[urlsplit(told_at).path or "/"] = urlsplit(told_at).netloc
 
     def error_page(scope: Scope, status: int) -> Response:
@@ -66,15 +74,20 @@ def create_app(settings: Settings, database: Database, *, open_box: OpenBox, clo
 
 @contextmanager
 def web_pages(
-    settings: Settings, database: Database, *, environ: Mapping[str, str], clock: Callable[[], datetime]
+    settings: Settings,
+    database: Database,
+    *,
+    environ: Mapping[str, str],
+    clock: Callable[[], datetime],
+    notified: Receive | None = None,
 ) -> Iterator[str]:
     """Serves the pages while the block runs, and yields where they listen. Secrets of the mailbox that links are sent
-    from come from `environ` and the vault. Raises ConfigError."""
+    from come from `environ` and the vault; `notified` as for `create_app`. Raises ConfigError."""
 
     def open_box(box: MailboxSettings) -> Mailbox:
         return open_mailbox(box, settings, Secrets.of(settings, environ))
 
-    app = create_app(settings, database, open_box=open_box, clock=clock)
+    app = create_app(settings, database, open_box=open_box, clock=clock, notified=notified)
     site: Site = app.state.site
     try:
         with serving(app, site.web.listen, setting=_SETTING, proxies=site.web.proxies) as address:

@@ -19,6 +19,7 @@ from fastapi.testclient import TestClient
 
 from config.settings import MailboxSettings, Office, Role, School, Service, Settings, Staff, Web
 from connectors.mailbox import Mailbox
+from service.notifications import Receive
 from service.web.app import create_app
 from service.web.site import Site
 from store.database import Database
@@ -80,7 +81,14 @@ class SchoolPages:
     """The pages of one worker process. `beside` is another worker's: they share nothing but the database's file, the
     mail system and the time."""
 
-    def __init__(self, folder: Path, settings: Settings | None = None, *, beside: "SchoolPages | None" = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: Settings | None = None,
+        *,
+        beside: "SchoolPages | None" = None,
+        notified: Receive | None = None,
+    ) -> None:
         self.settings = settings or (beside.settings if beside else settings_of())
         self.folder = folder
         if beside is None:
@@ -88,7 +96,7 @@ class SchoolPages:
         self.database = Database.open("alliance.db", folder=folder)
         self.system = beside.system if beside else MailSystem()
         self.clock = beside.clock if beside else Clock()
-        self.app = create_app(self.settings, self.database, open_box=self._open, clock=self.clock)
+        self.app = create_app(self.settings, self.database, open_box=self._open, clock=self.clock, notified=notified)
 
     @property
     def site(self) -> Site:
@@ -142,9 +150,9 @@ def link_in(mail: EmailMessage) -> str:
 
 
 @contextmanager
-def school_pages(settings: Settings | None = None) -> Iterator[SchoolPages]:
+def school_pages(settings: Settings | None = None, *, notified: Receive | None = None) -> Iterator[SchoolPages]:
     with TemporaryDirectory() as folder:
-        pages = SchoolPages(Path(folder), settings)
+        pages = SchoolPages(Path(folder), settings, notified=notified)
         try:
             yield pages
         finally:

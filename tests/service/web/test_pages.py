@@ -10,6 +10,7 @@ from docx import Document
 from fastapi import APIRouter, Depends
 
 from config.settings import Graph, MailboxSettings, Role, Staff
+from connectors.graph_push import Lifecycle
 from service.web import errors
 from service.web.forms import LARGEST, local_path
 from service.web.languages import language_of
@@ -329,15 +330,32 @@ class TestTrouble:
         assert "<h1" in answer.text
 
 
+TOLD = Graph(tenant="t", client_id="c", notification_url="https://hooks.maple.example/graph/told")
+
+
 def test_microsoft_s_notifications_arrive_at_their_own_address_and_nothing_else_does() -> None:
-    told = Graph(tenant="t", client_id="c", notification_url="https://hooks.maple.example/graph/told")
-    with school_pages(settings_of(graph=told)) as pages:
+    taken: list[str] = []
+
+    def take(client_state: str, lifecycle: Lifecycle | None) -> bool:
+        taken.append(client_state)
+        return True
+
+    with school_pages(settings_of(graph=TOLD), notified=take) as pages:
         http = pages.browser().http
         there = {"Host": "hooks.maple.example"}
-        assert http.post("/graph/told", json={"value": []}, headers=there).status_code == 202
+        told = {"value": [{"clientState": "ticket"}]}
+        assert http.post("/graph/told", json=told, headers=there).status_code == 202
         assert http.get("/sign-in", headers=there).status_code == 421
-        assert http.post("/graph/told", json={"value": []}).status_code == 202
-        assert http.post("/graph/told", json={"value": []}, headers={"Host": "x.example"}).status_code == 421
+        assert http.post("/graph/told", json=told).status_code == 202
+        assert http.post("/graph/told", json=told, headers={"Host": "x.example"}).status_code == 421
+    assert taken == ["ticket", "ticket"]
+
+
+def test_a_process_that_reads_no_mailboxes_takes_no_notification_for_them() -> None:
+    with school_pages(settings_of(graph=TOLD)) as pages:
+        http = pages.browser().http
+        assert http.post("/graph/told", json={"value": []}).status_code == 404
+        assert http.post("/graph/told", json={"value": []}, headers={"Host": "hooks.maple.example"}).status_code == 421
 
 
 @pytest.mark.parametrize("path", ["/", "/how-to-reach-me?language=vi&teacher=a%40b.example", "/items/7"])

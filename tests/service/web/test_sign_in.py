@@ -24,6 +24,7 @@ from tests.service.web.school_pages import (
     URL,
     SchoolPages,
     form_at,
+    link_in,
     school_pages,
     settings_of,
 )
@@ -57,6 +58,9 @@ class TestTheLink:
         assert body is not None
         assert "Sam Lee" in body.get_content()
         assert "10:15" in body.get_content()
+        html = mail.get_body(("html",))
+        assert html is not None
+        assert f'<a href="{URL}{link_in(mail)}"' in html.get_content()
 
     def test_opening_it_as_a_scanner_does_signs_nobody_in_and_uses_nothing_up(self, pages: SchoolPages) -> None:
         pages.browser().ask(RIVERA)
