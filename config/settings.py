@@ -376,8 +376,8 @@ class Gmail(_Section):
     """Pub/Sub topic that Gmail tells of new mail, e.g. projects/maple/topics/mail. Without it, Gmail is polled."""
     subscription: str | None = Field(default=None, pattern=r"^projects/[^/]+/subscriptions/[^/]+$")
     """Pull subscription of that topic."""
-    units_per_minute_per_user: int = Field(default=15_000, ge=250)
-    """Gmail's quota for one mailbox, in quota units a minute."""
+    units_per_minute_per_user: int = Field(default=6_000, ge=250)
+    """Gmail's quota for one mailbox, in quota units a minute; 15000 for Cloud projects made before May 2026."""
     units_per_minute: int = Field(default=1_200_000, ge=250)
     """Gmail's quota for the whole Cloud project, in quota units a minute."""
     timeout_seconds: float = Field(default=30, gt=0, le=300)
