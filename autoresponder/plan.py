@@ -121,7 +121,7 @@ class RouteFacts(_Frozen):
     references: tuple[str, ...] = ()
     """Message-IDs, without angle brackets, of the mails that brought it to the desks before."""
     reminder: int = 0
-    """The how manieth reminder it is; 0 where it is none."""
+    """How often it has gone on because nobody took it, from the second time on; 0 before. Tells its mails apart."""
     received_at: datetime
     family_told: bool
     """Whether a reply to the family is planned."""

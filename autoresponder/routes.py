@@ -202,10 +202,10 @@ class _Summary:
                 return subject
             case Occasion.ADDITION:
                 return _("In addition. {subject}").format(subject=subject)
-            case Occasion.NEXT | Occasion.ON_CALL:
-                return _("Still open. {subject}").format(subject=subject)
-            case Occasion.REMINDER:
+            case _ if self.facts.reminder:
                 return _("Still open, reminder {number}. {subject}").format(number=self.facts.reminder, subject=subject)
+            case _:
+                return _("Still open. {subject}").format(subject=subject)
 
     def note(self) -> Note:
         _ = self.words.gettext

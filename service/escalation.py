@@ -71,7 +71,7 @@ def _mail(
         "occasion": _OCCASIONS[step.kind],
         "desks_before": view.path,
         "references": (first.rfc_message_id,) if first.rfc_message_id else (),
-        "reminder": view.item.reminders + 1 if step.kind is StepKind.REMINDER else 0,
+        "reminder": number if number > 1 else 0,
     }
     return Delivery(
         mailbox=message.mailbox,

@@ -134,7 +134,7 @@ def _print(views: "list[ItemView]") -> None:
         console.print("Nothing waits at the office.")
         return
     table = Table(title="Items at the office")
-    for name in ("no.", "since (UTC)", "state", "tag", "topic", "from", "for", "desk", "who has it", "goes on (UTC)"):
+    for name in ("no.", "since (UTC)", "state", "about", "from", "for", "desk", "goes on (UTC)"):
         table.add_column(name, overflow="fold")
     for view in views:
         item = view.item
@@ -142,13 +142,11 @@ def _print(views: "list[ItemView]") -> None:
         table.add_row(
             str(view.id),
             f"{item.opened_at:%Y-%m-%d %H:%M}",
-            item.state.value,
-            item.tag.value,
-            item.topic,
+            _standing(view),
+            f"{item.tag}, {item.topic}",
             ", ".join(dict.fromkeys(each.sender or "unknown" for each in view.messages)),
             ", ".join(dict.fromkeys(each.mailbox for each in view.messages)),
             view.path[-1],
-            item.holder or "",
             f"{goes_on:%Y-%m-%d %H:%M}" if goes_on else "",
         )
     console.print(table)
