@@ -18,6 +18,7 @@ _SERVERS = {
     "doveadm": ("doveadm", "dovecot-core"),
     "postfix": ("postfix", "postfix"),
     "postgres": ("pg_ctlcluster", "postgresql"),
+    "chromium": ("chromium", "chromium chromium-driver"),
     "davmail": ("davmail-server", "davmail-server"),
     "mbsync": ("mbsync", "isync"),
 }
