@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,31 +18,12 @@ from tokenizers import Tokenizer
 
 from classifier.errors import ModelError
 from classifier.rendering import Rendered
+from config.settings import Topic
 
 Singles = npt.NDArray[np.float32]
 
 MODEL, VOCABULARY = "encoder.onnx", "tokenizer.json"
-TOPICS = (
-    "health",
-    "safety",
-    "wellbeing",
-    "pickup_transport",
-    "custody",
-    "whereabouts",
-    "deadline",
-    "attendance",
-    "behavior",
-    "bullying",
-    "grades",
-    "homework",
-    "meeting",
-    "special_education",
-    "event",
-    "materials_fees",
-    "technology",
-    "thanks",
-    "other",
-)
+TOPICS: tuple[str, ...] = get_args(Topic)
 """Where an item goes, in the order of the encoder's outputs (docs/labelling.md, "Topics")."""
 MOST_TOKENS = 256
 """Of a longer letter the beginning and the end are read: there stands the sentence that changes everything."""

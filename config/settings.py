@@ -184,7 +184,7 @@ Topic = Literal[
     "thanks",
     "other",
 ]
-"""What a message is about (docs/labelling.md, "Topics")."""
+"""What a message is about (docs/labelling.md, "Topics"). The classifier's encoder gives them in this order."""
 OFFICE_DESK = "office"
 """The name of the desk that [office] is: it gets what no other desk handles."""
 

@@ -63,7 +63,8 @@ class Unconnected:
     """Stands in the shared service for the connection, which each mailbox has for itself."""
 
     def request(self, *args: object, **kwargs: object) -> None:
-        raise NotImplementedError("each request is executed with its own mailbox's connection")
+        del args, kwargs
+        raise RuntimeError("each request is executed with its own mailbox's connection")
 
     def close(self) -> None:
         """Nothing was opened."""
