@@ -87,7 +87,7 @@ def test_all_code_of_the_page_stands_in_the_examples_files_word_for_word() -> No
 
 
 def _words(code: str) -> str:
-    """Code without its white space: a method shown alone stands further left, and is broken elsewhere by the formatter."""
+    """Code without its white space: a method shown alone stands further left, and the formatter breaks it elsewhere."""
     return "".join(code.split())
 
 
