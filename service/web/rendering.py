@@ -17,6 +17,7 @@ from autoresponder.wording import OFFICE, STAFF_LANGUAGES, Wording, wording
 from service.web.cookies import LANGUAGE, SESSION, VISIT, cookie, form_token, set_cookie, visit_of
 from service.web.forms import TOKEN_FIELD
 from service.web.languages import language_of
+from service.web.navigation import entries
 from service.web.site import Site, site_of
 from service.web.visits import Visit
 
@@ -45,6 +46,7 @@ def page(
             words=words,
             _=words.gettext,
             visit=visit,
+            navigation=tuple(entries(visit, words)) if visit else (),
             school=site.settings.school.name,
             product=PRODUCT,
             form_field=TOKEN_FIELD,

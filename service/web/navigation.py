@@ -1,0 +1,14 @@
+"""What stands in the navigation, for whom. Each part of the pages adds its line here."""
+
+from collections.abc import Iterator
+
+from autoresponder.wording import Wording
+from service.web.visits import Visit
+
+
+def entries(visit: Visit, words: Wording) -> Iterator[tuple[str, str]]:
+    """Path and name of each page that somebody finds at the top, in order."""
+    del visit  # the pages there are by now are for everybody
+    _ = words.gettext
+    yield "/", _("Home")
+    yield "/how-to-reach-me", _("How to reach me")
