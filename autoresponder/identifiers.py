@@ -16,7 +16,8 @@ Kind = Literal["reply", "route", "notice", "draft"]
 """What we write: an answer to the family, the original to the office, a notice to the administrator, and a draft that
 the teacher finishes and sends, or does not."""
 
-_OWN = re.compile(r"alliance\.(?!draft\.)[a-z]+\.[0-9a-f]{32}@(?P<domain>[a-z0-9.-]+)", re.ASCII)
+_OWN = re.compile(r"alliance\.(?!draft\.)[a-z-]+\.[0-9a-f]{32}@(?P<domain>[a-z0-9.-]+)", re.ASCII)
+_THREAD = "thread"
 _MAX_KEY_BYTES = 64  # BLAKE2b, RFC 7693 §2.1
 _MIN_KEY_BYTES = 16
 
@@ -42,6 +43,32 @@ def derived_message_id(original_key: str, kind: Kind, mailbox: str) -> str:
     """
     digest = hashlib.sha256(_joined(original_key, kind, mailbox.lower()).encode("utf-8", "surrogatepass")).hexdigest()
     return f"alliance.{kind}.{digest[:32]}@{_ascii_domain(mailbox)}"
+
+
+def thread_id(message_id: str) -> str:
+    """The identifier of ours, without angle brackets, that stands in the References of the mail with this Message-ID of
+    ours, and that no mail has as its own. `message_id` itself where it is none of ours.
+
+    Mail programs carry References on into every answer (RFC 5322 §3.6.4). So an answer shows what it is about also
+    where the server that sent our mail gave it another Message-ID.
+    """
+    kind, digest = _parts(message_id)
+    return message_id if kind is None else f"alliance.{_THREAD}-{kind}.{digest}"
+
+
+def message_id_behind(reference: str) -> str:
+    """The Message-ID whose `thread_id` this is; `reference` itself where it is none."""
+    kind, digest = _parts(reference)
+    of = (kind or "").removeprefix(f"{_THREAD}-")
+    return f"alliance.{of}.{digest}" if kind is not None and of != kind else reference
+
+
+def _parts(message_id: str) -> tuple[str | None, str]:
+    """Kind, and digest with domain, of an identifier of ours; (None, "") where it is not."""
+    if not is_own_message_id(message_id):
+        return None, ""
+    kind, _, digest = message_id.strip().strip("<>").lower().removeprefix("alliance.").partition(".")
+    return kind, digest
 
 
 def is_own_message_id(message_id: str, domains: Collection[str] | None = None) -> bool:

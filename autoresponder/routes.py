@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from hashlib import sha256
 from itertools import count
 
-from autoresponder.identifiers import derived_message_id, original_key
+from autoresponder.identifiers import derived_message_id, original_key, thread_id
 from autoresponder.note import Block, Note, Paragraph, Row, Rows, Section
 from autoresponder.outgoing import (
     WIRE,
@@ -110,7 +110,8 @@ def compose_route(
     mail["Message-ID"] = id_field(message_id)
     if facts.references:
         mail["In-Reply-To"] = id_field(facts.references[-1])
-        mail["References"] = id_field(*facts.references)
+    # Some servers give sent mail a Message-ID of their own; the first of these comes back with every answer anyway.
+    mail["References"] = id_field(thread_id((*facts.references, message_id)[0]), *facts.references)
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5.1
     # Not "All": a non-delivery report must come back, or nobody learns that the office never saw this.
     mail["X-Auto-Response-Suppress"] = "RN, NRN, OOF, AutoReply"  # [MS-OXCMAIL] §2.1.3.2.20

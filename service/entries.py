@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from autoresponder.identifiers import thread_id
 from autoresponder.plan import Answer, History, Plan, ReplyFacts
 from autoresponder.replies import reply_message_id
 from autoresponder.routes import route_message_id
@@ -151,7 +152,8 @@ def with_mails(
         # A reply to it may stand in the same page, where a record that was lost is read again.
         told = frozenset(facts.recipients or (facts.recipient,))
         sender = frozenset({identity.sender} if identity.sender else ())
-        background.behind.setdefault(route.rfc_message_id, Behind(None, told, sender))
+        for name in (route.rfc_message_id, thread_id(route.rfc_message_id)):
+            background.behind.setdefault(name, Behind(None, told, sender))
     if plan.reply is not None and box.stage is Stage.REPLY and identity.sender:
         reply = _delivery(record, DeliveryKind.REPLY, reply_key(identity.sender, _original(identity)))
         reply.facts, reply.recipient = plan.reply.model_dump_json(), identity.sender

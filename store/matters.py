@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, Row, func, insert, or_, select, update
 from sqlmodel import col
 
-from autoresponder.identifiers import derived_message_id
+from autoresponder.identifiers import derived_message_id, message_id_behind
 from autoresponder.items import (
     ONE_MATTER,
     UNFINISHED,
@@ -95,8 +95,10 @@ class Saying:
 
 
 def behind(connection: Connection, references: Iterable[str]) -> Mapping[str, Behind]:
-    """The items behind those of our Message-IDs that brought one to somebody."""
-    wanted = sorted(set(references))
+    """The items behind those of our identifiers (a Message-ID, or the `thread_id` of one) that brought one to
+    somebody."""
+    named = {reference: message_id_behind(reference) for reference in references}
+    wanted = sorted(set(named.values()))
     if not wanted:
         return {}
     found = connection.execute(
@@ -105,7 +107,8 @@ def behind(connection: Connection, references: Iterable[str]) -> Mapping[str, Be
         .where(col(Delivery.rfc_message_id).in_(wanted), col(Delivery.kind).in_(_TO_THE_OFFICE))
     ).all()
     items = {row.item_id: _behind(connection, row.item_id) for row in found}
-    return {row.rfc_message_id: items[row.item_id] for row in found}
+    by_message_id = {row.rfc_message_id: items[row.item_id] for row in found}
+    return {reference: by_message_id[of] for reference, of in named.items() if of in by_message_id}
 
 
 def file_matter(connection: Connection, matter: Matter, message_id: int) -> None:

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoresponder.identifiers import derived_message_id, fingerprint, is_own_message_id, original_key
+from autoresponder.identifiers import (
+    derived_message_id,
+    fingerprint,
+    is_own_message_id,
+    message_id_behind,
+    original_key,
+    thread_id,
+)
 from autoresponder.replies import reply_message_id
 from autoresponder.routes import route_message_id
 from connectors.message import Address
@@ -34,6 +41,21 @@ def test_a_derived_id_is_valid_and_recognised_as_ours(key: str, kind: str) -> No
     assert is_own_message_id(derived)
     assert is_own_message_id(f" <{derived.upper()}> ", {"maple.example"})
     assert not is_own_message_id(derived, {"other.example"})
+
+
+@given(st.text(), st.sampled_from(["reply", "route"]))
+def test_a_thread_id_is_ours_is_no_message_id_and_leads_back_to_one(key: str, kind: str) -> None:
+    derived = derived_message_id(key, "reply" if kind == "reply" else "route", "rivera@maple.example")
+    thread = thread_id(derived)
+    assert thread != derived
+    assert is_own_message_id(thread)
+    assert message_id_behind(f"<{thread.upper()}>") == message_id_behind(thread) == derived
+    assert message_id_behind(derived) == derived
+
+
+@given(st.text())
+def test_an_identifier_of_somebody_elses_stays_what_it_is(foreign: str) -> None:
+    assert thread_id(foreign) == message_id_behind(foreign) == foreign
 
 
 def test_a_draft_that_a_teacher_sends_is_the_teachers_own_mail() -> None:

@@ -1,7 +1,10 @@
 """The life of an item at the office, seen from outside: what people get, and what their answers do."""
 
+import re
 import sqlite3
+from dataclasses import replace
 from email.message import EmailMessage
+from itertools import count
 
 import pytest
 
@@ -99,6 +102,46 @@ def test_taken_in_a_reply_takes_the_item_and_leaves_nothing_to_look_at(maple: Ma
     assert (view.item.state, view.item.holder) == (CLAIMED, NURSE)
     assert len(got(maple, OFFICE)) == 1, "what somebody has taken goes no further"
     assert maple.records()[-1].labels == ""
+
+
+def rewrites_message_ids(maple: Maple) -> None:
+    """From now on the server gives every mail that it sends a Message-ID of its own, as Gmail is known to."""
+    numbers = count(1)
+
+    def hook(address: str, step: str) -> None:
+        drafts = maple.system.account(address).drafts
+        for id_, stored in drafts.items() if step == "send_draft" else ():
+            own_id = f"Message-ID: <CA{next(numbers)}@mail.server.example>".encode()
+            renamed = re.sub(rb"^Message-ID: <alliance.*?>", own_id, stored.raw, count=1, flags=re.MULTILINE)
+            drafts[id_] = replace(stored, raw=renamed)
+
+    maple.system.hooks.append(hook)
+
+
+@pytest.mark.parametrize("minutes", [0, 16, 47], ids=["the first mail", "the next desk's", "the last desk's"])
+def test_an_answer_is_heard_also_where_the_server_gave_our_mail_another_message_id(minutes: int) -> None:
+    maple = maple_with_desks(atomic_send=True)
+    rewrites_message_ids(maple)
+    maple.round()
+    urgent(maple)
+    for _ in range(minutes):
+        maple.rounds(1, minutes=1)
+    who = {0: NURSE, 16: OFFICE, 47: PRINCIPAL}[minutes]
+    mail = got(maple, who)[-1]
+    assert str(mail["Message-ID"]).endswith("@mail.server.example>")
+    answers(maple, "taken", who, to=mail)
+    maple.round()
+    assert items(maple)[0].item.holder == who
+
+
+def test_the_mails_of_an_item_stay_one_thread_where_the_server_renames_them() -> None:
+    maple = maple_with_desks(atomic_send=True)
+    rewrites_message_ids(maple)
+    maple.round()
+    urgent(maple)
+    maple.rounds(60, minutes=1)
+    first, step = got(maple, OFFICE)[:2]
+    assert set(str(first["References"]).split()) & set(str(step["References"]).split())
 
 
 def test_whoever_answers_for_the_office_may_take_it_from_an_address_of_her_own(maple: Maple) -> None:
