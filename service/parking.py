@@ -7,6 +7,7 @@ Sent before any further try, so that twice means: the mail server itself could n
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,19 +15,11 @@ import structlog
 
 from config import ConfigError
 from config.settings import MailboxSettings, Settings
-from connectors.errors import (
-    AuthenticationFailed,
-    InsecureConnection,
-    MailboxError,
-    MessageGone,
-    SendFailed,
-    SendRejected,
-)
-from connectors.mailbox import DraftState, Mailbox
+from connectors.errors import MailboxError
+from service.courier import Courier, Errand
 from service.delivery import OnStep
 from service.logs import place
 from service.notices import compose_notice, notice_message_id
-from store.outbox import LeaseLost
 from store.parking import ParkingLot, Taken
 from store.tables import NoticeKind, Parking
 
@@ -40,13 +33,9 @@ _APART = timedelta(minutes=15)
 _WORKING_AGAIN = timedelta(minutes=20)
 """How long a mailbox must have worked again before that is told: longer than a parked one waits for its next try, so
 that all come back in one notice, and a mailbox that comes and goes fills nobody's inbox."""
-_FIRST_WAIT = timedelta(minutes=1)
-_LONGEST_WAIT = timedelta(minutes=30)
 _HANDOVERS = 6
 """So often a notice is handed over without the server saying that it took it."""
 _LONGEST_REASON = 1000
-_NOT_OUT = (SendFailed, SendRejected, MessageGone, AuthenticationFailed, InsecureConnection)
-"""Errors of sending after which the notice is certainly not out."""
 AT_ONCE = timedelta(0)
 
 
@@ -121,6 +110,9 @@ class Attendant:
         settings = assembly.settings
         self._lot = ParkingLot(assembly.database, timedelta(seconds=settings.service.lease_seconds))
         self._box = notices_box(settings)
+        self._courier = Courier(
+            self._lot.notices, assembly.clock, self._on_step, failure="the administrator could not be told by mail"
+        )
 
     @property
     def tells(self) -> bool:
@@ -174,60 +166,23 @@ class Attendant:
 
     def _bring(self, box: MailboxSettings, taken: Taken) -> None:
         """Sends one notice, or puts it off."""
-        number = taken.notice.id or 0
-        self._on_step("notice taken", number)
-        handing_over = False
-        try:
-            mailbox = self._assembly.open(box, self._environ)
-            try:
-                draft_id = self._draft(box, mailbox, taken)
-                if draft_id is not None:
-                    self._lot.handing_over(taken)
-                    handing_over = True
-                    self._on_step("notice handover recorded", number)
-                    mailbox.send_draft(draft_id)
-                    self._on_step("notice sent", number)
-            finally:
-                mailbox.close()
-            self._lot.finish(taken, self._assembly.clock())
-            self._on_step("notice told", number)
-        except LeaseLost as error:
-            log.warning("a notice took longer than its lease", error=str(error))
-        except Exception as error:  # noqa: BLE001 - a connector's fault must not end the telling
-            self._put_off(taken, error, not_out=handing_over and isinstance(error, _NOT_OUT))
+        settings = self._assembly.settings
+        self._on_step("notice taken", taken.notice.id or 0)
 
-    def _draft(self, box: MailboxSettings, mailbox: Mailbox, taken: Taken) -> str | None:
-        """The draft to send; None where there is nothing to send (any more)."""
-        settings, notice = self._assembly.settings, taken.notice
-        if mailbox.draft_state("", notice.rfc_message_id) is DraftState.SENT:
-            return None
-        mime = compose_notice(
-            taken,
-            settings,
-            parked=sum(parking.lifted_at is None for parking in self._lot.all()),
-            sender=box.address,
-            recipient=settings.service.administrator or "",
-            now=self._assembly.clock(),
+        def compose() -> bytes | None:
+            return compose_notice(
+                taken,
+                settings,
+                parked=sum(parking.lifted_at is None for parking in self._lot.all()),
+                sender=box.address,
+                recipient=settings.service.administrator or "",
+                now=self._assembly.clock(),
+            )
+
+        errand = Errand(
+            taken.notice,
+            compose,
+            may_go=lambda _state, _mailbox: taken.notice.handovers < _HANDOVERS,
+            finish=lambda _out: self._lot.finish(taken, self._assembly.clock()),
         )
-        if mime is not None and notice.handovers < _HANDOVERS:
-            draft_id = mailbox.save_draft(mime)
-            self._on_step("notice draft saved", notice.id or 0)
-            return draft_id
-        self._withdraw(mailbox, notice.rfc_message_id)
-        if mime is not None:
-            log.error("a notice was handed over so often that it is given up", handovers=notice.handovers)
-        return None
-
-    def _withdraw(self, mailbox: Mailbox, rfc_message_id: str) -> None:
-        if mailbox.draft_state("", rfc_message_id) is DraftState.DRAFT:
-            # Saving finds the one that is there.
-            mailbox.discard_draft(mailbox.save_draft(f"Message-ID: <{rfc_message_id}>\r\n\r\n".encode()))
-
-    def _put_off(self, taken: Taken, error: Exception, *, not_out: bool) -> None:
-        wait = min(_FIRST_WAIT * float(2 ** min(taken.notice.attempts - 1, 10)), _LONGEST_WAIT)
-        reason = str(error) if isinstance(error, MailboxError | ConfigError) else f"unexpected: {place(error)}"
-        log.error("the administrator could not be told by mail", reason=reason, next_try_in_seconds=wait.seconds)
-        try:
-            self._lot.postpone(taken, self._assembly.clock() + wait, not_out=not_out)
-        except LeaseLost as lost:
-            log.warning("a notice took longer than its lease", error=str(lost))
+        self._courier.bring(errand, lambda: closing(self._assembly.open(box, self._environ)))

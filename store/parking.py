@@ -1,7 +1,4 @@
-"""Which mailboxes are parked, and what the administrator was told of it.
-
-A notice is told once: it is fixed on record, with its Message-ID, before it is sent; whoever sends it holds a lease.
-"""
+"""Which mailboxes are parked, and what the administrator was told of it."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,11 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from store.database import Database
-from store.outbox import LeaseLost
+from store.notices import Notices, write_notice
 from store.tables import Notice, NoticeKind, Parking
-
-_LONGEST_LEASE = timedelta(hours=2)
-"""Longer than any lease lasts: one that ends later was given by a clock that was ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +29,8 @@ class ParkingLot:
     def __init__(self, database: Database, lease: timedelta) -> None:
         """`lease` is how long one notice may take before another worker looks after it."""
         self._database = database
-        self._lease = lease
+        self.notices = Notices(database, lease)
+        """The notices themselves, whatever they tell of."""
 
     def park(self, mailbox: str, now: datetime, reason: str, *, sending: bool) -> bool:
         """The mailbox is refused; `sending` says that only sending is. True where that begins an outage; one that goes
@@ -93,11 +88,9 @@ class ParkingLot:
         """Fixes one notice about these mailboxes. False where another worker was quicker or one of them changed:
         nothing is on record then."""
         number, untold = _PLACE[kind]
-        notice = {"kind": kind, "rfc_message_id": rfc_message_id, "created_at": now, "next_attempt_at": now}
         try:
             with self._database.write() as connection:
-                made = connection.execute(insert(Notice).values(**notice, attempts=0, handovers=0))
-                (made_number,) = made.inserted_primary_key or (None,)
+                made_number = write_notice(connection, kind, rfc_message_id, now)
                 for parking in mailboxes:
                     same = and_(col(Parking.mailbox) == parking.mailbox, col(Parking.since) == parking.since)
                     done = connection.execute(update(Parking).where(same, untold).values({number: made_number}))
@@ -108,41 +101,22 @@ class ParkingLot:
 
     def take(self, now: datetime) -> Taken | None:
         """A notice whose time has come, or whose worker has gone; it is this worker's until the lease ends."""
-        waiting = _is_due(now)
+        notice = self.notices.take(col(Notice.kind).in_(_PLACE), now)
+        if notice is None:
+            return None
+        about = or_(col(Parking.outage_notice) == notice.id, col(Parking.lifting_notice) == notice.id)
         with self._database.read() as connection:
-            numbers = connection.execute(select(col(Notice.id)).where(waiting).order_by(col(Notice.id))).scalars().all()
-        for number in filter(None, numbers):
-            with self._database.write() as connection:
-                done = connection.execute(
-                    update(Notice)
-                    .where(col(Notice.id) == number, waiting)
-                    .values(lease_until=now + self._lease, attempts=col(Notice.attempts) + 1)
-                )
-                if done.rowcount == 1:
-                    return _taken(connection, number)
-        return None
-
-    def handing_over(self, taken: Taken) -> None:
-        """The notice is about to be handed to the mail server: from here on it may be out. Raises LeaseLost."""
-        self._set(taken, handovers=taken.notice.handovers + 1)
-        taken.notice.handovers += 1
-
-    def postpone(self, taken: Taken, at: datetime, *, not_out: bool) -> None:
-        """To be tried again at `at`. `not_out` says that the last handing over certainly failed. Raises LeaseLost."""
-        handovers = taken.notice.handovers - not_out
-        self._set(taken, next_attempt_at=at, lease_until=None, handovers=max(handovers, 0))
+            return Taken(notice, tuple(_parkings(connection, about)))
 
     def finish(self, taken: Taken, now: datetime) -> None:
         """The notice is out, or tells of nothing any more. Outages that it told the end of are over. Raises
         LeaseLost."""
-        with self._database.write() as connection:
-            _update(connection, taken, told_at=now, lease_until=None)
-            over = and_(col(Parking.lifting_notice) == taken.notice.id, col(Parking.lifted_at).is_not(None))
+        over = and_(col(Parking.lifting_notice) == taken.notice.id, col(Parking.lifted_at).is_not(None))
+
+        def forget(connection: Connection) -> None:
             connection.execute(delete(Parking).where(over))
 
-    def _set(self, taken: Taken, **values: Any) -> None:
-        with self._database.write() as connection:
-            _update(connection, taken, **values)
+        self.notices.finish(taken.notice, now, forget)
 
 
 class _Changed(Exception):
@@ -165,30 +139,6 @@ _PLACE: Mapping[NoticeKind, tuple[str, Any]] = {
 def _must_be_one(rows: int) -> None:
     if rows != 1:
         raise _Changed
-
-
-def _update(connection: Connection, taken: Taken, **values: Any) -> None:
-    mine = and_(col(Notice.id) == taken.notice.id, col(Notice.attempts) == taken.notice.attempts)
-    done = connection.execute(update(Notice).where(mine, col(Notice.told_at).is_(None)).values(values))
-    if done.rowcount != 1:
-        raise LeaseLost(f"the notice {taken.notice.id} was taken over by another worker")
-
-
-def _is_due(now: datetime) -> Any:
-    lease = col(Notice.lease_until)
-    return and_(
-        col(Notice.told_at).is_(None),
-        col(Notice.next_attempt_at) <= now,
-        or_(lease.is_(None), lease <= now, lease > now + _LONGEST_LEASE),
-    )
-
-
-def _taken(connection: Connection, number: int) -> Taken:
-    about = or_(col(Parking.outage_notice) == number, col(Parking.lifting_notice) == number)
-    with Session(bind=connection) as session:
-        notice = session.get_one(Notice, number)
-        session.expunge_all()
-    return Taken(notice, tuple(_parkings(connection, about)))
 
 
 def _find(connection: Connection, mailbox: str) -> Parking | None:

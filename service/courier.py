@@ -1,0 +1,112 @@
+"""Brings notices to the staff on their way: saved as a draft, then sent as that draft (decision 3).
+
+What became of a notice that somebody was sending when they stopped is asked of the mailbox first, by its Message-ID.
+Where the mailbox cannot say, whoever sends the notice decides whether it may go out again.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from config import ConfigError
+from connectors.errors import (
+    AuthenticationFailed,
+    InsecureConnection,
+    MailboxError,
+    MessageGone,
+    SendFailed,
+    SendRejected,
+)
+from connectors.mailbox import DraftState, Mailbox
+from service.delivery import OnStep
+from service.logs import place
+from store.notices import Notices
+from store.outbox import LeaseLost
+from store.tables import Notice
+
+log = structlog.get_logger()
+
+_FIRST_WAIT = timedelta(minutes=1)
+_LONGEST_WAIT = timedelta(minutes=30)
+_NOT_OUT = (SendFailed, SendRejected, MessageGone, AuthenticationFailed, InsecureConnection)
+"""Errors of sending after which the notice is certainly not out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One notice to bring, and how."""
+
+    notice: Notice
+    compose: Callable[[], bytes | None]
+    """The complete mail as of now; None where there is nothing to say any more."""
+    may_go: Callable[[DraftState, Mailbox], bool]
+    """Whether it may be handed over (again), given what the mailbox says of the last time."""
+    finish: Callable[[bool], None]
+    """Records the end; told whether the notice is out. Raises LeaseLost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Courier:
+    """Brings one notice at a time. Raises nothing: what fails is logged, and the notice put off."""
+
+    notices: Notices
+    clock: Callable[[], datetime]
+    on_step: OnStep
+    failure: str
+    """The log's words where a notice could not be brought."""
+    settle: timedelta = timedelta(0)
+    """How long to leave a mail server in peace before asking what became of an interrupted sending."""
+
+    def bring(self, errand: Errand, opened: Callable[[], AbstractContextManager[Mailbox]]) -> None:
+        """Sends a notice that this worker holds, from the mailbox that `opened` opens, or puts it off."""
+        notice, handing_over = errand.notice, False
+        number = notice.id or 0
+        try:
+            with opened() as mailbox:
+                out, draft_id = self._draft(errand, mailbox)
+                if draft_id is not None:
+                    self.notices.handing_over(notice)
+                    handing_over = True
+                    self.on_step("notice handover recorded", number)
+                    mailbox.send_draft(draft_id)
+                    out = True
+                    self.on_step("notice sent", number)
+            errand.finish(out)
+            self.on_step("notice told", number)
+        except LeaseLost as error:
+            log.warning("a notice took longer than its lease", error=str(error))
+        except Exception as error:  # noqa: BLE001 - a connector's fault must not end the telling
+            self._put_off(notice, error, handing_over=handing_over)
+
+    def _draft(self, errand: Errand, mailbox: Mailbox) -> tuple[bool, str | None]:
+        """Whether the notice is out already, and the draft to send; None where there is nothing to send (any more)."""
+        notice = errand.notice
+        state = mailbox.draft_state("", notice.rfc_message_id)
+        if state is DraftState.SENT:
+            return True, None
+        mime = errand.compose()
+        if mime is not None and errand.may_go(state, mailbox):
+            draft_id = mailbox.save_draft(mime)
+            self.on_step("notice draft saved", notice.id or 0)
+            return False, draft_id
+        if state is DraftState.DRAFT:
+            # Saving finds the one that is there.
+            mailbox.discard_draft(mailbox.save_draft(f"Message-ID: <{notice.rfc_message_id}>\r\n\r\n".encode()))
+        if mime is not None:
+            log.error("a notice was handed over so often that it is given up", handovers=notice.handovers)
+        return False, None
+
+    def _put_off(self, notice: Notice, error: Exception, *, handing_over: bool) -> None:
+        wait = min(_FIRST_WAIT * float(2 ** min(notice.attempts - 1, 10)), _LONGEST_WAIT)
+        not_out = handing_over and isinstance(error, _NOT_OUT)
+        if handing_over and not not_out:
+            wait = max(wait, self.settle)
+        reason = str(error) if isinstance(error, MailboxError | ConfigError) else f"unexpected: {place(error)}"
+        log.error(self.failure, reason=reason, next_try_in_seconds=int(wait.total_seconds()))
+        try:
+            self.notices.postpone(notice, self.clock() + wait, not_out=not_out)
+        except LeaseLost as lost:
+            log.warning("a notice took longer than its lease", error=str(lost))
