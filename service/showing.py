@@ -10,11 +10,14 @@ from service.options import DEFAULT_CONFIG, load_settings
 
 if TYPE_CHECKING:
     from config import SchoolCalendar, Settings
+    from config.settings import MailboxSettings
 
+MOMENTS = ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"]
+"""How a day and time may be written."""
 AtOption = Annotated[
     datetime | None,
     typer.Option(
-        formats=["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"],
+        formats=MOMENTS,
         help="When the message came, in the school's time; now, where left out.",
     ),
 ]
@@ -51,3 +54,15 @@ def moment_to_show(wall: datetime | None, calendar: "SchoolCalendar") -> datetim
     from config.wallclock import instant  # noqa: PLC0415
 
     return datetime.now(UTC).astimezone(calendar.zone) if wall is None else instant(wall, calendar.zone)
+
+
+def mailbox_to_show(settings: "Settings", teacher: str) -> "MailboxSettings":
+    """The mailbox of the teacher with this name or address, the first for an empty one; exit code 2, and who there is
+    on standard error, where there is none."""
+    wanted = teacher.strip().casefold()
+    found = [box for box in settings.mailboxes if wanted in {"", box.address.casefold(), box.teacher.casefold()}]
+    if not found:
+        known = ", ".join(box.teacher for box in settings.mailboxes)
+        typer.echo(f"--teacher {teacher}: there is none of this name or address; there are: {known}", err=True)
+        raise typer.Exit(2)
+    return found[0]

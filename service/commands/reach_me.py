@@ -1,14 +1,12 @@
 """`alliance reach-me`: the paragraph for syllabus and class update that says how to reach a teacher."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from service.options import DEFAULT_CONFIG, ConfigOption, load_settings
-
-if TYPE_CHECKING:
-    from config.settings import MailboxSettings, Settings
+from service.showing import mailbox_to_show
 
 
 def register(app: typer.Typer) -> None:
@@ -38,7 +36,7 @@ def reach_me(
         typer.echo("--format docx: say where to, with --output reach-me.docx.", err=True)
         raise typer.Exit(2)
     settings = load_settings(config)
-    note = worded(written_languages([lang])[0], _mailbox(settings, teacher), settings)
+    note = worded(written_languages([lang])[0], mailbox_to_show(settings, teacher), settings)
     if output is None:
         typer.echo(note.html() if form == "html" else note.text(), nl=False)
         return
@@ -52,13 +50,3 @@ def reach_me(
     except OSError as error:
         typer.echo(f"{output}: {error.strerror or error}", err=True)
         raise typer.Exit(2) from error
-
-
-def _mailbox(settings: "Settings", teacher: str) -> "MailboxSettings":
-    wanted = teacher.strip().casefold()
-    found = [box for box in settings.mailboxes if wanted in {"", box.address.casefold(), box.teacher.casefold()}]
-    if not found:
-        known = ", ".join(box.teacher for box in settings.mailboxes)
-        typer.echo(f"--teacher {teacher}: there is none of this name or address; there are: {known}", err=True)
-        raise typer.Exit(2)
-    return found[0]
