@@ -21,9 +21,10 @@ from autoresponder.identifiers import derived_message_id, original_key
 from autoresponder.in_thread import answer_to
 from autoresponder.note import Block, Note, Paragraph, Section, Signature
 from autoresponder.outgoing import one_line
+from autoresponder.own_wording import words_for
 from autoresponder.plan import Span
 from autoresponder.planner import languages_for
-from autoresponder.wording import CONVERSATION, Wording, wording, written_languages
+from autoresponder.wording import CONVERSATION, Wording, written_languages
 from classifier.verdict import Verdict
 from config.calendar import SchoolCalendar
 from config.settings import MailboxSettings, Settings
@@ -130,7 +131,7 @@ def compose_draft(
     mail = answer_to(
         original,
         mailbox=mailbox,
-        words=wording(note.sections[0].language),
+        words=words_for(note.sections[0].language, settings),
         now=now,
         message_id=message_id or draft_message_id(original, mailbox, alternative),
     )
@@ -146,7 +147,7 @@ def draft_note(facts: DraftFacts, *, mailbox: MailboxSettings, settings: Setting
         raise ValueError(f"alternatives from 1 to {ALTERNATIVES} are expected, not {alternative}")
     way, matter = WAYS[alternative - 1], matter_of(facts.topic)
     first, *others = [
-        _Voice(wording(language, CONVERSATION), facts, way, matter, mailbox, settings)
+        _Voice(words_for(language, settings, CONVERSATION), facts, way, matter, mailbox, settings)
         for language in written_languages(facts.languages)
     ]
     heading = [Paragraph(first.unfinished(alternative))]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 _COLUMNS = 72  # RFC 5322 §2.1.1 asks for at most 78, and a reply quotes with "> ".
@@ -85,7 +85,7 @@ class Note:
 
     def html(self) -> str:
         """The note as a complete HTML page, readable on a phone, without anything to be loaded."""
-        return _environment().get_template("note.html.j2").render(note=self)
+        return template("note.html.j2").render(note=self)
 
     def fill(self, mail: EmailMessage) -> None:
         """Makes this note the body of `mail`: multipart/alternative, plainest first (RFC 2046 §5.1.4).
@@ -130,6 +130,11 @@ def _numbers(phones: tuple[str, ...]) -> re.Pattern[str]:
     """Finds each of the numbers, the longest first, and none within a longer run of figures."""
     longest_first = sorted(map(re.escape, phones), key=len, reverse=True)
     return re.compile(rf"(?<!\d)(?:{'|'.join(longest_first)})(?!\d)")
+
+
+def template(name: str) -> Template:
+    """One of our templates: what is put into it is escaped, and must be there."""
+    return _environment().get_template(name)
 
 
 @cache

@@ -1,8 +1,9 @@
 """How to reach a teacher: one paragraph for the syllabus and the class update, from the norms that answers state."""
 
 from autoresponder.note import Block, Note, Paragraph, Section
+from autoresponder.own_wording import words_for
 from autoresponder.sentences import danger, norm_hours, office_for_today
-from autoresponder.wording import Wording, wording
+from autoresponder.wording import Wording
 from config.crisis import numbers_of
 from config.settings import WEEKDAYS, MailboxSettings, Settings
 
@@ -11,7 +12,7 @@ __all__ = ["reach_me"]
 
 def reach_me(language: str, mailbox: MailboxSettings, settings: Settings) -> Note:
     """A heading and one paragraph in `language`, one of `wording.LANGUAGES`. Raises KeyError for another."""
-    words = wording(language)
+    words = words_for(language, settings)
     _ = words.gettext
     sentences = [
         _(

@@ -12,9 +12,10 @@ from email.message import EmailMessage
 from autoresponder.identifiers import derived_message_id, original_key
 from autoresponder.in_thread import answer_to, reply_address
 from autoresponder.note import Block, Note, Paragraph, Row, Rows, Section, Signature
+from autoresponder.own_wording import words_for
 from autoresponder.plan import Missing, ReplyFacts, Span
 from autoresponder.sentences import danger, norm_hours, office_for_today
-from autoresponder.wording import LANGUAGES, Wording, wording, written_languages
+from autoresponder.wording import LANGUAGES, Wording, written_languages
 from config.crisis import numbers_of
 from config.settings import MailboxSettings, Settings
 from connectors.labels import Tag
@@ -51,7 +52,7 @@ def compose_reply(
     mail = answer_to(
         original,
         mailbox=mailbox,
-        words=wording(note.sections[0].language),
+        words=words_for(note.sections[0].language, settings, crisis=facts.crisis),
         now=now,
         message_id=message_id or reply_message_id(original, mailbox),
     )
@@ -66,7 +67,10 @@ def compose_reply(
 def reply_note(facts: ReplyFacts, *, mailbox: MailboxSettings, settings: Settings, office_has_it: bool) -> Note:
     """What the answer says, without the headers: a section in each of `facts.languages` that we write."""
     languages = written_languages((*facts.languages, *settings.school.languages[:1]))
-    voices = [_Voice(wording(language), facts, mailbox, settings, office_has_it) for language in languages]
+    voices = [
+        _Voice(words_for(language, settings, crisis=facts.crisis), facts, mailbox, settings, office_has_it)
+        for language in languages
+    ]
     sections = []
     for index, voice in enumerate(voices):
         pointers = [] if index else [Paragraph(other.below(), language=other.words.language) for other in voices[1:]]

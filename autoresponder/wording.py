@@ -16,6 +16,7 @@ from pathlib import Path
 
 from babel import Locale
 from babel.dates import format_date, format_time
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -141,15 +142,25 @@ def catalogue_path(language: str, catalogue: str = FAMILIES) -> Path:
     return LOCALE_FOLDER / language.replace("-", "_") / "LC_MESSAGES" / f"{catalogue}.po"
 
 
+@cache
+def sentences_in(catalogue: str) -> tuple[str, ...]:
+    """The English sentences of a catalogue, in its order."""
+    every = _read(LANGUAGES[1], Locale.parse(LANGUAGES[1]), catalogue)
+    return tuple(str(message.id) for message in every if message.id)
+
+
 def _translations(language: str, locale: Locale, name: str) -> NullTranslations:
     if language == SOURCE_LANGUAGE:
         return NullTranslations()
-    with catalogue_path(language, name).open("rb") as lines:
-        catalogue = read_po(lines, locale=locale, domain=name, abort_invalid=True)
     compiled = BytesIO()
-    write_mo(compiled, catalogue)
+    write_mo(compiled, _read(language, locale, name))
     compiled.seek(0)
     translations = GNUTranslations(compiled)
     if name == CONVERSATION:
         translations.add_fallback(_translations(language, locale, FAMILIES))
     return translations
+
+
+def _read(language: str, locale: Locale, name: str) -> Catalog:
+    with catalogue_path(language, name).open("rb") as lines:
+        return read_po(lines, locale=locale, domain=name, abort_invalid=True)

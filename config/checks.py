@@ -10,7 +10,7 @@ from config.calendar import SchoolCalendar
 from config.faults import ConfigError, Fault, KeyPath
 from config.passwords import password_variable
 from config.roster import roster_rows
-from config.settings import MailboxSettings, Office, School, Stage, addresses_used_twice
+from config.settings import MailboxSettings, Office, OwnWording, School, Stage, addresses_used_twice
 
 BUILT_IN = frozenset({"exchange", "gmail", "graph", "imap", "maildir"})
 SECRET_WORDS = ("password", "passwd", "passphrase", "secret", "token", "api_key", "apikey", "private_key", "credential")
@@ -78,6 +78,13 @@ def school_misfits(school: School, office: Office | None) -> Iterator[Misfit | F
     if office and (office.opens or school.opens) >= (office.closes or school.closes):
         key = "opens" if office.closes is None else "closes"
         yield Misfit(("office", key), "office hours that begin before they end (the school's hours where left out)")
+
+
+def wording_misfits(wording: OwnWording) -> Iterator[Misfit]:
+    """The folder of the school's own sentences is there. What stands in it is `alliance wording check`'s business."""
+    if wording.folder is not None and not wording.folder.is_dir():
+        advice = "make it, and put the files of `alliance wording export` into it; or take the key out"
+        yield Misfit(("wording", "folder"), "a folder", found=f'"{wording.folder}"', advice=advice)
 
 
 def mailbox_misfits(mailboxes: Iterable[tuple[int, MailboxSettings]], *, imap: bool, smtp: bool) -> Iterator[Misfit]:

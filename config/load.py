@@ -2,7 +2,6 @@
 
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,15 +11,15 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
-from config.checks import Misfit, is_secret, mailbox_misfits, school_misfits, secrets_in
+from config.checks import Misfit, is_secret, mailbox_misfits, school_misfits, secrets_in, wording_misfits
 from config.faults import ConfigError, Fault, KeyPath, dotted, file_fault
 from config.keys import in_words, kind_at, nearest_key
 from config.positions import Positions, locate
-from config.settings import MailboxSettings, Misplaced, Office, School, Settings
+from config.settings import MailboxSettings, Misplaced, Office, OwnWording, School, Settings
+from config.textfile import parse_toml, shortened
 
 LARGEST_FILE = 5_000_000
 """Bytes; a district of ten thousand mailboxes needs a third."""
-LONGEST_SHOWN = 60
 _PASSWORD_IN_URL = re.compile(r"(?<=//)[^/@]*@")
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -31,7 +30,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
     Raises `ConfigError` with every fault; no fault shows a secret."""
     environ = os.environ if environ is None else environ
     source = _read(path)
-    written = _parse(path, source)
+    written = parse_toml(path, source)
     overlay = _from_environment(environ)
     folder = path.absolute().parent
     merged = _overlaid(written, overlay)
@@ -64,27 +63,6 @@ def _read(path: Path) -> bytes:
     if len(source) > LARGEST_FILE:
         raise file_fault(path, f"at most {LARGEST_FILE:,} bytes")
     return source
-
-
-def _parse(path: Path, source: bytes) -> dict[str, Any]:
-    if source.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise file_fault(path, "UTF-8 text, found UTF-16", line=1, advice="save the file as UTF-8")
-    if source.startswith(b"\xef\xbb\xbf"):
-        raise file_fault(path, "UTF-8 text without a byte order mark", line=1, advice='save it as "UTF-8", without BOM')
-    try:
-        return tomllib.loads(source.decode())
-    except UnicodeDecodeError as error:
-        line = source.count(b"\n", 0, error.start) + 1
-        raise file_fault(path, "UTF-8 text", line=line, advice="save the file as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        place = re.search(r"\(at line (\d+), column \d+\)", str(error))
-        line = int(place[1]) if place else source.rstrip().count(b"\n") + 1
-        problem = re.sub(r" \(at (line .*|end of document)\)$", "", str(error))
-        raise file_fault(
-            path, f"TOML ({_shortened(problem)})", line=line, advice="https://toml.io explains it"
-        ) from error
-    except RecursionError as error:
-        raise file_fault(path, "tables and lists that are nested less deeply") from error
 
 
 class _Variables(EnvSettingsSource):
@@ -156,13 +134,8 @@ def _shown(path: KeyPath, value: object) -> str | None:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f'"{_shortened(_PASSWORD_IN_URL.sub("…@", value))}"'
-    return _shortened(str(value))
-
-
-def _shortened(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+        return f'"{shortened(_PASSWORD_IN_URL.sub("…@", value))}"'
+    return shortened(str(value))
 
 
 def _between(merged: Mapping[str, Any], folder: Path) -> Iterator[Misfit | Fault]:
@@ -170,6 +143,9 @@ def _between(merged: Mapping[str, Any], folder: Path) -> Iterator[Misfit | Fault
     school, office = _part(School, merged.get("school")), _part(Office, merged.get("office"))
     if school:
         yield from school_misfits(_with_absolute_paths(school, folder), office)
+    wording = _part(OwnWording, merged.get("wording", {}))
+    if wording:
+        yield from wording_misfits(_with_absolute_paths(wording, folder))
     listed = merged.get("mailboxes")
     boxes = [
         (place, _part(MailboxSettings, item)) for place, item in enumerate(listed if isinstance(listed, list) else [])

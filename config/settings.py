@@ -273,6 +273,17 @@ class CallWindow(_Section):
         return self
 
 
+class OwnWording(_Section):
+    """The school's own sentences, where it wants others than the built-in ones (docs/howto/wording.md)."""
+
+    folder: Path | None = None
+    """Folder with a file of own sentences for each language, e.g. es.toml, as `alliance wording export` writes them;
+    relative to the configuration file."""
+    crisis_read_by: str = Field(default="", max_length=80)
+    """Who at the school, by name, has read the notes in a crisis with the school's own sentences, e.g. "Dana Cho,
+    counselor". Without it, these notes keep the built-in sentences, and own ones for them are refused."""
+
+
 class Norm(_Section):
     """What families are told about replies, and when they are told."""
 
@@ -611,6 +622,8 @@ class Settings(BaseSettings):
     """What a family in a crisis is told beside the office's number."""
     norm: Norm = Norm()
     """What families are told about replies, and when they are told."""
+    wording: OwnWording = OwnWording()
+    """The school's own sentences, where it wants others than the built-in ones."""
     classifier: Classification = Classification()
     """How sure the classifier must be before it tags."""
     service: Service = Service()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from autoresponder.wording_check import check_wording
 from classifier import Classifier
 from config import SchoolCalendar
 from config.secrets import Secrets
@@ -58,6 +59,7 @@ class Assembly:
         database = database or Database.open(settings.service.database)
         pages = Pages(database)
         calendar = SchoolCalendar.of(settings.school, settings.office)
+        check_wording(settings)
         bearings = bearings_of(settings, calendar)
         model = model.at(bearings) if model else open_in_use(settings.service, bearings)
         roster = Roster.load(settings.school.roster) if settings.school.roster else Roster()

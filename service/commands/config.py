@@ -51,12 +51,14 @@ def _check(
 
     Talks to no server: `alliance doctor` does. Exits with 2 when something is wrong.
     """
+    from autoresponder.wording_check import check_wording
     from config import ConfigError, NoSchoolDay, SchoolCalendar
 
     path = file or config
     settings = load_settings(path)
     try:
         calendar = SchoolCalendar.of(settings.school, settings.office)
+        check_wording(settings)
         lines = list(_summary(settings, calendar, datetime.now(UTC)))
         warnings = [*calendar.warnings, *_passwords(settings), *_roster(settings)]
     except ConfigError as error:

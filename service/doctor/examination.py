@@ -41,6 +41,7 @@ def examine(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator[F
     yield from school.calendar(settings, now)
     yield school.office(settings)
     yield from school.roster(settings)
+    yield school.wording(settings)
     yield from _model(settings.service)
     recorded: list[Message] = []
     for box in settings.mailboxes:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from autoresponder.wording_check import check_wording
 from config import ConfigError, NoSchoolDay, SchoolCalendar
 from config.settings import Settings
 from scorecard.roster import Roster
@@ -75,3 +76,19 @@ def roster(settings: Settings) -> Iterator[Finding]:
         first = known.problems[0]
         seen = f"{len(known.problems)} rows of {path.name} are left out; line {first.line}: {first.reason}"
         yield Finding("roster", Level.WARN, seen, "Correct these rows in the student system, or in the file.")
+
+
+def wording(settings: Settings) -> Finding:
+    """What the school says in its own words."""
+    folder = settings.wording.folder
+    if folder is None:
+        return Finding("wording", Level.OK, "the built-in sentences, in every language")
+    try:
+        files = check_wording(settings)
+    except ConfigError as error:
+        count = len(error.faults)
+        seen = f"{count} fault{'s'[: count > 1]} in the own sentences; the first: {error.faults[0]}"
+        fix = "Correct it: `alliance wording check` says them all. Until then the built-in sentences stand in."
+        return Finding("wording", Level.FAIL, seen, fix)
+    counts = ", ".join(f"{file.path.stem} {len(file.says)}" for file in files) or "none yet"
+    return Finding("wording", Level.OK, f"own sentences: {counts}")

@@ -212,6 +212,7 @@ def test_check_finds_the_file_by_argument_option_environment_and_folder(tmp_path
 def test_check_prints_every_fault_on_standard_error_and_exits_with_2():
     text = EXAMPLE.read_text().replace('stage = "tag"', 'stage = "tga"').replace("batch = 200", "batch = 0")
     text = text.replace("holidays.ics", str(EXAMPLE.parent / "holidays.ics"))
+    text = text.replace('"wording"', f'"{EXAMPLE.parent / "wording"}"')
     Path("alliance.toml").write_text(text.replace("roster.csv", str(EXAMPLE.parent / "roster.csv")))
     result = run("config", "check")
     assert result.exit_code == 2
