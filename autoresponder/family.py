@@ -4,6 +4,18 @@ import hashlib
 from collections.abc import Sequence
 
 
+def person(email: str) -> str:
+    """The address that somebody is known by: in lower case, without what mail systems let people add behind a plus."""
+    local, _, domain = email.strip().lower().rpartition("@")
+    return f"{local.partition('+')[0] or local}@{domain}"
+
+
+def are_one_family(students: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether two guardians have a child in common. Nobody knows that of people whom the roster does not name: neither
+    do those with no students."""
+    return not set(students).isdisjoint(others)
+
+
 def family_key(students: Sequence[str], sender: str, key: bytes, *, alone: str = "") -> str:
     """A keyed digest of a family: of its students where the roster knows them, else of the sender's address.
 

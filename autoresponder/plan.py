@@ -23,6 +23,30 @@ class Answer(_Frozen):
     sender: str
     tag: Tag
     at: datetime
+    crisis: bool = False
+    """Whether it was the note for somebody who may be harmed."""
+
+
+class Answering(StrEnum):
+    """Which families the mailbox may answer at all just now."""
+
+    ALL = "all"
+    URGENT = "urgent only"
+    """Its answers are stopped; somebody in need still gets theirs."""
+    NONE = "none"
+    """Its answers are stopped, and those kept for people in need are used up."""
+
+
+class Absence(_Frozen):
+    """While the teacher's own automatic reply is on: from a moment up to, not including, a later one; None where that
+    is open. Aware."""
+
+    begins: datetime | None = None
+    ends: datetime | None = None
+
+    def covers(self, at: datetime) -> bool:
+        """Whether `at` (aware) lies in it."""
+        return (self.begins is None or self.begins <= at) and (self.ends is None or at < self.ends)
 
 
 class History(_Frozen):
@@ -32,6 +56,11 @@ class History(_Frozen):
     """When the mailbox was connected; older mail is never answered."""
     answers_to_sender: tuple[Answer, ...] = ()
     """Answers from this mailbox to this sender, whatever their state, unless cancelled or rejected."""
+    answers_to_family: tuple[Answer, ...] = ()
+    """The same, to others of the sender's family in this thread."""
+    answering: Answering = Answering.ALL
+    absences: tuple[Absence, ...] = ()
+    """When the teacher's own automatic reply is on, as far as known."""
     answered_in_other_mailbox: bool = False
     """The same message reached another of our mailboxes, which answers it."""
     routed_already: bool = False

@@ -8,12 +8,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from autoresponder.away import days_away
 from autoresponder.calls import next_calls
 from autoresponder.desks import desk_for, recipients_of, tells_office
-from autoresponder.guards import Case, Guard, addressing, automatic, check, content, past, reports, senders, thanks
+from autoresponder.guards import (
+    Case,
+    Guard,
+    addressing,
+    automatic,
+    check,
+    content,
+    past,
+    reports,
+    senders,
+    standstill,
+    thanks,
+)
 from autoresponder.hours import reply_by
 from autoresponder.missing import missing_in
-from autoresponder.plan import History, Missing, NoReply, Plan, ReplyFacts, RouteFacts
+from autoresponder.plan import Absence, History, Missing, NoReply, Plan, ReplyFacts, RouteFacts
 from autoresponder.wording import is_written, script_of, written_languages
 from classifier.verdict import Verdict
 from config.calendar import NoSchoolDay, SchoolCalendar
@@ -84,9 +97,17 @@ STANDINGS: dict[Guard, Standing] = {
     past.answered_in_other_mailbox: PERSON,
     past.teacher_answered: PERSON,
     past.answered_lately: PERSON,
+    past.family_answered: PERSON,
+    standstill.teacher_away: PERSON,
+    standstill.answers_stopped: PERSON,
 }
 """The standing that each guard's objection gives a message. A guard that is missing here counts as `PERSON`."""
 
+_STILL_THE_OFFICES = frozenset(
+    guard.__name__
+    for guard in (past.answered_lately, past.family_answered, standstill.teacher_away, standstill.answers_stopped)
+)
+"""Guards whose objection leaves the school's work as it is: only the family gets no note."""
 _BY_NAME = {guard.__name__: standing for guard, standing in STANDINGS.items()}
 _SAY_MORE = tuple((guard, standing) for guard, standing in STANDINGS.items() if not standing.routed)
 
@@ -110,6 +131,7 @@ def make_plan(
     An urgent message from a person that came after the mailbox was connected is always routed, unless it was before.
     """
     tag = reply_tag(verdict)
+    crisis = tag is Tag.URGENT and verdict.topic in CRISIS_TOPICS
     case = Case(
         message=message,
         history=history,
@@ -119,6 +141,7 @@ def make_plan(
         staff_domains=settings.staff_domains,
         calendar=calendar,
         tag=tag,
+        crisis=crisis,
     )
     refusal = check(case)
     standing = _standing(case, refusal)
@@ -134,9 +157,10 @@ def make_plan(
                 settings=settings,
                 calendar=calendar,
                 now=now,
-                crisis=tag is Tag.URGENT and verdict.topic in CRISIS_TOPICS,
+                crisis=crisis,
                 missing=missing_in(message, students, ask_period=settings.school.class_periods),
                 office_told=tells_office(verdict.topic, settings),
+                absences=history.absences,
             )
         except (
             NoSchoolDay
@@ -180,11 +204,15 @@ def reply_facts(
     crisis: bool = False,
     missing: tuple[Missing, ...] = tuple(Missing),
     office_told: bool = True,
+    absences: Sequence[Absence] = (),
 ) -> ReplyFacts:
     """The facts that a note of `tag` is worded from, for a message received at `received_at` and answered at `now`
-    (both aware). Raises `NoSchoolDay`."""
+    (both aware). In `absences` the norm stands still, as on days without school, and nobody is offered a call. Raises
+    `NoSchoolDay`, for an urgent note only where the school has none: that note promises no day."""
     closed = not calendar.office_is_open(now)
-    deadline = reply_by(received_at, settings.norm.reply_within_hours[1], calendar)
+    away = () if tag is Tag.URGENT else days_away(absences, calendar, received_at)
+    teachers = calendar.without(away) if away else calendar
+    deadline = reply_by(received_at, settings.norm.reply_within_hours[1], teachers)
     holidays = calendar.break_between(now.astimezone(calendar.zone).date(), deadline.date())
     return ReplyFacts(
         tag=tag,
@@ -197,20 +225,21 @@ def reply_facts(
         missing=missing,
         closed_from=holidays[0] if holidays else None,
         closed_until=holidays[1] if holidays else None,
-        call_windows=next_calls(mailbox.call_windows, now, deadline, calendar),
+        call_windows=next_calls(mailbox.call_windows, now, deadline, teachers),
         office_told=office_told,
     )
 
 
 def _is_for_the_office(verdict: Verdict, standing: Standing, refusal: NoReply | None, settings: Settings) -> bool:
     """Urgent mail of a person always. Routine mail only where the school wants its topic there, and nothing but an
-    earlier answer kept it from being answered: what the teacher has answered, or a thank-you, is nobody's work."""
+    earlier answer, or a time without answers, kept it from being answered: what the teacher has answered, or a
+    thank-you, is nobody's work."""
     if not standing.routed:
         return False
     if verdict.tag is Tag.URGENT:
         return True
     wanted = verdict.tag is Tag.ROUTINE and verdict.topic in settings.office.routine_topics
-    return wanted and (refusal is None or refusal.guard == past.answered_lately.__name__)
+    return wanted and (refusal is None or refusal.guard in _STILL_THE_OFFICES)
 
 
 def _standing(case: Case, refusal: NoReply | None) -> Standing:

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -66,6 +66,10 @@ class SchoolCalendar:
             breaks=_merged(stretches),
             warnings=warnings,
         )
+
+    def without(self, stretches: Iterable[Stretch]) -> "SchoolCalendar":
+        """This calendar, as if there were no school on these days either: somebody's own, who is away then."""
+        return replace(self, breaks=_merged([*self.breaks, *stretches]))
 
     def is_school_day(self, day: date) -> bool:
         """Whether there is school on `day`."""

@@ -74,6 +74,17 @@ def _variable(value: str) -> str:
     return value
 
 
+def _days(value: str) -> str:
+    first, _, last = value.strip().partition("/")
+    try:
+        begins, ends = date.fromisoformat(first), date.fromisoformat(last or first)
+    except ValueError as error:
+        raise ValueError('a day or two with a slash, such as "2026-12-01/2026-12-05", is expected') from error
+    if ends < begins:
+        raise ValueError("a last day that is not before the first is expected")
+    return f"{begins}/{ends}"
+
+
 EmailAddress = Annotated[str, AfterValidator(_address)]
 TimeZoneName = Annotated[str, AfterValidator(_zone)]
 TimeOfDay = Annotated[
@@ -84,6 +95,7 @@ TimeOfDay = Annotated[
 CalendarDate = Annotated[date, BeforeValidator(_calendar_date)]
 LanguageCode = Annotated[str, AfterValidator(_language)]
 VariableName = Annotated[str, AfterValidator(_variable)]
+Days = Annotated[str, AfterValidator(_days)]
 
 
 class _Section(BaseModel):
@@ -295,6 +307,12 @@ class Norm(_Section):
     """After how long without word from the office a family with an urgent matter is asked to call."""
     answer_within_hours: int = Field(default=72, ge=1, le=24 * 14)
     """Mail older than this (clock hours) is tagged, never answered: an answer to old mail confuses."""
+    answers_per_hour: int = Field(default=40, ge=5, le=500)
+    """So many answers may leave one mailbox within an hour; then its answers stop, and the administrator is told. A
+    third of 120 families writing within one hour is more than a busy day brings, and less than a loop makes."""
+    answers_pause_hours: int = Field(default=24, ge=1, le=168)
+    """After so many clock hours a mailbox whose answers stopped gives some again by itself, if nobody has said
+    so before."""
 
     @model_validator(mode="after")
     def _in_order(self) -> "Norm":
@@ -491,6 +509,9 @@ class MailboxSettings(_Section):
     """The teacher's name as families use it, e.g. "Ms. Rivera"."""
     call_windows: tuple[CallWindow, ...] = ()
     """When the teacher can be called: offered to families who are upset."""
+    away: tuple[Days, ...] = ()
+    """Days on which the teacher's own out-of-office answer is on, first/last, e.g. "2026-12-01/2026-12-05": no routine
+    note goes out beside it. Gmail, Microsoft 365 and Exchange Server are asked as well; IMAP and Maildir cannot be."""
     grade: str = ""
     """Grade, for the scorecard."""
     team: str = ""
@@ -513,6 +534,12 @@ class MailboxSettings(_Section):
     """Where the Maildir is, for connector = "maildir"."""
     options: dict[str, Any] = {}
     """Settings of a third-party connector, which checks them itself."""
+
+    @property
+    def days_away(self) -> tuple[tuple[date, date], ...]:
+        """First and last day of each stretch in `away`."""
+        ends = (days.partition("/") for days in self.away)
+        return tuple((date.fromisoformat(first), date.fromisoformat(last)) for first, _, last in ends)
 
 
 class Role(StrEnum):

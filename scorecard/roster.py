@@ -8,6 +8,7 @@ from pathlib import Path
 from babel import Locale
 from pydantic import TypeAdapter, ValidationError
 
+from autoresponder.family import person
 from autoresponder.outgoing import one_line
 from config.roster import roster_rows
 from config.settings import EmailAddress
@@ -70,11 +71,11 @@ class Roster:
     def students_of(self, email: str) -> tuple[str, ...]:
         """The students of the guardian with this address, in the file's order; empty where unknown. Neither case nor
         a +tag matters, on either side."""
-        return self._guardians.get(_key(email), _Guardian()).students
+        return self._guardians.get(person(email), _Guardian()).students
 
     def language_of(self, email: str) -> str | None:
         """The home language of the guardian with this address as an ISO 639-1 code, None where unknown."""
-        return self._guardians.get(_key(email), _Guardian()).language
+        return self._guardians.get(person(email), _Guardian()).language
 
     def __len__(self) -> int:
         return len(self._guardians)
@@ -89,7 +90,7 @@ def _read(path: Path) -> Roster:
             problems.append(RowProblem(row.line, "the student's name is missing"))
             continue
         try:
-            email = _key(_ADDRESS.validate_python(row.guardian_email))
+            email = person(_ADDRESS.validate_python(row.guardian_email))
         except ValidationError:
             problems.append(RowProblem(row.line, "guardian_email holds no e-mail address (one address per row)"))
             continue
@@ -126,8 +127,3 @@ def _languages_by_name() -> dict[str, str]:
     english = {name.casefold(): code for code, name in Locale("en").languages.items() if "_" not in code}
     own = {(Locale(code).get_language_name() or code).casefold(): code for code in _SPOKEN_AT_HOME}
     return english | own
-
-
-def _key(email: str) -> str:
-    local, _, domain = email.strip().lower().rpartition("@")
-    return f"{local.partition('+')[0] or local}@{domain}"

@@ -1,9 +1,10 @@
 """What the messages of a page become on record: entries, deliveries to carry out, corrections. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from autoresponder.family import person
 from autoresponder.identifiers import thread_id
 from autoresponder.plan import Answer, History, Plan, ReplyFacts
 from autoresponder.replies import reply_message_id
@@ -90,15 +91,31 @@ def follow_threads(background: Background, candidates: Sequence[Candidate]) -> N
             background.teacher_wrote[thread] = max(at, background.teacher_wrote.get(thread, at))
 
 
-def history_of(background: Background, candidate: Candidate, thread: str, state: MailboxState) -> History:
-    """What is on record. The mail system knows better than two clocks which mail was there before: what it marks as
-    such is older than the connection, whatever its date; what it does not may be dated a little earlier."""
+def history_of(
+    background: Background,
+    candidate: Candidate,
+    thread: str,
+    state: MailboxState,
+    is_family: Callable[[str], bool],
+) -> History:
+    """What is on record. `is_family` tells of an address whether it is of the sender's family.
+
+    The mail system knows better than two clocks which mail was there before: what it marks as such is older than the
+    connection, whatever its date; what it does not may be dated a little earlier.
+    """
     identity, raw = candidate.identity, candidate.raw
     sender = identity.sender or ""
     connected_at = max(state.connected_at, raw.received_at + _SKEW) if raw.backfill else state.connected_at - _SKEW
     return History(
         connected_at=connected_at,
-        answers_to_sender=tuple(background.answers.get(sender, ())),
+        answers_to_sender=tuple(background.answers.to_person.get(person(sender), ())),
+        answers_to_family=tuple(
+            answer
+            for answer in background.answers.in_thread.get(thread, ())
+            if answer.sender != person(sender) and is_family(answer.sender)
+        ),
+        answering=background.answering,
+        absences=background.absences,
         answered_in_other_mailbox=reply_key(sender, _original(identity)) in background.keys,
         routed_already=route_key(identity.fingerprint) in background.keys,
         teacher_wrote_at=background.teacher_wrote.get(thread),
@@ -156,11 +173,11 @@ def with_mails(
             background.behind.setdefault(name, Behind(None, told, sender))
     if plan.reply is not None and box.stage is Stage.REPLY and identity.sender:
         reply = _delivery(record, DeliveryKind.REPLY, reply_key(identity.sender, _original(identity)))
-        reply.facts, reply.recipient = plan.reply.model_dump_json(), identity.sender
+        reply.facts, reply.recipient = plan.reply.model_dump_json(), person(identity.sender)
         reply.rfc_message_id = reply_message_id(message, box)
         mails.append(reply)
     for mail in mails:
-        _remember(background, mail)
+        _remember(background, mail, record.thread)
     routed = any(mail.kind is DeliveryKind.ROUTE for mail in mails)
     return Entry(record, (*entry.deliveries, *mails), matter=matter if routed else None)
 
@@ -182,23 +199,23 @@ def with_answer(record: MessageRecord, message: Message, background: Background,
     facts = ReplyFacts(tag=Tag.ROUTINE, languages=(), received_at=at, reply_by=at, same_day_closed=False)
     delivery.facts, delivery.recipient, delivery.rfc_message_id = (
         facts.model_dump_json(),
-        recipient,
+        person(recipient),
         record.rfc_message_id,
     )
     delivery.state, delivery.step = DeliveryState.DONE, DeliveryStep.SENDING
     delivery.created_at = delivery.next_attempt_at = delivery.finished_at = at
-    _remember(background, delivery)
+    _remember(background, delivery, record.thread)
     return Entry(record, (delivery,))
 
 
-def _remember(background: Background, mail: Delivery) -> None:
+def _remember(background: Background, mail: Delivery, thread: str) -> None:
     background.keys.add(mail.dedupe_key)
     if mail.rfc_message_id:
         background.mails.add(mail.rfc_message_id)
     if mail.kind is DeliveryKind.REPLY and mail.recipient:
-        tag = ReplyFacts.model_validate_json(mail.facts).tag
-        answer = Answer(sender=mail.recipient, tag=tag, at=mail.created_at)
-        background.answers.setdefault(mail.recipient, []).append(answer)
+        facts = ReplyFacts.model_validate_json(mail.facts)
+        answer = Answer(sender=mail.recipient, tag=facts.tag, at=mail.created_at, crisis=facts.crisis)
+        background.answers.add(answer, thread)
 
 
 def _original(identity: Identity) -> str:

@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 
 from autoresponder.desks import desk_for, first_due
-from autoresponder.family import family_key
+from autoresponder.family import are_one_family, family_key
 from autoresponder.identifiers import fingerprint, is_own_message_id
 from autoresponder.plan import Plan
 from autoresponder.planner import make_plan
@@ -397,7 +397,13 @@ class Pipeline:
             mailbox=box,
             settings=self._settings,
             calendar=self._calendar,
-            history=history_of(background, candidate, record.thread, state),
+            history=history_of(
+                background,
+                candidate,
+                record.thread,
+                state,
+                is_family=lambda other: are_one_family(students, self._roster.students_of(other)),
+            ),
             now=record.recorded_at,
             home_language=self._roster.language_of(sender) if sender else None,
             students=students,

@@ -8,10 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, and_, case, func, or_, select, update
 from sqlmodel import Session, col
 
-from autoresponder.plan import ReplyFacts
-from connectors.labels import Tag
+from store.answers import overtaken
 from store.database import Database
-from store.pages import COUNTS_AS_ANSWER, Query, route_key, words
+from store.pages import Query, route_key, words
 from store.tables import Delivery, DeliveryKind, DeliveryState, DeliveryStep, MessageRecord
 
 _FURTHEST_AHEAD = timedelta(minutes=20)
@@ -206,18 +205,8 @@ class Outbox:
 
     def answered_since(self, due: Due) -> bool:
         """Whether a later answer makes this one (waiting, or set aside for a time) one too many."""
-        delivery = Delivery
-        query = select(col(delivery.facts)).where(
-            col(delivery.mailbox) == due.delivery.mailbox,
-            col(delivery.recipient) == due.delivery.recipient,
-            col(delivery.kind) == DeliveryKind.REPLY,
-            col(delivery.id) > due.id,
-            col(delivery.state).in_(COUNTS_AS_ANSWER),
-        )
-        urgent = ReplyFacts.model_validate_json(due.delivery.facts).tag is Tag.URGENT
         with self._database.read() as connection:
-            later = [ReplyFacts.model_validate_json(facts).tag for facts in connection.execute(query).scalars()]
-        return any(tag is Tag.URGENT or not urgent for tag in later)
+            return overtaken(connection, due.delivery)
 
     def listing(self, states: Sequence[DeliveryState]) -> list[Due]:
         """All deliveries in these states, oldest first."""

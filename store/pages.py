@@ -12,10 +12,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
+from autoresponder.family import person
 from autoresponder.identifiers import is_own_message_id
-from autoresponder.plan import Answer, ReplyFacts, TagFacts
+from autoresponder.plan import Absence, Answering, TagFacts
 from connectors.labels import Label, Tag
 from connectors.mailbox import Direction
+from store.answers import Answers, answers_given
 from store.database import Database
 from store.matters import Behind, Matter, Saying, behind, cancel_unbegun, corrected, file_matter, hear
 from store.tables import (
@@ -86,8 +88,11 @@ class Background:
     """Thread by Message-ID."""
     teacher_wrote: dict[str, datetime] = field(default_factory=dict)
     """When the teacher last wrote, by thread."""
-    answers: dict[str, list[Answer]] = field(default_factory=dict)
-    """Answers this mailbox gave, by sender."""
+    answers: Answers = field(default_factory=Answers)
+    """Answers this mailbox gave to the page's senders and in its threads."""
+    answering: Answering = Answering.ALL
+    absences: tuple[Absence, ...] = ()
+    """When the teacher's own automatic reply is on."""
     keys: set[str] = field(default_factory=set)
     """Dedupe keys of deliveries on record."""
     behind: dict[str, Behind] = field(default_factory=dict)
@@ -230,7 +235,10 @@ class Pages:
                 background.seen[seen.provider_id] = seen
             self._namesakes(connection, mailbox, identities, background)
             self._threads(connection, mailbox, identities, background)
-            self._answers(connection, mailbox, identities, background, answers_since)
+            received = [i for i in identities if i.direction is Direction.RECEIVED]
+            people = {person(i.sender) for i in received if i.sender}
+            threads = {background.thread_of(i) for i in received}
+            background.answers = answers_given(connection, mailbox, people, threads, answers_since)
             keys = {route_key(i.fingerprint) for i in identities}
             keys |= {reply_key(i.sender, i.rfc_message_id or i.fingerprint) for i in identities if i.sender}
             query = select(col(Delivery.dedupe_key))
@@ -238,7 +246,6 @@ class Pages:
             sent = {i.rfc_message_id for i in identities if i.direction is Direction.SENT}
             mails = select(col(Delivery.rfc_message_id))
             background.mails = {row[0] for row in _rows(connection, mails, Delivery.rfc_message_id, sent)}
-            received = (i for i in identities if i.direction is Direction.RECEIVED)
             answered = {reference for i in received for reference in i.references if is_own_message_id(reference)}
             for chunk in _chunks(sorted(answered)):
                 background.behind |= behind(connection, chunk)
@@ -365,26 +372,6 @@ class Pages:
         threads = {background.thread_of(identity) for identity in identities}
         for row in _rows(connection, _teacher_wrote_query(mailbox), MessageRecord.thread, threads):
             background.teacher_wrote[row.thread] = row.at
-
-    @staticmethod
-    def _answers(
-        connection: Connection,
-        mailbox: str,
-        identities: Sequence[Identity],
-        background: Background,
-        since: datetime,
-    ) -> None:
-        senders = {i.sender for i in identities if i.sender and i.direction is Direction.RECEIVED}
-        query = select(col(Delivery.recipient), col(Delivery.facts), col(Delivery.created_at)).where(
-            col(Delivery.mailbox) == mailbox,
-            col(Delivery.kind) == DeliveryKind.REPLY,
-            col(Delivery.state).in_(COUNTS_AS_ANSWER),
-            col(Delivery.created_at) >= since,
-        )
-        for row in _rows(connection, query, Delivery.recipient, senders):
-            tag = ReplyFacts.model_validate_json(row.facts).tag
-            answer = Answer(sender=row.recipient, tag=tag, at=row.created_at)
-            background.answers.setdefault(row.recipient, []).append(answer)
 
 
 def _dialect(connection: Connection) -> Any:

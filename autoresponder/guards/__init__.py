@@ -7,7 +7,7 @@ is what `alliance guards` prints; every guard's docstring is its description and
 
 from collections.abc import Callable
 
-from autoresponder.guards import addressing, automatic, content, past, reports, senders, thanks
+from autoresponder.guards import addressing, automatic, content, past, reports, senders, standstill, thanks
 from autoresponder.guards.case import Case
 from autoresponder.guards.past import written_at
 from autoresponder.plan import NoReply
@@ -44,6 +44,9 @@ GUARDS: tuple[Guard, ...] = (
     past.answered_in_other_mailbox,
     past.teacher_answered,
     past.answered_lately,
+    past.family_answered,
+    standstill.teacher_away,
+    standstill.answers_stopped,
 )
 """The guards in the order in which they are asked."""
 

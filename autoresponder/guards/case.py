@@ -32,6 +32,8 @@ class Case:
     staff_domains: frozenset[str] = frozenset()
     calendar: SchoolCalendar | None = None
     tag: Tag | None = None
+    crisis: bool = False
+    """Whether the answer would be the note for somebody who may be harmed."""
 
     @cached_property
     def fields(self) -> dict[str, tuple[str, ...]]:

@@ -10,6 +10,9 @@ from connectors.message import Message
 _CLOCKS_DIFFER = timedelta(hours=1)
 _A_CONVERSATION = 2
 """References of a mail that answers an answer; one alone may answer the teacher's circular."""
+_TALKING = timedelta(hours=2)
+"""How long after the teacher's last word a robot would break into their talk even with an emergency's note; after that
+nobody may be reading, and the note says who is."""
 
 
 def before_connection(case: Case) -> str | None:
@@ -48,27 +51,47 @@ def answered_in_other_mailbox(case: Case) -> str | None:
 
 
 def teacher_answered(case: Case) -> str | None:
-    """A thread that the teacher has answered needs no robot. Rule: this product's own (a person comes first)."""
+    """A thread that the teacher has answered needs no robot; an urgent message is answered there again once the teacher
+    has been silent for two hours. Rule: this product's own (a person comes first)."""
     wrote = case.history.teacher_wrote_at
     if wrote is None:
         return None
     if wrote >= case.message.received_at:
         return "The teacher has answered already."
-    conversation = len(case.message.references) >= _A_CONVERSATION
-    if conversation and case.tag is not Tag.URGENT and not _window_is_over(wrote, case):
-        return "The teacher and the family are in conversation."
-    return None
+    if len(case.message.references) < _A_CONVERSATION:
+        return None
+    if case.tag is Tag.URGENT:
+        talking = case.now - wrote < _TALKING
+        return "The teacher and the family are talking just now." if talking else None
+    return None if _window_is_over(wrote, case) else "The teacher and the family are in conversation."
 
 
 def answered_lately(case: Case) -> str | None:
-    """One answer of a kind within the window; an urgent one may follow another. Rule: RFC 3834 §2 (limit per sender),
-    RFC 5230 §4.2; norm.answer_again_after_school_days."""
-    alike = [
-        answer for answer in case.history.answers_to_sender if case.tag is not Tag.URGENT or answer.tag is Tag.URGENT
-    ]
+    """One answer of a kind within the window; an urgent one may follow another, and the one for a crisis both. Rule:
+    RFC 3834 §2 (limit per sender), RFC 5230 §4.2; norm.answer_again_after_school_days."""
+    mine = gravity(case.tag, crisis=case.crisis)
+    alike = [answer for answer in case.history.answers_to_sender if gravity(answer.tag, crisis=answer.crisis) >= mine]
     if any(not _window_is_over(answer.at, case) for answer in alike):
         return f"The sender had an answer within the last {case.norm.answer_again_after_school_days} school days."
     return None
+
+
+def family_answered(case: Case) -> str | None:
+    """Parents who write into one thread get one answer between them; with an urgent message each gets their own, since
+    it says whom to call. Rule: this product's own (a family gets one answer); norm.answer_again_after_school_days."""
+    if case.tag is Tag.URGENT:
+        return None
+    if any(not _window_is_over(answer.at, case) for answer in case.history.answers_to_family):
+        return "Somebody else of the family had an answer in this thread."
+    return None
+
+
+def gravity(tag: Tag | None, *, crisis: bool) -> int:
+    """How grave an answer is: only a graver one may follow another to the same person. An urgent note tells whom to
+    call, the one for a crisis who helps at any hour; a conflict's says no more than the routine one that came first."""
+    if tag is not Tag.URGENT:
+        return 0
+    return 2 if crisis else 1
 
 
 def _window_is_over(since: datetime, case: Case) -> bool:

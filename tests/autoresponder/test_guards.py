@@ -27,13 +27,15 @@ from autoresponder.guards.past import (
     answered_in_other_mailbox,
     answered_lately,
     before_connection,
+    family_answered,
     teacher_answered,
     too_old,
 )
 from autoresponder.guards.reports import bounce_in_words, delivery_report
 from autoresponder.guards.senders import no_reply_sender, no_usable_sender, spoofed, staff, system_sender
+from autoresponder.guards.standstill import answers_stopped, teacher_away
 from autoresponder.identifiers import derived_message_id
-from autoresponder.plan import Answer, History
+from autoresponder.plan import Absence, Answer, Answering, History
 from config.calendar import SchoolCalendar
 from config.settings import Holiday, MailboxSettings, Norm, School
 from connectors.labels import Tag
@@ -206,9 +208,10 @@ def test_an_alias_counts_as_the_teachers_address() -> None:
     assert not_addressed_to_teacher(case(to="ms.rivera@maple.example"))
 
 
-def answered(days_ago: float, tag: Tag = Tag.ROUTINE) -> History:
+def answered(days_ago: float, tag: Tag = Tag.ROUTINE, *, crisis: bool = False) -> History:
     at = TUESDAY_NOON - timedelta(days=days_ago)
-    return History(connected_at=CONNECTED, answers_to_sender=(Answer(sender="ana@family.example", tag=tag, at=at),))
+    answer = Answer(sender="ana@family.example", tag=tag, at=at, crisis=crisis)
+    return History(connected_at=CONNECTED, answers_to_sender=(answer,))
 
 
 @pytest.mark.parametrize(
@@ -229,6 +232,80 @@ def test_no_sender_gets_two_answers_alike_within_the_window(
     days_ago: float, before: Tag, tag: Tag | None, objects: bool
 ) -> None:
     assert bool(answered_lately(case(history=answered(days_ago, before), tag=tag))) == objects
+
+
+@pytest.mark.parametrize(
+    ("before", "was_crisis", "crisis", "objects"),
+    [
+        (Tag.ROUTINE, False, True, False),
+        (Tag.CONFLICT, False, True, False),
+        (Tag.URGENT, False, True, False),
+        (Tag.URGENT, True, True, True),
+        (Tag.URGENT, True, False, True),
+    ],
+)
+def test_the_note_for_a_crisis_follows_any_other_but_its_like(
+    before: Tag, was_crisis: bool, crisis: bool, objects: bool
+) -> None:
+    asked = replace(case(history=answered(0.1, before, crisis=was_crisis), tag=Tag.URGENT), crisis=crisis)
+    assert bool(answered_lately(asked)) == objects
+
+
+@pytest.mark.parametrize("before", list(Tag))
+def test_parents_in_one_thread_get_one_answer_between_them_until_the_window_is_over(before: Tag) -> None:
+    def asked(days_ago: float, tag: Tag | None) -> Case:
+        mothers = Answer(sender="mother@family.example", tag=before, at=TUESDAY_NOON - timedelta(days=days_ago))
+        return case(history=History(connected_at=CONNECTED, answers_to_family=(mothers,)), tag=tag)
+
+    assert family_answered(asked(0.1, Tag.ROUTINE))
+    assert family_answered(asked(0.1, Tag.CONFLICT))
+    assert family_answered(asked(5, None))
+    assert family_answered(asked(6, Tag.ROUTINE)) is None
+    assert family_answered(asked(0.1, Tag.URGENT)) is None
+    assert answered_lately(asked(0.1, Tag.ROUTINE)) is None
+
+
+AWAY = Absence(begins=TUESDAY_NOON - timedelta(days=1), ends=TUESDAY_NOON + timedelta(days=1))
+
+
+def away(*absences: Absence) -> History:
+    return History(connected_at=CONNECTED, absences=absences)
+
+
+def test_no_note_stands_beside_the_teachers_own_out_of_office_answer() -> None:
+    assert teacher_away(case(history=away(AWAY), tag=Tag.ROUTINE))
+    assert teacher_away(case(history=away(AWAY), tag=Tag.CONFLICT))
+    assert teacher_away(case(history=away(Absence()), tag=None))
+    assert teacher_away(case(history=away(AWAY), tag=Tag.URGENT)) is None
+
+
+def test_it_counts_whether_the_answer_was_on_when_the_mail_came_or_is_on_now() -> None:
+    over, soon = (
+        Absence(ends=TUESDAY_NOON + timedelta(seconds=30)),
+        Absence(begins=TUESDAY_NOON + timedelta(seconds=30)),
+    )
+    assert teacher_away(case(history=away(over), tag=Tag.ROUTINE))
+    assert teacher_away(case(history=away(soon), tag=Tag.ROUTINE))
+    past, later = Absence(ends=TUESDAY_NOON), Absence(begins=TUESDAY_NOON + timedelta(hours=1))
+    assert teacher_away(case(history=away(past, later), tag=Tag.ROUTINE)) is None
+
+
+@pytest.mark.parametrize(
+    ("answering", "tag", "objects"),
+    [
+        (Answering.ALL, Tag.ROUTINE, False),
+        (Answering.URGENT, Tag.ROUTINE, True),
+        (Answering.URGENT, Tag.CONFLICT, True),
+        (Answering.URGENT, None, True),
+        (Answering.URGENT, Tag.URGENT, False),
+        (Answering.NONE, Tag.URGENT, True),
+    ],
+)
+def test_a_mailbox_whose_answers_are_stopped_keeps_a_few_for_people_in_need(
+    answering: Answering, tag: Tag | None, objects: bool
+) -> None:
+    history = History(connected_at=CONNECTED, answering=answering)
+    assert bool(answers_stopped(case(history=history, tag=tag))) == objects
 
 
 def test_the_window_stands_still_while_there_is_no_school() -> None:
@@ -264,8 +341,14 @@ def test_a_thread_that_the_teacher_has_answered_is_left_to_the_teacher() -> None
     assert teacher_answered(case(CONVERSATION, history=wrote(-60), tag=Tag.ROUTINE))
 
 
+def test_no_robot_breaks_into_a_talk_of_this_hour_even_with_an_emergencys_note() -> None:
+    assert teacher_answered(case(CONVERSATION, history=wrote(-60), tag=Tag.URGENT))
+    assert teacher_answered(case(CONVERSATION, history=wrote(-118), tag=Tag.URGENT))
+
+
 def test_an_emergency_and_the_first_answer_to_a_circular_are_answered() -> None:
-    assert teacher_answered(case(CONVERSATION, history=wrote(-60), tag=Tag.URGENT)) is None
+    assert teacher_answered(case(CONVERSATION, history=wrote(-120), tag=Tag.URGENT)) is None
+    assert teacher_answered(case("References: <1@maple.example>", history=wrote(-60), tag=Tag.URGENT)) is None
     assert teacher_answered(case("References: <1@maple.example>", history=wrote(-60), tag=Tag.ROUTINE)) is None
     assert teacher_answered(case(CONVERSATION, history=wrote(-60 * 24 * 30), tag=Tag.ROUTINE)) is None
 

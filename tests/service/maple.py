@@ -15,7 +15,7 @@ from sqlmodel import Session, SQLModel, col, select
 from classifier.corpus_check import TOPICS
 from classifier.verdict import Letter, Verdict
 from config import SchoolCalendar
-from config.settings import Desk, MailboxSettings, Office, School, Settings, Stage
+from config.settings import Desk, MailboxSettings, Norm, Office, School, Settings, Stage
 from config.settings import Service as ServiceSettings
 from connectors.errors import MailboxError
 from connectors.labels import Label, Tag
@@ -98,7 +98,11 @@ class Maple:
         teachers: Sequence[str] = (RIVERA, OKAFOR),
         office: Mapping[str, object] | None = None,
         desks: Sequence[Desk] = (),
+        norm: Norm | None = None,
+        roster: Roster | None = None,
+        away: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
+        """`away` are the days that a teacher's settings name, by address."""
         self.clock = Clock()
         self.system = MailSystem(self.clock, atomic_send)
         self.database = database or _empty_database()
@@ -108,12 +112,19 @@ class Maple:
             school=School(name="Maple Street School", timezone="America/Chicago"),
             office=Office(**{"address": OFFICE, "phone": "555 0100", **(office or {})}),
             desks=tuple(desks),
+            norm=norm or Norm(),
             service=ServiceSettings(**(settings or {})),
             mailboxes=tuple(
-                MailboxSettings(address=address, teacher=f"Ms. {address.partition('@')[0].title()}", stage=stage)
+                MailboxSettings(
+                    address=address,
+                    teacher=f"Ms. {address.partition('@')[0].title()}",
+                    stage=stage,
+                    away=tuple((away or {}).get(address, ())),
+                )
                 for address in teachers
             ),
         )
+        self.roster = roster or Roster()
         self._letters = count(1)
 
     def box(self, address: str = RIVERA, *, stage: Stage | None = None) -> MailboxSettings:
@@ -138,7 +149,7 @@ class Maple:
                 on_step("page recorded", 0)
 
         calendar = SchoolCalendar.of(self.settings.school, self.settings.office)
-        pages, model, roster = InSteps(self.database), SubjectSays(), Roster()
+        pages, model, roster = InSteps(self.database), SubjectSays(), self.roster
         return InMemory(
             settings=self.settings,
             calendar=calendar,

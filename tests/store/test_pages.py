@@ -125,7 +125,7 @@ def test_the_background_tells_threads_answers_and_keys(pages: Pages) -> None:
     background = pages.background(BOX, [follow_up], ["1"], answers_since=NOW - timedelta(days=1))
     assert background.thread_of(follow_up) == "1@family.example"
     assert background.teacher_wrote == {"1@family.example": NOW + timedelta(hours=1)}
-    assert [given.tag for given in background.answers["ana@family.example"]] == [Tag.ROUTINE]
+    assert [given.tag for given in background.answers.to_person["ana@family.example"]] == [Tag.ROUTINE]
     assert background.seen["1"].labels == {Label.ROUTINE}
 
 

@@ -1,0 +1,89 @@
+"""Which answers a mailbox has given, as far as the next one depends on them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlmodel import col
+
+from autoresponder.guards.past import gravity
+from autoresponder.plan import Answer, ReplyFacts
+from store.tables import Delivery, DeliveryKind, DeliveryState, MessageRecord
+
+COUNTS_AS_ANSWER = (DeliveryState.WAITING, DeliveryState.WORKING, DeliveryState.DONE, DeliveryState.UNCERTAIN)
+"""States of a reply that the family has, may have, or is about to have."""
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Answers that one mailbox gave, or is about to."""
+
+    to_person: dict[str, list[Answer]] = field(default_factory=dict)
+    """By whom they went to (`autoresponder.family.person`)."""
+    in_thread: dict[str, list[Answer]] = field(default_factory=dict)
+    """By thread."""
+
+    def add(self, answer: Answer, thread: str) -> None:
+        """One more."""
+        self.to_person.setdefault(answer.sender, []).append(answer)
+        self.in_thread.setdefault(thread, []).append(answer)
+
+
+def answers_given(
+    connection: Connection, mailbox: str, people: Collection[str], threads: Collection[str], since: datetime
+) -> Answers:
+    """The answers that a mailbox has given since then to these people, and in these threads."""
+    answers = Answers()
+    for wanted, column, into in (
+        (people, Delivery.recipient, answers.to_person),
+        (threads, MessageRecord.thread, answers.in_thread),
+    ):
+        values = sorted(wanted)
+        for start in range(0, len(values), _CHUNK):
+            chunk = col(column).in_(values[start : start + _CHUNK])
+            for row in _rows(connection, mailbox, chunk, since):
+                key = row.recipient if column is Delivery.recipient else row.thread
+                into.setdefault(key, []).append(_answer(row))
+    return answers
+
+
+def overtaken(connection: Connection, delivery: Delivery) -> bool:
+    """Whether a later answer to the same person, as grave or graver, makes this one (waiting, or set aside for a time)
+    one too many."""
+    facts = ReplyFacts.model_validate_json(delivery.facts)
+    later = select(col(Delivery.facts)).where(
+        col(Delivery.mailbox) == delivery.mailbox,
+        col(Delivery.recipient) == delivery.recipient,
+        col(Delivery.kind) == DeliveryKind.REPLY,
+        col(Delivery.id) > delivery.id,
+        col(Delivery.state).in_(COUNTS_AS_ANSWER),
+    )
+    others = (ReplyFacts.model_validate_json(each) for each in connection.execute(later).scalars())
+    mine = gravity(facts.tag, crisis=facts.crisis)
+    return any(gravity(other.tag, crisis=other.crisis) >= mine for other in others)
+
+
+def _rows(
+    connection: Connection, mailbox: str, which: ColumnElement[bool], since: datetime
+) -> list[Row[*tuple[Any, ...]]]:
+    query = (
+        select(col(Delivery.recipient), col(Delivery.facts), col(Delivery.created_at), col(MessageRecord.thread))
+        .join(MessageRecord, col(Delivery.message_id) == col(MessageRecord.id))
+        .where(
+            col(Delivery.mailbox) == mailbox,
+            col(Delivery.kind) == DeliveryKind.REPLY,
+            col(Delivery.state).in_(COUNTS_AS_ANSWER),
+            col(Delivery.created_at) >= since,
+            which,
+        )
+        .order_by(col(Delivery.id))
+    )
+    return list(connection.execute(query).all())
+
+
+def _answer(row: Row[*tuple[Any, ...]]) -> Answer:
+    facts = ReplyFacts.model_validate_json(row.facts)
+    return Answer(sender=row.recipient or "", tag=facts.tag, at=row.created_at, crisis=facts.crisis)
