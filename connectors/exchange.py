@@ -25,7 +25,7 @@ from connectors.exchange_push import Stream
 from connectors.exchange_reading import Reading
 from connectors.exchange_requests import DRAFTS, INBOX, LISTED, SENT, Element, get_folders, sync_items
 from connectors.exchange_sign_in import impersonates, service_account, sign_in
-from connectors.labels import NAMES, Label
+from connectors.labels import NAMES, Label, taken_away, written
 from connectors.mailbox import Changes, Direction, DraftState, Known, RawMessage, nothing_known
 from connectors.tls import client_context
 
@@ -92,7 +92,12 @@ class ExchangeMailbox:
 
     def tag(self, message_id: str, labels: frozenset[Label]) -> None:
         """See `Mailbox.tag`."""
-        for error in self._tagging.write({_valid(message_id): labels}).values():
+        for error in self._tagging.write({_valid(message_id): written(labels)}).values():
+            raise error
+
+    def unmark(self, message_id: str, labels: frozenset[Label]) -> None:
+        """See `Mailbox.unmark`."""
+        for error in self._tagging.write({_valid(message_id): taken_away(labels)}).values():
             raise error
 
     def tag_many(self, wanted: Mapping[str, frozenset[Label]]) -> Mapping[str, MailboxError]:
@@ -102,7 +107,8 @@ class ExchangeMailbox:
             for message_id in wanted
             if not valid_id(message_id)
         }
-        return failed | self._tagging.write({each: labels for each, labels in wanted.items() if each not in failed})
+        asked = {each: written(labels) for each, labels in wanted.items() if each not in failed}
+        return failed | self._tagging.write(asked)
 
     def save_draft(self, mime: bytes) -> str:
         """See `Mailbox.save_draft`."""

@@ -21,11 +21,19 @@ from connectors.exchange_requests import (
     put_category_list,
     set_categories,
 )
-from connectors.labels import NAMES, Label
+from connectors.labels import NAMES, Label, Relabelling
 
 _LABELS = {name.casefold(): label for label, name in NAMES.items()}
-_COLOURS = {Label.URGENT: 0, Label.CONFLICT: 1, Label.ROUTINE: 4, Label.CHECK: 3}
-"""Red, orange, green, yellow (MS-OXOCFG §2.2.5.2.1.1)."""
+_COLOURS = {
+    Label.URGENT: 0,
+    Label.CONFLICT: 1,
+    Label.ROUTINE: 4,
+    Label.CHECK: 3,
+    Label.PLAN_AGREED: 8,
+    Label.ANOTHER_DRAFT: 7,
+    Label.HANDLED: 12,
+}
+"""Red, orange, green, yellow, purple, blue, grey (MS-OXOCFG §2.2.5.2.1.1)."""
 _LIST = "CategoryList.xsd"
 _BATCH = 100
 _ATTEMPTS = 4
@@ -54,8 +62,8 @@ class Tagging:
         self._connection = connection
         self._listed = False
 
-    def write(self, wanted: Mapping[str, frozenset[Label]]) -> dict[str, MailboxError]:
-        """Makes `wanted` the messages' labels; returns what failed. Raises nothing else than errors of the
+    def write(self, wanted: Mapping[str, Relabelling]) -> dict[str, MailboxError]:
+        """Changes the messages' labels; returns what failed. Raises nothing else than errors of the
         connection."""
         failed: dict[str, MailboxError] = {}
         ids = list(wanted)
@@ -71,7 +79,7 @@ class Tagging:
                 failed |= dict.fromkeys(part, error)
         return failed
 
-    def _write(self, wanted: Mapping[str, frozenset[Label]]) -> dict[str, MailboxError]:
+    def _write(self, wanted: Mapping[str, Relabelling]) -> dict[str, MailboxError]:
         left = dict(wanted)
         failed: dict[str, MailboxError] = {}
         for _ in range(_ATTEMPTS):
@@ -82,7 +90,7 @@ class Tagging:
                     failed[item_id] = self._failure(answer)
                     continue
                 item = _item(answer)
-                categories = with_labels(item.categories, left[item_id])
+                categories = with_labels(item.categories, left[item_id].of(labels_in(item.categories)))
                 if categories != item.categories:
                     changes[item_id] = (item_id, item.change_key, categories)
             if not changes:

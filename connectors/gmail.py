@@ -31,7 +31,7 @@ from connectors.gmail_push import ROOT as PUBSUB_ROOT
 from connectors.gmail_push import Channel, Puller, Watch, puller_of
 from connectors.gmail_quota import Pace, pace_of
 from connectors.gmail_tagging import Tagging
-from connectors.labels import NAMES, Label
+from connectors.labels import NAMES, Label, Relabelling, taken_away, written
 from connectors.mailbox import Changes, Direction, DraftState, Known, RawMessage, nothing_known
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -112,7 +112,7 @@ class GmailMailbox:
                 f"The mailbox holds {profile.total} messages.",
                 f"Will be created when needed: the labels {', '.join(lacking)}."
                 if lacking
-                else "The four labels are there.",
+                else f"All {len(NAMES)} labels are there.",
                 f"At most {pace.per_minute_per_user} quota units a minute are used for it, {pace.per_minute} for all.",
                 self._push_fact(),
             ]
@@ -142,20 +142,21 @@ class GmailMailbox:
 
     def tag(self, message_id: str, labels: frozenset[Label]) -> None:
         """See `Mailbox.tag`."""
-        if not _ID.fullmatch(message_id):
-            raise MessageGone("there is no message with this id")
-        with self._failing_as(TagFailed):
-            self._tagging.tag(message_id, labels)
+        self._change(message_id, written(labels))
+
+    def unmark(self, message_id: str, labels: frozenset[Label]) -> None:
+        """See `Mailbox.unmark`."""
+        self._change(message_id, taken_away(labels))
 
     def tag_many(self, wanted: Mapping[str, frozenset[Label]]) -> Mapping[str, MailboxError]:
         """See `Mailbox.tag_many`."""
         failed: dict[str, MailboxError] = {
             id_: MessageGone("there is no message with this id") for id_ in wanted if not _ID.fullmatch(id_)
         }
-        asked = {id_: labels for id_, labels in wanted.items() if id_ not in failed}
+        asked = {id_: written(labels) for id_, labels in wanted.items() if id_ not in failed}
         try:
             with self._failing_as(TagFailed):
-                return failed | self._tagging.tag_many(asked)
+                return failed | self._tagging.change_many(asked)
         except MailboxError as error:
             return failed | dict.fromkeys(asked, error)
 
@@ -201,6 +202,12 @@ class GmailMailbox:
         if self._push is not None:
             self._push.leave(id(self))
         self._calls.close()
+
+    def _change(self, message_id: str, wanted: Relabelling) -> None:
+        if not _ID.fullmatch(message_id):
+            raise MessageGone("there is no message with this id")
+        with self._failing_as(TagFailed):
+            self._tagging.change(message_id, wanted)
 
     def _push_fact(self) -> str:
         if self._push is None or self._watch is None:

@@ -1,4 +1,4 @@
-"""The four labels in Gmail: nested under "Alliance", created once, found again by their ids whatever they are called.
+"""The labels in Gmail: nested under "Alliance", created once, found again by their ids whatever they are called.
 
 A label's id outlives its name, so the ids are remembered in two places: in the cursor, which commits with what was
 read, and in the vault, for an instance that writes before it has read. Where neither knows, the name says it.
@@ -15,7 +15,7 @@ from config.secrets import Secrets
 from connectors.errors import TagFailed
 from connectors.gmail_calls import Calls
 from connectors.gmail_errors import Refused
-from connectors.labels import NAMES, PARENT, Label
+from connectors.labels import NAMES, PARENT, TEACHERS, Label
 
 COLORS: Mapping[Label, tuple[str, str]] = MappingProxyType(
     {
@@ -23,6 +23,9 @@ COLORS: Mapping[Label, tuple[str, str]] = MappingProxyType(
         Label.CONFLICT: ("#ffad47", "#000000"),
         Label.ROUTINE: ("#16a766", "#ffffff"),
         Label.CHECK: ("#4a86e8", "#ffffff"),
+        Label.PLAN_AGREED: ("#a479e2", "#ffffff"),
+        Label.ANOTHER_DRAFT: ("#fad165", "#000000"),
+        Label.HANDLED: ("#666666", "#ffffff"),
     }
 )
 """Background and text, out of the palette that Gmail allows (schema LabelColor of the discovery document)."""
@@ -81,10 +84,12 @@ class Labels:
         return frozenset(label for label, id_ in self._ids.items() if id_ in found)
 
     def needed(self, labels: Collection[Label]) -> Mapping[Label, str]:
-        """The ids of `labels`, created where they lack. Raises TagFailed."""
+        """The ids of `labels`, created where they lack, and with them those that the teacher picks from Gmail's list.
+        Raises TagFailed."""
         if any(label not in self._ids for label in labels) or not self._listed:
             self.look()
-            self._create([label for label in NAMES if label in labels and label not in self._ids])
+            wanted = TEACHERS.union(labels) if labels else labels
+            self._create([label for label in NAMES if label in wanted and label not in self._ids])
             self._remember()
         return {label: self._ids[label] for label in labels}
 

@@ -11,7 +11,7 @@ from connectors.gmail_errors import Refused
 from connectors.gmail_labels import Labels
 from connectors.gmail_mail import AWAY, Reading
 from connectors.gmail_quota import UNITS
-from connectors.labels import Label
+from connectors.labels import Label, Relabelling
 
 _MOST = 1000
 """Messages of one `messages.batchModify` (the discovery document's schema)."""
@@ -32,13 +32,13 @@ class Tagging:
         self._reading = reading
         self._messages = calls.users.messages()
 
-    def tag(self, id_: str, labels: frozenset[Label]) -> None:
-        """Makes `labels` the message's Alliance labels. Raises MessageGone, TagFailed."""
-        failed = self.tag_many({id_: labels})
+    def change(self, id_: str, wanted: Relabelling) -> None:
+        """Changes the message's labels. Raises MessageGone, TagFailed."""
+        failed = self.change_many({id_: wanted})
         if id_ in failed:
             raise failed[id_]
 
-    def tag_many(self, wanted: Mapping[str, frozenset[Label]]) -> dict[str, MailboxError]:
+    def change_many(self, wanted: Mapping[str, Relabelling]) -> dict[str, MailboxError]:
         """The same for many. Returns what failed. Raises where nothing can be written."""
         failed = self._written(wanted)
         stale = [id_ for id_, error in failed.items() if isinstance(error, Refused) and "label" in error.said.lower()]
@@ -49,8 +49,8 @@ class Tagging:
             failed = {id_: error for id_, error in failed.items() if id_ not in stale} | again
         return {id_: _named(error) for id_, error in failed.items()}
 
-    def _written(self, wanted: Mapping[str, frozenset[Label]]) -> dict[str, MailboxError]:
-        self._labels.needed(frozenset[Label]().union(*wanted.values()))
+    def _written(self, wanted: Mapping[str, Relabelling]) -> dict[str, MailboxError]:
+        self._labels.needed(frozenset[Label]().union(*(change.add for change in wanted.values())))
         failed: dict[str, MailboxError] = {}
         alike: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for id_, there in self._calls.batch({id_: self._reading.state_request(id_) for id_ in wanted}).items():
@@ -89,11 +89,11 @@ class Tagging:
         )
         return request
 
-    def _change(self, labels: frozenset[Label], carried: frozenset[str]) -> tuple[str, ...]:
+    def _change(self, wanted: Relabelling, carried: frozenset[str]) -> tuple[str, ...]:
         """The ids to add, with a plus before them, and those to remove, with a minus."""
         ids = self._labels.ids
-        add = [f"+{ids[each]}" for each in ids if each in labels and ids[each] not in carried]
-        remove = [f"-{ids[each]}" for each in ids if each not in labels and ids[each] in carried]
+        add = [f"+{ids[each]}" for each in ids if each in wanted.add and ids[each] not in carried]
+        remove = [f"-{ids[each]}" for each in ids if each in wanted.remove and ids[each] in carried]
         return (*add, *remove)
 
 

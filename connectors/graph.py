@@ -23,7 +23,7 @@ from connectors.graph_folders import Folders
 from connectors.graph_labels import Labeller, labels_in
 from connectors.graph_mime import Contents
 from connectors.graph_push import Push
-from connectors.labels import NAMES, Label
+from connectors.labels import NAMES, Label, taken_away, written
 from connectors.mailbox import Changes, Direction, DraftState, Known, RawMessage, nothing_known
 
 _NOBODY = "AAMkAG" + "A" * 110 + "="
@@ -165,12 +165,17 @@ class GraphMailbox:
 
     def tag(self, message_id: str, labels: frozenset[Label]) -> None:
         """See `Mailbox.tag`. Only mail in the inbox is tagged."""
-        for error in self._labeller.write({message_id: labels}).values():
+        for error in self._labeller.write({message_id: written(labels)}).values():
+            raise error
+
+    def unmark(self, message_id: str, labels: frozenset[Label]) -> None:
+        """See `Mailbox.unmark`. Only mail in the inbox has labels."""
+        for error in self._labeller.write({message_id: taken_away(labels)}).values():
             raise error
 
     def tag_many(self, wanted: Mapping[str, frozenset[Label]]) -> Mapping[str, MailboxError]:
         """See `Mailbox.tag_many`."""
-        return self._labeller.write(wanted)
+        return self._labeller.write({id_: written(labels) for id_, labels in wanted.items()})
 
     def save_draft(self, mime: bytes) -> str:
         """See `Mailbox.save_draft`."""

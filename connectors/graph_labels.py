@@ -15,14 +15,22 @@ from connectors.graph_client import GraphClient
 from connectors.graph_entries import Entry, is_id, message_path, read_categories, read_entry
 from connectors.graph_errors import Refused
 from connectors.graph_folders import Folders
-from connectors.labels import NAMES, Label
+from connectors.labels import NAMES, Label, Relabelling
 
 log = logging.getLogger(__name__)
 
 _COLOURS: Mapping[Label, str] = MappingProxyType(
-    {Label.URGENT: "preset0", Label.CONFLICT: "preset1", Label.ROUTINE: "preset4", Label.CHECK: "preset3"}
+    {
+        Label.URGENT: "preset0",
+        Label.CONFLICT: "preset1",
+        Label.ROUTINE: "preset4",
+        Label.CHECK: "preset3",
+        Label.PLAN_AGREED: "preset8",
+        Label.ANOTHER_DRAFT: "preset7",
+        Label.HANDLED: "preset12",
+    }
 )
-"""Red, orange, green, yellow."""
+"""Red, orange, green, yellow, purple, blue, grey."""
 _OURS = {name.casefold(): label for label, name in NAMES.items()}
 _TRIES = 6
 """So often somebody else may change a message between our reading and our writing."""
@@ -39,6 +47,10 @@ def relabelled(categories: Sequence[str], labels: frozenset[Label]) -> list[str]
     return [*others, *(NAMES[label] for label in Label if label in labels)]
 
 
+def _after(entry: Entry, change: Relabelling) -> frozenset[Label]:
+    return change.of(labels_in(entry.categories))
+
+
 class Labeller:
     """Writes the labels of one mailbox."""
 
@@ -47,16 +59,16 @@ class Labeller:
         self._folders = folders
         self._coloured = False
 
-    def write(self, wanted: Mapping[str, frozenset[Label]]) -> dict[str, MailboxError]:
-        """Writes the labels of many messages. Returns what failed, by message; raises nothing."""
+    def write(self, wanted: Mapping[str, Relabelling]) -> dict[str, MailboxError]:
+        """Changes the labels of many messages. Returns what failed, by message; raises nothing."""
         failed: dict[str, MailboxError] = {
             id_: MessageGone(f"Microsoft Graph, {self._client.address}: there is no such message")
             for id_ in wanted
             if not is_id(id_)
         }
-        waiting = {id_: labels for id_, labels in wanted.items() if id_ not in failed}
+        waiting = {id_: change for id_, change in wanted.items() if id_ not in failed}
         try:
-            if any(waiting.values()):
+            if any(change.add for change in waiting.values()):
                 self._colour()
             for _ in range(_TRIES):
                 if not waiting:
@@ -70,9 +82,7 @@ class Labeller:
         )
         return failed | dict.fromkeys(waiting, busy)
 
-    def _round(
-        self, waiting: Mapping[str, frozenset[Label]], failed: dict[str, MailboxError]
-    ) -> dict[str, frozenset[Label]]:
+    def _round(self, waiting: Mapping[str, Relabelling], failed: dict[str, MailboxError]) -> dict[str, Relabelling]:
         """Reads and writes once. Returns what somebody else changed in between."""
         inbox = self._folders.inbox
         reads = [self._part("GET", id_, "?$select=categories,parentFolderId") for id_ in waiting]
@@ -87,9 +97,9 @@ class Labeller:
                 failed[id_] = MessageGone(f"Microsoft Graph, {self._client.address}: only mail in the inbox is tagged")
                 continue
             found.append(entry.model_copy(update={"id": id_}))
-        stale = [entry for entry in found if labels_in(entry.categories) != waiting[entry.id]]
-        answers = self._client.batch([self._written(entry, waiting[entry.id]) for entry in stale])
-        again: dict[str, frozenset[Label]] = {}
+        stale = [entry for entry in found if _after(entry, waiting[entry.id]) != labels_in(entry.categories)]
+        answers = self._client.batch([self._written(entry, _after(entry, waiting[entry.id])) for entry in stale])
+        again: dict[str, Relabelling] = {}
         for entry, answer in zip(stale, answers, strict=True):
             try:
                 answer.wanted()

@@ -17,7 +17,7 @@ from connectors.imap_folders import INBOX
 from connectors.imap_ids import Place, message_place
 from connectors.imap_labels import Marking, labels_in, write_keywords, write_star
 from connectors.imap_session import Session
-from connectors.labels import Label
+from connectors.labels import SERVICES, Label, Relabelling, taken_away, written
 from connectors.mailbox import Changes, Direction, DraftState, Known, RawMessage, nothing_known, tag_each
 from connectors.smtp import SmtpSender
 
@@ -96,7 +96,15 @@ class ImapMailbox:
         place = _place(message_id)
         if place.folder != INBOX:
             raise MessageGone("only mail in INBOX is tagged")
-        self._session.retried(lambda: self._write(place, labels))
+        self._session.retried(lambda: self._write(place, written(labels)))
+
+    def unmark(self, message_id: str, labels: frozenset[Label]) -> None:
+        """See `Mailbox.unmark`. Where the server takes no keywords, the service's own labels are a star or a copy:
+        there is nothing to take away."""
+        place = _place(message_id)
+        if place.folder != INBOX:
+            raise MessageGone("only mail in INBOX has labels")
+        self._session.retried(lambda: self._write(place, taken_away(labels)))
 
     def tag_many(self, wanted: Mapping[str, frozenset[Label]]) -> Mapping[str, MailboxError]:
         """See `Mailbox.tag_many`."""
@@ -164,18 +172,18 @@ class ImapMailbox:
             labels=labels_in(listed[0].flags) if exact else frozenset[Label](),
         )
 
-    def _write(self, place: Place, labels: frozenset[Label]) -> None:
+    def _write(self, place: Place, change: Relabelling) -> None:
         connection = self._session.connection()
         state = self._session.inbox()
         if state.uidvalidity != place.uidvalidity:
             raise MessageGone(f"{connection.where}: INBOX was renumbered; the message comes again under another id")
         marking = self._session.marking(state)
         if marking is Marking.KEYWORDS:
-            write_keywords(connection, place.uid, labels)
+            write_keywords(connection, place.uid, change, state)
         elif marking is Marking.FLAGGED:
-            write_star(connection, place.uid, labels, state)
-        else:
-            write_copies(connection, self._session.folders(), place.uid, labels)
+            write_star(connection, place.uid, change.add, state)
+        elif change.remove >= SERVICES - change.add:  # a whole set: a copy says nothing but the tag
+            write_copies(connection, self._session.folders(), place.uid, change.add)
 
     def _wait_until(self, deadline: float) -> bool:
         connection = self._session.connection()

@@ -6,9 +6,11 @@ from typing import Literal
 
 from connectors.errors import MessageGone, TagFailed
 from connectors.imap_connection import Connection, FolderState
-from connectors.labels import KEYWORDS, Label, Tag, tag_of
+from connectors.labels import KEYWORDS, Label, Relabelling, Tag, tag_of
 
 _BY_KEYWORD = {keyword.lower(): label for label, keyword in KEYWORDS.items()}
+_ESSENTIAL = frozenset(KEYWORDS[label].lower() for label in (*map(Label, Tag), Label.CHECK))
+"""Without these a server cannot say what the tags say."""
 _FLAGGED = "\\flagged"
 _GRAVE = (Tag.URGENT, Tag.CONFLICT)
 
@@ -17,7 +19,7 @@ class Marking(StrEnum):
     """How labels are written on a server."""
 
     KEYWORDS = "keywords"
-    """All four labels, exactly."""
+    """All labels, exactly."""
     FLAGGED = "flagged"
     """The star: urgent and conflict have it, routine has not."""
     FOLDERS = "folders"
@@ -28,7 +30,7 @@ def marking_of(state: FolderState, fallback: Literal["flagged", "folders"]) -> M
     """How labels are written into the folder `state`. New keywords are allowed where PERMANENTFLAGS holds \\* (RFC 3501
     §7.1); without it ours may be there already."""
     allowed = state.permanent_flags
-    if "\\*" in allowed or allowed.issuperset(_BY_KEYWORD):
+    if "\\*" in allowed or allowed.issuperset(_ESSENTIAL):
         return Marking.KEYWORDS
     return Marking(fallback)
 
@@ -38,9 +40,13 @@ def labels_in(flags: Iterable[str]) -> frozenset[Label]:
     return frozenset(_BY_KEYWORD[flag] for flag in flags if flag in _BY_KEYWORD)
 
 
-def write_keywords(connection: Connection, uid: int, labels: frozenset[Label]) -> None:
-    """Makes `labels` the message's keywords. Raises MessageGone, TagFailed."""
-    _make(connection, uid, wanted={KEYWORDS[label] for label in labels}, ours=set(KEYWORDS.values()))
+def write_keywords(connection: Connection, uid: int, change: Relabelling, state: FolderState) -> None:
+    """Changes the message's keywords. What the server has no keyword for, beyond the tags, is left out. Raises
+    MessageGone, TagFailed."""
+    wanted = {KEYWORDS[label] for label in change.add}
+    if "\\*" not in state.permanent_flags:
+        wanted = {keyword for keyword in wanted if keyword.lower() in state.permanent_flags}
+    _make(connection, uid, wanted=wanted, surplus={KEYWORDS[label] for label in change.remove})
 
 
 def write_star(connection: Connection, uid: int, labels: frozenset[Label], state: FolderState) -> None:
@@ -52,19 +58,19 @@ def write_star(connection: Connection, uid: int, labels: frozenset[Label], state
             'to write flags, or set fallback = "folders"'
         )
     wanted = {"\\Flagged"} if tag_of(labels) in _GRAVE else set()
-    _make(connection, uid, wanted=wanted, ours={"\\Flagged"} if labels else set())
+    _make(connection, uid, wanted=wanted, surplus={"\\Flagged"} - wanted if labels else set())
 
 
-def _make(connection: Connection, uid: int, *, wanted: set[str], ours: set[str]) -> None:
+def _make(connection: Connection, uid: int, *, wanted: set[str], surplus: set[str]) -> None:
     if wanted:
         connection.add_flags(uid, sorted(wanted))
     # Read back: IMAP takes flags for a message that is gone, and keywords beyond its limits, without a word.
     flags = connection.flags(uid)
     if flags is None:
         raise MessageGone(f"{connection.where}: the message {uid} was deleted or moved")
-    surplus = {flag for flag in ours - wanted if flag.lower() in flags}
-    if surplus:
-        connection.remove_flags(uid, sorted(surplus))
+    there = {flag for flag in surplus if flag.lower() in flags}
+    if there:
+        connection.remove_flags(uid, sorted(there))
     lacking = {flag for flag in wanted if flag.lower() not in flags}
     if lacking:
         raise TagFailed(f"{connection.where}: the server did not keep {', '.join(sorted(lacking))}")

@@ -123,7 +123,13 @@ class Mailbox(Protocol):
 
     def tag(self, message_id: str, labels: frozenset[Label]) -> None:
         """Makes `labels` the message's Alliance labels: adds what lacks, removes Alliance labels not in the set, leaves
-        everything else alone. Idempotent. Raises `MessageGone`, `TagFailed`."""
+        everything else alone, also the marks that only the teacher sets (`labels.TEACHERS`): it neither adds nor
+        removes them. Idempotent. Raises `MessageGone`, `TagFailed`."""
+        ...
+
+    def unmark(self, message_id: str, labels: frozenset[Label]) -> None:
+        """Takes these Alliance labels off the message, the teacher's marks too, and leaves everything else alone.
+        Idempotent. Raises `MessageGone`, `TagFailed`."""
         ...
 
     def tag_many(self, wanted: Mapping[str, frozenset[Label]]) -> Mapping[str, MailboxError]:

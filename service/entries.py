@@ -11,11 +11,11 @@ from autoresponder.replies import reply_message_id
 from autoresponder.routes import route_message_id
 from classifier.verdict import Verdict
 from config.settings import MailboxSettings, Stage
-from connectors.labels import Label, Tag, tag_of
+from connectors.labels import REMARKS, TEACHERS, Label, Tag, tag_of
 from connectors.mailbox import Direction, LabelState, RawMessage
 from connectors.message import MARKER, Message
 from store.matters import BETWEEN_RECIPIENTS, Behind, Matter
-from store.pages import Background, Entry, Identity, Relabelled, Seen, reply_key, route_key, words
+from store.pages import Background, Entry, Identity, Relabelled, Seen, labels_from, reply_key, route_key, words
 from store.tables import (
     Correction,
     Delivery,
@@ -126,7 +126,7 @@ def labelled(record: MessageRecord, labels: frozenset[Label], box: MailboxSettin
     """A message with the delivery that writes `labels`, where the stage allows it and the message is not old mail."""
     if box.stage is Stage.OBSERVE or record.backfill or not labels:
         return Entry(record)
-    record.labels = words(labels)
+    record.labels = words(labels | (labels_from(record.labels) & TEACHERS))
     return Entry(record, (_delivery(record, DeliveryKind.TAG, f"tag:{record.mailbox}:{record.provider_id}"),))
 
 
@@ -231,18 +231,22 @@ def _delivery(record: MessageRecord, kind: DeliveryKind, key: str) -> Delivery:
 
 
 def corrections(mailbox: str, background: Background, states: Sequence[LabelState], now: datetime) -> list[Relabelled]:
-    """Labels that are not those on record: the teacher's doing, unless ours are still to be written."""
+    """Labels that are not those on record: the teacher's doing, unless ours are still to be written. What stands
+    beside the tag says nothing of it: a mark that the teacher sets is no correction, nor is "handled" taken away."""
     changes = []
     for state in states:
         seen = background.seen.get(state.id)
-        tag = tag_of(state.labels)
-        # While our own labels wait to be written, "please check" may still stand there from an earlier reading.
-        if seen is None or state.labels == seen.labels or (seen.tagging and tag is None):
+        if seen is None:
             continue
-        if seen.tagging and state.labels == seen.instead:
-            continue  # what the office corrected, and our own labels do not show yet
-        correction = None
-        if tag is not seen.tag:
+        tag, said = tag_of(state.labels), state.labels - REMARKS
+        labels, correction = state.labels, None
+        # While our own labels wait to be written, "please check" may still stand there from an earlier reading; or the
+        # labels that the office's word replaces, which ours do not show yet.
+        if seen.tagging and (tag is None or (seen.instead is not None and said == seen.instead - REMARKS)):
+            labels = (seen.labels - TEACHERS) | (state.labels & TEACHERS)
+        elif tag is not seen.tag and said != seen.labels - REMARKS:
             correction = Correction(mailbox=mailbox, message_id=seen.id, from_tag=seen.tag, to_tag=tag, at=now)
-        changes.append(Relabelled(id=seen.id, labels=state.labels, correction=correction))
+        if labels != seen.labels:
+            marked = (labels - seen.labels) & TEACHERS
+            changes.append(Relabelled(id=seen.id, labels=labels, correction=correction, marked=marked))
     return changes

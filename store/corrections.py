@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from connectors.labels import Label, Tag
+from connectors.labels import REMARKS, Label, Tag
 from connectors.mailbox import Direction
 from store.database import Database
-from store.pages import AnyRow, Query
+from store.pages import AnyRow, Query, labels_from
 from store.tables import Correction, MessageRecord
 
 
@@ -93,13 +93,13 @@ class Corrections:
             .where(
                 col(MessageRecord.direction) == Direction.RECEIVED,
                 col(MessageRecord.unsure).is_(True),
-                col(MessageRecord.labels).in_([tag.value for tag in Tag]),
+                col(MessageRecord.labels) != "",
             )
             .order_by(col(MessageRecord.id))
         )
         with self._database.read() as connection:
             for row in connection.execute(query):
-                if row.said is not None and row.labels == Label(row.said):
+                if row.said is not None and labels_from(row.labels) - REMARKS == {Label(row.said)}:
                     yield _judged(row, row.said)
 
 

@@ -24,7 +24,7 @@ from autoresponder.items import (
     outcome,
 )
 from autoresponder.plan import TagFacts, TellFacts, Told
-from connectors.labels import Label, Tag
+from connectors.labels import REMARKS, Label, Tag
 from connectors.mailbox import Direction
 from store.tables import (
     Correction,
@@ -323,7 +323,8 @@ def _no_longer_urgent(connection: Connection, item_id: int, at: datetime) -> Non
         values: dict[str, Any] = {"tag": tag, "unsure": False}
         cancel_unbegun(connection, row.id, "the office said that it is not urgent", at)
         if row.labels:  # in observe, and on old mail, nothing was written
-            values["labels"] = Label(tag).value
+            kept = frozenset(map(Label, row.labels.split(","))) & REMARKS
+            values["labels"] = ",".join(sorted(kept | {Label(tag)}))
             _plan_relabelling(connection, row, at)
         connection.execute(update(MessageRecord).where(col(MessageRecord.id) == row.id).values(values))
 

@@ -130,6 +130,8 @@ class Relabelled:
     id: int
     labels: frozenset[Label]
     correction: Correction | None = None
+    marked: frozenset[Label] = frozenset()
+    """Marks that the teacher set since (`connectors.labels.TEACHERS`)."""
 
 
 @dataclass(frozen=True, slots=True)

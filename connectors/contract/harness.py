@@ -36,7 +36,7 @@ class MailboxHarness(Protocol):
     push: bool
     """Whether `Mailbox.wait` is told by the system."""
     exact_labels: bool
-    """Whether the system can show all four labels apart. False for a fallback that shows less."""
+    """Whether the system can show all labels apart. False for a fallback that shows less."""
 
     @property
     def slept(self) -> list[float]:

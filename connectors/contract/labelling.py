@@ -8,15 +8,23 @@ from connectors.contract.harness import MailboxHarness, Marks
 from connectors.contract.mails import family_id, family_mail
 from connectors.contract.reader import Reader
 from connectors.errors import MailboxError, MessageGone
-from connectors.labels import Label
+from connectors.labels import SERVICES, TEACHERS, Label
 
 SETS = (
     frozenset({Label.URGENT}),
     frozenset({Label.CONFLICT, Label.CHECK}),
     frozenset({Label.ROUTINE}),
-    frozenset(Label),
+    frozenset({Label.URGENT, Label.HANDLED}),
+    SERVICES,
     frozenset[Label](),
 )
+MARKED = (
+    frozenset({Label.CONFLICT, Label.PLAN_AGREED}),
+    frozenset({Label.CONFLICT, Label.ANOTHER_DRAFT}),
+    frozenset({Label.PLAN_AGREED}),
+    frozenset(Label),
+)
+"""Labels with marks of the teacher among them."""
 
 
 class LabellingContract:
@@ -106,6 +114,77 @@ class LabellingContract:
         reader.tag(reader.id_of(family_id(0)), frozenset({Label.ROUTINE}))
         assert harness.marks(family_id(0)).labels == {Label.ROUTINE}
 
+    def test_tagging_leaves_the_teachers_marks_alone(self, harness: MailboxHarness) -> None:
+        _needs_exact_labels(harness)
+        reader = _reader_with_mail(harness)
+        id_ = reader.id_of(family_id(1))
+        reader.tag(id_, TEACHERS | {Label.CONFLICT})
+        assert harness.marks(family_id(1)).labels == {Label.CONFLICT}, "the service set a mark of the teacher's"
+        for marks in (TEACHERS, frozenset({Label.PLAN_AGREED}), frozenset({Label.ANOTHER_DRAFT})):
+            harness.teacher_labels(family_id(1), marks | {Label.CONFLICT})
+            assert reader.sync() == []
+            assert reader.labels_of(family_id(1)) == marks | {Label.CONFLICT}
+            for labels in SETS:
+                reader.tag(id_, labels)
+                assert harness.marks(family_id(1)).labels == marks | labels
+            assert reader.mailbox.tag_many({id_: frozenset({Label.CONFLICT})}) == {}
+            assert harness.marks(family_id(1)).labels == marks | {Label.CONFLICT}
+            reader.recorded[id_] = marks | {Label.CONFLICT}
+            assert reader.sync() == []
+            assert reader.labels_of(family_id(1)) == marks | {Label.CONFLICT}
+
+    def test_a_mark_that_the_teacher_sets_just_before_we_tag_is_told(self, harness: MailboxHarness) -> None:
+        _needs_exact_labels(harness)
+        reader = _reader_with_mail(harness)
+        harness.teacher_labels(family_id(1), frozenset({Label.PLAN_AGREED}))
+        reader.tag(reader.id_of(family_id(1)), frozenset({Label.CONFLICT}))
+        assert reader.sync() == []
+        assert reader.labels_of(family_id(1)) == {Label.CONFLICT, Label.PLAN_AGREED}
+        assert reader.restarted(harness.open()).sync() == []
+        assert reader.labels_of(family_id(1)) == {Label.CONFLICT, Label.PLAN_AGREED}
+
+    def test_what_is_taken_away_leaves_everything_else_alone(self, harness: MailboxHarness) -> None:
+        _needs_exact_labels(harness)
+        reader = _reader_with_mail(harness)
+        id_ = reader.id_of(family_id(1))
+        harness.teacher_marks(family_id(1))
+        others = harness.marks(family_id(1)).others
+        carried = TEACHERS | {Label.CONFLICT, Label.CHECK}
+        harness.teacher_labels(family_id(1), carried)
+        assert reader.sync() == []
+        for _ in range(2):
+            reader.unmark(id_, frozenset({Label.ANOTHER_DRAFT}))
+            assert harness.marks(family_id(1)) == Marks(carried - {Label.ANOTHER_DRAFT}, others)
+        assert reader.sync() == []
+        assert reader.labels_of(family_id(1)) == carried - {Label.ANOTHER_DRAFT}
+        harness.teacher_labels(family_id(1), carried)
+        assert reader.sync() == []
+        assert reader.labels_of(family_id(1)) == carried, "a mark that the teacher sets again was not told"
+
+    def test_nothing_is_taken_off_a_message_that_is_gone(self, harness: MailboxHarness) -> None:
+        reader = _reader_with_mail(harness)
+        gone = reader.id_of(family_id(1))
+        harness.delete(family_id(1))
+        for id_ in (gone, "no-such-message"):
+            with pytest.raises(MailboxError):
+                reader.mailbox.unmark(id_, TEACHERS)
+
+    def test_a_label_that_comes_later_stands_beside_the_others_until_the_teacher_takes_it_away(
+        self, harness: MailboxHarness
+    ) -> None:
+        _needs_exact_labels(harness)
+        reader = _reader_with_mail(harness)
+        id_ = reader.id_of(family_id(1))
+        reader.tag(id_, frozenset({Label.URGENT}))
+        harness.teacher_labels(family_id(1), frozenset({Label.URGENT, Label.PLAN_AGREED}))
+        reader.sync()
+        reader.tag(id_, frozenset({Label.URGENT, Label.HANDLED}))
+        assert harness.marks(family_id(1)).labels == {Label.URGENT, Label.HANDLED, Label.PLAN_AGREED}
+        assert reader.restarted(harness.open()).sync() == []
+        harness.teacher_labels(family_id(1), frozenset({Label.URGENT}))
+        assert reader.sync() == []
+        assert reader.labels_of(family_id(1)) == {Label.URGENT}
+
     def test_tagging_does_not_make_a_message_come_again(self, harness: MailboxHarness) -> None:
         reader = _reader_with_mail(harness)
         reader.tag(reader.id_of(family_id(1)), frozenset({Label.URGENT}))
@@ -117,7 +196,7 @@ class LabellingContract:
         reader = _reader_with_mail(harness)
         reader.tag(reader.id_of(family_id(1)), frozenset({Label.ROUTINE, Label.CHECK}))
         reader.sync()
-        for before, labels in pairwise((frozenset({Label.ROUTINE, Label.CHECK}), *SETS)):
+        for before, labels in pairwise((frozenset({Label.ROUTINE, Label.CHECK}), *SETS, *MARKED, TEACHERS)):
             assert before != labels
             harness.teacher_labels(family_id(1), labels)
             assert reader.sync() == []

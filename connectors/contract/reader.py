@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from email.header import decode_header, make_header
 from email.parser import BytesHeaderParser
 
-from connectors.labels import Label
+from connectors.labels import Label, taken_away, written
 from connectors.mailbox import Changes, Mailbox, RawMessage
 
 RAW_BOUND = 1024 * 1024
@@ -83,7 +83,12 @@ class Reader:
     def tag(self, id_: str, labels: frozenset[Label]) -> None:
         """Tags and records it, as delivery does."""
         self.mailbox.tag(id_, labels)
-        self.recorded[id_] = labels
+        self.recorded[id_] = written(labels).of(self.recorded[id_])
+
+    def unmark(self, id_: str, labels: frozenset[Label]) -> None:
+        """Takes labels away and records it, as delivery does."""
+        self.mailbox.unmark(id_, labels)
+        self.recorded[id_] = taken_away(labels).of(self.recorded[id_])
 
     def id_of(self, message_id: str) -> str:
         """The provider id of the message with this Message-ID."""

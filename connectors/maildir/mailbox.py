@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from config.secrets import Secrets
 from config.settings import MailboxSettings, Settings
 from connectors.errors import ChangesFailed, ConnectFailed, FetchFailed, MailboxError, MessageGone, TagFailed
-from connectors.labels import Label
+from connectors.labels import Label, Relabelling, taken_away, written
 from connectors.mailbox import Changes, DraftState, Known, RawMessage, nothing_known, tag_each
 from connectors.maildir.folder import Folder, Place, failing_as
 from connectors.maildir.keywords import Keywords, NoLetterLeft
@@ -90,16 +90,11 @@ class MaildirMailbox:
     def tag(self, message_id: str, labels: frozenset[Label]) -> None:
         """See `Mailbox.tag`. The letters of the labels go into the file's name; a message in new moves to cur, unread,
         since names in new carry no flags."""
-        with failing_as(TagFailed, f"labelling a message of {self.address}"):
-            if message_id.startswith(SENT_PREFIX):
-                raise TagFailed("A message that the teacher sent takes no labels.")
-            if self._reading.locate(message_id) is None:
-                raise self._gone(message_id)
-            with dovecot_lock(self._inbox.path):
-                there = self._reading.at_its_place(message_id, lambda _, place: self._relabelled(place, labels))
-            if there is None:
-                raise self._gone(message_id)
-            self._reading.tagged(message_id, labels, there)
+        self._change(message_id, written(labels))
+
+    def unmark(self, message_id: str, labels: frozenset[Label]) -> None:
+        """See `Mailbox.unmark`."""
+        self._change(message_id, taken_away(labels))
 
     def tag_many(self, wanted: Mapping[str, frozenset[Label]]) -> Mapping[str, MailboxError]:
         """See `Mailbox.tag_many`."""
@@ -133,11 +128,25 @@ class MaildirMailbox:
         """Gives the memory back; no file is held open between calls."""
         self._reading.forget()
 
-    def _relabelled(self, place: Place, labels: frozenset[Label]) -> Place:
-        """Renames the file so that its name says `labels`; returns where it lies now."""
+    def _change(self, message_id: str, change: Relabelling) -> None:
+        with failing_as(TagFailed, f"labelling a message of {self.address}"):
+            if message_id.startswith(SENT_PREFIX):
+                raise TagFailed("A message that the teacher sent takes no labels.")
+            if self._reading.locate(message_id) is None:
+                raise self._gone(message_id)
+            with dovecot_lock(self._inbox.path):
+                there = self._reading.at_its_place(message_id, lambda _, place: self._relabelled(place, change))
+            if there is None:
+                raise self._gone(message_id)
+            self._reading.tagged(message_id, change, there)
+
+    def _relabelled(self, place: Place, change: Relabelling) -> Place:
+        """Renames the file so that its name says the labels; returns where it lies now."""
         self._keywords.refresh()
         name = Name.parse(place.name)
-        if self._keywords.labels(name.flags) == labels:
+        carried = self._keywords.labels(name.flags)
+        labels = change.of(carried)
+        if carried == labels:
             self._inbox.modified_ns(place)  # nothing to rename, but it must still be there
             return place
         if self._keywords.missing(labels):

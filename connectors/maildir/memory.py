@@ -7,7 +7,7 @@ yes, the cursor before it means no, and any other means that somebody else read 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from connectors.labels import Label
+from connectors.labels import Label, Relabelling
 from connectors.maildir.position import Arrival
 
 
@@ -69,11 +69,11 @@ class Memory:
             self.seen.pop(id_, None)
         self.removed = [id_ for id_ in self.removed if id_ not in told.removed]
 
-    def tagged(self, id_: str, labels: frozenset[Label]) -> None:
-        """We wrote these labels ourselves: no news to the store."""
+    def tagged(self, id_: str, change: Relabelling) -> None:
+        """We changed these labels ourselves: no news to the store. The teacher's mark beside them still is."""
         for place in (self.seen, self.told.messages, self.told.labels):
             if id_ in place:
-                place[id_] = labels
+                place[id_] = change.of(place[id_])
         self.relabelled.pop(id_, None)
 
     def listing(self, labels: Mapping[str, frozenset[Label] | None], *, certain: bool) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from connectors.labels import Label
+from connectors.labels import Label, Relabelling
 from connectors.mailbox import Changes, Direction, Known, LabelState, Progress, RawMessage
 from connectors.maildir.folder import Folder, NotAMessage, Place
 from connectors.maildir.keywords import Keywords
@@ -47,9 +47,9 @@ class Reading:
         self._memory = Memory()
         self._places = {}
 
-    def tagged(self, id_: str, labels: frozenset[Label], place: Place) -> None:
+    def tagged(self, id_: str, change: Relabelling, place: Place) -> None:
         """Our own labels were written, and the message lies at `place` now."""
-        self._memory.tagged(id_, labels)
+        self._memory.tagged(id_, change)
         self._places[id_] = place
 
     def locate(self, id_: str) -> Place | None:

@@ -244,8 +244,8 @@ def _label(trial: _Trial, messages: Sequence[RawMessage] | None) -> None:
         trial.note(Permission.LABELS, Mark.UNTRIED, why)
         return
     message = min(received, key=lambda each: len(each.labels))
-    # All four, so that a system that makes its labels makes them now; where the service has the message on record, what
-    # leaves its tag alone.
+    # All of them, so that a system that makes its labels makes them now; where the service has the message on record,
+    # what leaves its tag alone.
     shown = message.labels ^ {Label.CHECK} if trial.means.recorded else frozenset(Label)
 
     def there_and_back() -> bool:

@@ -133,6 +133,9 @@ def test_the_list_of_categories_keeps_what_is_in_it_and_gets_ours_once() -> None
         "Alliance/Conflict": "1",
         "Alliance/Routine": "4",
         "Alliance/Please check": "3",
+        "Alliance/Plan agreed": "8",
+        "Alliance/Another draft": "7",
+        "Alliance/Handled by office": "12",
     }
     assert with_our_categories(after, NOW) is None
 
@@ -166,4 +169,7 @@ def test_every_category_has_the_words_that_the_docs_promise() -> None:
         "Conflict",
         "Routine",
         "Please check",
+        "Plan agreed",
+        "Another draft",
+        "Handled by office",
     ]

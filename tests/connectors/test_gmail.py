@@ -13,7 +13,7 @@ from connectors.errors import AuthenticationFailed, MessageGone, SendRejected, S
 from connectors.gmail import GmailMailbox
 from connectors.gmail_labels import COLORS, memory_name
 from connectors.gmail_quota import UNITS
-from connectors.labels import NAMES, Label
+from connectors.labels import NAMES, SERVICES, Label
 from connectors.mailbox import Direction, DraftState
 from tests.connectors.gmail_world import GmailWorld, google
 from tests.servers import network
@@ -336,14 +336,14 @@ def test_two_workers_that_make_the_labels_at_once_make_them_once(world: GmailWor
 
     def work(mailbox: GmailMailbox, id_: str) -> None:
         start.wait()
-        mailbox.tag(id_, frozenset(Label))
+        mailbox.tag(id_, SERVICES)
 
     threads = [threading.Thread(target=work, args=pair) for pair in zip(mailboxes, ids, strict=True)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert [world.marks(family_id(number)).labels for number in range(4)] == [frozenset(Label)] * 4
+    assert [world.marks(family_id(number)).labels for number in range(4)] == [SERVICES] * 4
     names = [each["name"] for each in world.front.mailbox(world.address, "GET", "labels")["labels"]]
     assert sorted(name for name in names if name.startswith("Alliance")) == sorted(["Alliance", *NAMES.values()])
 

@@ -14,7 +14,7 @@ from itertools import count
 
 from connectors.contract.reader import message_id_of
 from connectors.errors import MailboxError, MessageGone
-from connectors.labels import Label
+from connectors.labels import Label, Relabelling, taken_away, written
 from connectors.mailbox import (
     Changes,
     Direction,
@@ -221,10 +221,14 @@ class MemoryMailbox:
 
     def tag(self, message_id: str, labels: frozenset[Label]) -> None:
         self._system.step(self.address, "tag")
-        if message_id not in self._account.inbox:
-            raise MessageGone(f"{self.address}: the message is no longer there")
-        self._system.label(self._account, message_id, labels)
+        self._change(message_id, written(labels))
         self._system.step(self.address, "tag done")
+
+    def unmark(self, message_id: str, labels: frozenset[Label]) -> None:
+        """See `Mailbox.unmark`."""
+        self._system.step(self.address, "unmark")
+        self._change(message_id, taken_away(labels))
+        self._system.step(self.address, "unmark done")
 
     def tag_many(self, wanted: Mapping[str, frozenset[Label]]) -> Mapping[str, MailboxError]:
         """See `Mailbox.tag_many`."""
@@ -280,6 +284,11 @@ class MemoryMailbox:
 
     def close(self) -> None:
         self._system.step(self.address, "close")
+
+    def _change(self, message_id: str, change: Relabelling) -> None:
+        if message_id not in self._account.inbox:
+            raise MessageGone(f"{self.address}: the message is no longer there")
+        self._system.label(self._account, message_id, change.of(self._account.inbox[message_id].labels))
 
     @property
     def _new(self) -> bool:

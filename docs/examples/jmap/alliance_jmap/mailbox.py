@@ -21,7 +21,7 @@ from connectors.errors import (
     SendRejected,
     TagFailed,
 )
-from connectors.labels import KEYWORDS, Label
+from connectors.labels import KEYWORDS, Label, Relabelling, taken_away, written
 from connectors.mailbox import Changes, DraftState, Known, RawMessage, nothing_known
 
 from alliance_jmap.line import Line
@@ -108,15 +108,12 @@ class JmapMailbox:
 
     def tag_many(self, wanted: Mapping[str, frozenset[Label]]) -> Mapping[str, MailboxError]:
         """See `Mailbox.tag_many`."""
-        failed: dict[str, MailboxError] = {}
-        ids = list(wanted)
-        for some in (ids[first : first + _AT_ONCE] for first in range(0, len(ids), _AT_ONCE)):
-            try:
-                with self._line.understood(TagFailed):
-                    failed |= self._tagged({id_: wanted[id_] for id_ in some})
-            except MailboxError as error:
-                failed |= dict.fromkeys(some, error)
-        return failed
+        return self._changed({id_: written(labels) for id_, labels in wanted.items()})
+
+    def unmark(self, message_id: str, labels: frozenset[Label]) -> None:
+        """See `Mailbox.unmark`."""
+        for error in self._changed({message_id: taken_away(labels)}).values():
+            raise error
 
     def save_draft(self, mime: bytes) -> str:
         """See `Mailbox.save_draft`."""
@@ -193,14 +190,28 @@ class JmapMailbox:
         self._folders = {}
         self._line.close()
 
-    def _tagged(self, wanted: Mapping[str, frozenset[Label]]) -> dict[str, MailboxError]:
+    def _changed(self, wanted: Mapping[str, Relabelling]) -> dict[str, MailboxError]:
+        failed: dict[str, MailboxError] = {}
+        ids = list(wanted)
+        for some in (ids[first : first + _AT_ONCE] for first in range(0, len(ids), _AT_ONCE)):
+            try:
+                with self._line.understood(TagFailed):
+                    failed |= self._tagged({id_: wanted[id_] for id_ in some})
+            except MailboxError as error:
+                failed |= dict.fromkeys(some, error)
+        return failed
+
+    def _tagged(self, wanted: Mapping[str, Relabelling]) -> dict[str, MailboxError]:
         inbox = self._places()["inbox"]
         there = {mail["id"] for mail in self._emails(TagFailed, list(wanted)) if inbox in mail["mailboxIds"]}
         gone: MailboxError = MessageGone(f"{self._line.where}: the message was deleted or moved")
         failed = {id_: gone for id_ in wanted if id_ not in there}
         update = {
-            id_: {f"keywords/{KEYWORDS[label].lower()}": True if label in labels else None for label in Label}
-            for id_, labels in wanted.items()
+            id_: {
+                f"keywords/{KEYWORDS[label].lower()}": label in change.add or None
+                for label in change.add | change.remove
+            }
+            for id_, change in wanted.items()
             if id_ in there
         }
         if update:
