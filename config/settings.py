@@ -349,6 +349,38 @@ class Coach(_Section):
     reads that the coach is there."""
 
 
+MICROSOFT_SIGN_IN = frozenset(
+    {"login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn"}
+)
+"""Hosts that Microsoft's accounts sign in at: worldwide, US Government, China."""
+_GUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+class CaseSettings(_Section):
+    """Cases: a hard conversation with one family, from its first message to the plan that is agreed."""
+
+    one_matter_days: int = Field(default=14, ge=1, le=120)
+    """So many days after its last message a case takes further conflict mail of the same family, also from another
+    thread; after that, another thread is another case."""
+    repeated: int = Field(default=3, ge=2, le=20)
+    """From how many cases of one family with one teacher within `term_days` on the teacher is offered the coach."""
+    term_days: int = Field(default=90, ge=7, le=366)
+    """How far back cases are counted, in days."""
+
+
+class Coach(_Section):
+    """Who stands by teachers in hard conversations: a coach, a counselor, a deputy. Without this table nobody but the
+    teacher is told of a case."""
+
+    name: str = Field(min_length=1, max_length=80)
+    """What teachers call them, e.g. "Sam Lee, instructional coach"."""
+    addresses: tuple[EmailAddress, ...] = Field(min_length=1, max_length=5)
+    """Who is told, all in one mail. They learn which teacher and since when: no name and no word of a family."""
+    hours: int = Field(default=24, ge=1, le=240)
+    """After how many school hours without an answer they are told, counted from the teacher's reminder."""
+    early: bool = False
+    """Whether they are told at once of a hostile message, and of a family's repeated cases. Otherwise only the teacher
+    reads that the coach is there."""
+
+
 Security = Literal["tls", "starttls", "none"]
 _Server = TypeVar("_Server", "ImapServer", "SmtpServer")
 
@@ -593,6 +625,46 @@ class Staff(_Section):
     """teacher, office, leader or administrator. Who is two of these stands here twice."""
 
 
+class OpenId(_Section):
+    """Signing in to the web pages with the school's own accounts, by OpenID Connect; docs/howto/web.md. The client
+    secret is stored by `alliance credentials store web/openid`."""
+
+    issuer: str = Field(pattern=r"^https://[^\s?#]+$")
+    """The provider: https://accounts.google.com, https://login.microsoftonline.com/TENANT/v2.0, or any other whose
+    discovery document lies behind it at /.well-known/openid-configuration."""
+    client_id: str = Field(min_length=1)
+    """The id that the provider gave these pages."""
+    name: str = Field(min_length=1, max_length=40)
+    """What the staff calls the provider, e.g. Google: it stands on the button."""
+    domains: tuple[str, ...] = ()
+    """Mail domains whose accounts may sign in this way; those of the staff's own addresses where left out."""
+    address_from: Literal["email", "preferred_username", "upn"] | None = None
+    """The claim that holds somebody's school address. Left out: preferred_username at Microsoft, elsewhere email, which
+    the provider must say is verified. Any other must be one that only the provider's administrators can set."""
+    ca_file: Path | None = None
+    """PEM file of a private certificate authority."""
+    timeout_seconds: float = Field(default=10, gt=0, le=60)
+    """How long one answer of the provider may take."""
+
+    @model_validator(mode="after")
+    def _one_tenant(self) -> "OpenId":
+        host, _, path = self.issuer.removeprefix("https://").partition("/")
+        if host.lower() in MICROSOFT_SIGN_IN and not re.fullmatch(f"{_GUID}/v2\\.0", path):
+            expected = f"https://{host}/TENANT/v2.0, TENANT being your tenant's own id: any other lets strangers in"
+            raise Misplaced(("issuer",), expected)
+        return self
+
+    @property
+    def microsoft(self) -> bool:
+        """Whether the provider is Microsoft Entra."""
+        return self.issuer.removeprefix("https://").partition("/")[0].lower() in MICROSOFT_SIGN_IN
+
+    @property
+    def google(self) -> bool:
+        """Whether the provider is Google."""
+        return self.issuer.rstrip("/") == "https://accounts.google.com"
+
+
 class Web(_Section):
     """The web pages for the staff, served by `alliance web` behind the school's TLS proxy."""
 
@@ -608,6 +680,8 @@ class Web(_Section):
     """After how long without a page being opened somebody is signed out."""
     session_hours: int = Field(default=12, ge=1, le=7 * 24)
     """After how long somebody is signed out in any case."""
+    openid: OpenId | None = None
+    """Signing in with the school's own accounts, beside the links by mail."""
 
     @property
     def origin(self) -> str:

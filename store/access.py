@@ -117,13 +117,22 @@ class Access:
             person = link.person or ""
             others = and_(col(SignInLink.person) == person, col(SignInLink.used_at).is_(None))
             connection.execute(update(SignInLink).where(others).values(used_at=now))
-            begun = {"person": person, "created_at": now, "seen_at": now, "expires_at": now + lasting}
-            connection.execute(insert(WebSession).values(digest=digest(session_secret), **begun))
-            audit.append(connection, at=now, person=person, act="signed in", about="by link")
+            _begin(connection, session_secret, person, "by link", now=now, lasting=lasting)
         return link
 
-    def session(self, secret: str, *, now: datetime, idle: timedelta) -> WebSession | None:
-        """The session, where it lasts still; being looked at keeps it from growing idle."""
+    def admit(self, person: str, session_secret: str, way: str, *, now: datetime, lasting: timedelta) -> None:
+        """Begins a session of somebody for whom another has vouched; `way` says who, e.g. "with Google"."""
+        with self._database.write() as connection:
+            _begin(connection, session_secret, person, way, now=now, lasting=lasting)
+
+    def turned_away(self, person: str | None, way: str, now: datetime) -> None:
+        """Puts on record that somebody came, and got no session. `person` is None where it is none of the staff: who
+        they are is not kept."""
+        with self._database.write() as connection:
+            audit.append(connection, at=now, person=person, act="was not let in", about=way)
+
+    def session(self, secret: str, *, now: datetime, idle: timedelta, used: bool = True) -> WebSession | None:
+        """The session, where it lasts still; being `used` keeps it from growing idle."""
         lasts = and_(
             col(WebSession.digest) == digest(secret),
             col(WebSession.expires_at) > now,
@@ -133,7 +142,7 @@ class Access:
             found = session.execute(select(WebSession).where(lasts)).scalar_one_or_none()
             if found is not None:
                 session.expunge(found)
-        if found is not None and found.seen_at <= now - _SEEN_AGAIN_AFTER:
+        if used and found is not None and found.seen_at <= now - _SEEN_AGAIN_AFTER:
             with self._database.write() as connection:
                 connection.execute(update(WebSession).where(lasts).values(seen_at=now))
         return found
@@ -176,6 +185,14 @@ class Access:
         """The database need not know which address tried: a digest tells them apart as well."""
         whose = hmac.new(self.key_for("throttle"), attempt.whose.encode("utf-8", "surrogatepass"), "sha256")
         return f"{attempt.limit.name} {whose.hexdigest()[:32]}"
+
+
+def _begin(
+    connection: Connection, session_secret: str, person: str, way: str, *, now: datetime, lasting: timedelta
+) -> None:
+    begun = {"person": person, "created_at": now, "seen_at": now, "expires_at": now + lasting}
+    connection.execute(insert(WebSession).values(digest=digest(session_secret), **begun))
+    audit.append(connection, at=now, person=person, act="signed in", about=way)
 
 
 def _usable(secret: str, now: datetime) -> ColumnElement[bool]:

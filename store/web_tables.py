@@ -42,6 +42,22 @@ class WebSession(SQLModel, table=True):
     expires_at: datetime = Field(sa_type=UtcDateTime)
 
 
+class OpenIdTrip(SQLModel, table=True):
+    """Somebody was sent to the OpenID provider, and is expected back with the same browser, once."""
+
+    __tablename__ = "openid_trip"
+
+    digest: str = Field(primary_key=True)
+    """SHA-256 of the `state` that they were sent with, hexadecimal."""
+    browser: str
+    """SHA-256 of what this browser is told apart by, hexadecimal."""
+    destination: str = Field(default="/", sa_type=Text)
+    """Path of the page that was asked for first."""
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
 class Throttle(SQLModel, table=True):
     """How often something was tried within one stretch of time."""
 

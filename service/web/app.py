@@ -15,7 +15,8 @@ from config.settings import MailboxSettings, Settings, Web
 from connectors.mailbox import Mailbox
 from connectors.registry import open_mailbox
 from service.notifications import Receive, notifications_router, serving
-from service.web import errors, home, sign_in
+from service.openid.provider import SECRET_NAME, Provider
+from service.web import errors, home, openid, sign_in
 from service.web.people import People
 from service.web.post import OpenBox, Post
 from service.web.shield import Scope, Shield
@@ -44,15 +45,18 @@ def create_app(
     open_box: OpenBox,
     clock: Callable[[], datetime],
     notified: Receive | None = None,
+    secrets: Secrets | None = None,
 ) -> FastAPI:
     """The pages of a school whose settings have a table [web]. `open_box` opens the mailbox that sign-in links are sent
     from; `app.state.site.post.close()` ends the sending. `notified` takes Microsoft's notifications, which then arrive
-    here too where the settings name an address for them: only the process that reads the mailboxes can use them. Raises
-    ConfigError where there is no [web], or no mailbox to send from."""
-    site = _site(settings, database, open_box, clock)
+    here too where the settings name an address for them: only the process that reads the mailboxes can use them.
+    `secrets` hold the client secret where [web.openid] names a provider. Raises ConfigError where there is no [web], or
+    no mailbox to send from."""
+    site = _site(settings, database, open_box, clock, secrets or Secrets.in_memory())
     app = FastAPI(title="Alliance Inbox", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.site = site
     app.include_router(sign_in.router)
+    app.include_router(openid.router)
     app.include_router(home.router)
     app.mount("/static", _Files(packages=[("service.web", "static")]), name="static")
     for status in (400, 403, 404, 405, 413):
@@ -87,7 +91,8 @@ def web_pages(
     def open_box(box: MailboxSettings) -> Mailbox:
         return open_mailbox(box, settings, Secrets.of(settings, environ))
 
-    app = create_app(settings, database, open_box=open_box, clock=clock, notified=notified)
+    secrets = Secrets.of(settings, environ)
+    app = create_app(settings, database, open_box=open_box, clock=clock, notified=notified, secrets=secrets)
     site: Site = app.state.site
     try:
         with serving(app, site.web.listen, setting=_SETTING, proxies=site.web.proxies) as address:
@@ -96,7 +101,9 @@ def web_pages(
         site.post.close()
 
 
-def _site(settings: Settings, database: Database, open_box: OpenBox, clock: Callable[[], datetime]) -> Site:
+def _site(
+    settings: Settings, database: Database, open_box: OpenBox, clock: Callable[[], datetime], secrets: Secrets
+) -> Site:
     web = _web(settings)
     access = Access(database)
     post = Post(settings, open_box, access, clock)
@@ -114,7 +121,14 @@ def _site(settings: Settings, database: Database, open_box: OpenBox, clock: Call
         people=People.of(settings),
         post=post,
         clock=clock,
+        openid=_provider(web, secrets, clock),
     )
+
+
+def _provider(web: Web, secrets: Secrets, clock: Callable[[], datetime]) -> Provider | None:
+    if web.openid is None:
+        return None
+    return Provider(web.openid, back_to=web.origin + openid.BACK, secret=lambda: secrets.get(SECRET_NAME), clock=clock)
 
 
 def _web(settings: Settings) -> Web:

@@ -1,4 +1,4 @@
-"""Signing in by a link that comes by mail, and signing out.
+"""Signing in by a link that comes by mail, and signing out. `openid` has the other way in.
 
 Opening the link changes nothing, since security gateways open links before people do: the button on its page signs in.
 """
@@ -33,7 +33,7 @@ def ask(request: Request) -> Response:
     wanted = local_path(request.query_params.get("next"))
     if visit_behind(request) is not None:
         return RedirectResponse(wanted, 303)
-    return page(request, "sign_in.html.j2", destination=wanted, address="", problem="")
+    return sign_in_page(request, wanted)
 
 
 @router.post("/sign-in")
@@ -43,14 +43,7 @@ def send_link(request: Request, form: PostedForm) -> Response:
     address, wanted = form.text("address").lower(), local_path(form.text("next", 500))
     if not _looks_like_an_address(address):
         problem = words_for(request).gettext("Please type your whole school address, such as name@school.example.")
-        return page(
-            request,
-            "sign_in.html.j2",
-            status=422,
-            destination=wanted,
-            address=address,
-            problem=problem,
-        )
+        return sign_in_page(request, wanted, address=address, problem=problem, status=422)
     now, valid, secret = site.clock(), timedelta(minutes=site.web.link_minutes), new_secret()
     person = site.people.find(address)
     attempts = (Attempt(PER_CLIENT, client_of(request)), Attempt(PER_ADDRESS, address))
@@ -93,12 +86,7 @@ def redeem(request: Request, form: PostedForm) -> Response:
     used = site.access.redeem(secret, session, now=now, lasting=lasting) if known else None
     if used is None:
         return _used_up(request)
-    earlier = visit_behind(request)
-    if earlier is not None:
-        site.access.end(cookie(request, SESSION) or "", earlier.person.address, now)
-    response = RedirectResponse(local_path(used.destination), 303)
-    set_cookie(response, SESSION, session)
-    return response
+    return begin_session(request, session, used.destination)
 
 
 @router.post("/sign-out")
@@ -117,10 +105,41 @@ def sign_out(request: Request, form: PostedForm, visit: SignedIn) -> Response:
 @router.get("/signed-out")
 def signed_out(request: Request) -> Response:
     """Says good-bye."""
+    openid = site_of(request).openid
     return page(
         request,
         "signed_out.html.j2",
+        provider=openid.openid.name if openid else None,
+        provider_s_own=openid.sign_out_url if openid else None,
     )
+
+
+def sign_in_page(
+    request: Request, wanted: str, *, address: str = "", problem: str = "", notice: str = "", status: int = 200
+) -> Response:
+    """The page with every way to sign in. `problem` is about the address that was typed, `notice` about anything
+    else."""
+    openid = site_of(request).openid
+    return page(
+        request,
+        "sign_in.html.j2",
+        status=status,
+        destination=wanted,
+        address=address,
+        problem=problem,
+        notice=notice,
+        provider=openid.openid.name if openid else None,
+    )
+
+
+def begin_session(request: Request, session: str, wanted: str) -> Response:
+    """Gives this browser a session that has just begun, ends the one it had, and goes where somebody wanted to."""
+    site, earlier = site_of(request), visit_behind(request)
+    if earlier is not None:
+        site.access.end(cookie(request, SESSION) or "", earlier.person.address, site.clock())
+    response = RedirectResponse(local_path(wanted), 303)
+    set_cookie(response, SESSION, session)
+    return response
 
 
 def client_of(request: Request) -> str:

@@ -8,6 +8,7 @@ from fastapi import Request
 
 from config.calendar import SchoolCalendar
 from config.settings import Settings, Web
+from service.openid.provider import Provider
 from service.web.people import People
 from service.web.post import Post
 from store.access import Access
@@ -26,6 +27,8 @@ class Site:
     people: People
     post: Post
     clock: Callable[[], datetime]
+    openid: Provider | None = None
+    """The provider that people may sign in with, beside the links by mail."""
 
     @property
     def idle(self) -> timedelta:

