@@ -116,6 +116,12 @@ def reason(
     return Reason(cue, evidence.sentence)
 
 
+def topic_in_words(topic: str, staff: str = "en") -> str:
+    """What a topic is called by the staff: "pickup or transport"; one that is not known is "another matter"."""
+    words = _WORDS.get(staff, _ENGLISH)
+    return words[topic if topic in TOPICS else "other"]
+
+
 def alarm_reason(alarm: Alarm, staff: str = "en") -> Reason:
     """The reason where the safety net holds, whatever the model said."""
     words = _WORDS.get(staff, _ENGLISH)

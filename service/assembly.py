@@ -10,14 +10,17 @@ from functools import partial
 
 from autoresponder.wording_check import check_wording
 from classifier import Classifier
+from classifier.verdict import Reason
 from config import SchoolCalendar
 from config.secrets import Secrets
 from config.settings import MailboxSettings, Settings
 from connectors.mailbox import Mailbox
+from connectors.message import Message
 from connectors.registry import open_mailbox
 from scorecard.roster import Roster
 from service.composing import Composer
 from service.delivery import Deliverer, OnStep
+from service.judging import judged_again
 from service.models import bearings_of, open_in_use
 from service.pipeline import Pipeline
 from store.database import Database
@@ -88,6 +91,11 @@ class Assembly:
         composer = Composer(self.settings, self.calendar, self.classifier, self.roster, self.clock)
         build = partial(Deliverer, self.settings, self.outbox(), self.pages, self.items(), composer, self.clock)
         return build() if on_step is None else build(on_step=on_step)
+
+    def explain(self, message: Message) -> tuple[Reason, ...]:
+        """Why the classifier flags a message; nothing where it chokes on it."""
+        verdict = judged_again(message, self.classifier, self.settings.school.zone)
+        return verdict.reasons if verdict else ()
 
     def open(self, box: MailboxSettings, environ: Mapping[str, str] | None = None) -> Mailbox:
         """The mailbox's connector, with its secrets from `environ` and the vault. Connects at its first use."""

@@ -5,6 +5,7 @@ genuine one can do is to have a mailbox read a little sooner.
 https://learn.microsoft.com/graph/change-notifications-delivery-webhooks
 """
 
+import errno
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -39,6 +40,10 @@ Receive = Callable[[str, Lifecycle | None], bool]
 def _known_event(value: Any) -> Any:
     """An event that is new at Microsoft counts as none: the mailbox is read, and that is never wrong."""
     return value if value in list(Lifecycle) else None
+
+
+class AddressTaken(ConfigError):
+    """Another program listens at the address already."""
 
 
 class Notification(BaseModel):
@@ -108,14 +113,17 @@ def serving(
 ) -> Iterator[str]:
     """Serves `app` in a thread of its own at `listen` ("127.0.0.1:8765"; port 0 takes a free one) while the block runs,
     and yields the address, such as "http://127.0.0.1:8765". What `proxies` say of the visitor's address is believed.
-    Raises ConfigError where it cannot listen there: `setting` is the key that says where."""
+    Raises ConfigError where it cannot listen there, AddressTaken where another program does: `setting` is the key that
+    says where."""
     host, _, port = listen.rpartition(":")
     try:
         sock = socket.create_server((host, int(port)))
     except (OSError, OverflowError) as error:
         why = error.strerror if isinstance(error, OSError) else "no such port"
         advice = f"{listen}: {why}. Choose another, and have the proxy pass requests on to it"
-        raise ConfigError([Fault("alliance.toml", setting, "a free address", advice=advice)]) from None
+        fault = Fault("alliance.toml", setting, "a free address", advice=advice)
+        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        raise (AddressTaken if taken else ConfigError)([fault]) from None
     server = uvicorn.Server(
         uvicorn.Config(
             app,

@@ -47,7 +47,7 @@ def run(
                 if failures:
                     raise typer.Exit(1)
             else:
-                with _told_by_microsoft(settings):
+                with _told_by_microsoft(settings), _pages_for_the_staff(assembly):
                     _until_stopped(runner, assembly)
     finally:
         assembly.close()
@@ -68,6 +68,44 @@ def _told_by_microsoft(settings: "Settings") -> Iterator[None]:
     except ConfigError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
+
+
+@contextmanager
+def _pages_for_the_staff(assembly: "Assembly") -> Iterator[None]:
+    """While the block runs, the staff find the web pages, where the settings have some. Mail comes first: where another
+    program listens at their address, mostly `alliance web`, mailboxes are looked after all the same."""
+    if assembly.settings.web is None:
+        yield
+        return
+    import os
+    from contextlib import ExitStack
+
+    import structlog
+
+    from config import ConfigError
+    from connectors.graph_push import receive
+    from service.notifications import AddressTaken
+    from service.web.app import web_pages
+
+    log = structlog.get_logger()
+    with ExitStack() as serving:
+        pages = web_pages(
+            assembly.settings,
+            assembly.database,
+            environ=os.environ,
+            clock=assembly.clock,
+            notified=receive,
+            explain=assembly.explain,
+        )
+        try:
+            address = serving.enter_context(pages)
+            log.info("the web pages are served", listen=address, url=assembly.settings.web.origin)
+        except AddressTaken as error:
+            log.error("the web pages are not served from here", reason=str(error))
+        except ConfigError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(2) from error
+        yield
 
 
 def _share_memory_pools() -> None:

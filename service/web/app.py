@@ -1,6 +1,6 @@
 """The web application, put together."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -9,23 +9,33 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.staticfiles import StaticFiles
 
+from classifier.verdict import Reason
 from config import ConfigError, Fault, SchoolCalendar
 from config.secrets import Secrets
 from config.settings import MailboxSettings, Settings, Web
 from connectors.mailbox import Mailbox
+from connectors.message import Message
 from connectors.registry import open_mailbox
+from scorecard.roster import Roster
 from service.notifications import Receive, notifications_router, serving
 from service.openid.provider import SECRET_NAME, Provider
-from service.web import errors, home, openid, sign_in
+from service.web import errors, home, items, openid, sign_in
 from service.web.people import People
 from service.web.post import OpenBox, Post
+from service.web.reading import Texts
 from service.web.shield import Scope, Shield
-from service.web.site import Site
+from service.web.site import Explain, Site
 from store.access import Access, TooMany
 from store.database import Database
+from store.queue import Queue
 
 _SETTING = "web.listen"
 _KEPT_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+def _no_reasons(message: Message) -> Sequence[Reason]:
+    del message
+    return ()
 
 
 class _Files(StaticFiles):
@@ -46,18 +56,21 @@ def create_app(
     clock: Callable[[], datetime],
     notified: Receive | None = None,
     secrets: Secrets | None = None,
+    explain: Explain = _no_reasons,
 ) -> FastAPI:
     """The pages of a school whose settings have a table [web]. `open_box` opens the mailbox that sign-in links are sent
-    from; `app.state.site.post.close()` ends the sending. `notified` takes Microsoft's notifications, which then arrive
+    from, and those whose messages are shown; `app.state.site.post.close()` ends the sending. `explain` says why a
+    message was flagged, where a classifier is at hand. `notified` takes Microsoft's notifications, which then arrive
     here too where the settings name an address for them: only the process that reads the mailboxes can use them.
     `secrets` hold the client secret where [web.openid] names a provider. Raises ConfigError where there is no [web], or
     no mailbox to send from."""
-    site = _site(settings, database, open_box, clock, secrets or Secrets.in_memory())
+    site = _site(settings, database, open_box, clock, secrets or Secrets.in_memory(), explain)
     app = FastAPI(title="Alliance Inbox", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.site = site
     app.include_router(sign_in.router)
     app.include_router(openid.router)
     app.include_router(home.router)
+    app.include_router(items.router)
     app.mount("/static", _Files(packages=[("service.web", "static")]), name="static")
     for status in (400, 403, 404, 405, 413):
         app.add_exception_handler(status, errors.refused)
@@ -84,15 +97,19 @@ def web_pages(
     environ: Mapping[str, str],
     clock: Callable[[], datetime],
     notified: Receive | None = None,
+    explain: Explain = _no_reasons,
 ) -> Iterator[str]:
-    """Serves the pages while the block runs, and yields where they listen. Secrets of the mailbox that links are sent
-    from come from `environ` and the vault; `notified` as for `create_app`. Raises ConfigError."""
+    """Serves the pages while the block runs, and yields where they listen. Secrets of the mailboxes come from `environ`
+    and the vault; `notified` and `explain` as for `create_app`. Raises ConfigError; AddressTaken where another program
+    listens there."""
 
     def open_box(box: MailboxSettings) -> Mailbox:
         return open_mailbox(box, settings, Secrets.of(settings, environ))
 
     secrets = Secrets.of(settings, environ)
-    app = create_app(settings, database, open_box=open_box, clock=clock, notified=notified, secrets=secrets)
+    app = create_app(
+        settings, database, open_box=open_box, clock=clock, notified=notified, secrets=secrets, explain=explain
+    )
     site: Site = app.state.site
     try:
         with serving(app, site.web.listen, setting=_SETTING, proxies=site.web.proxies) as address:
@@ -102,7 +119,12 @@ def web_pages(
 
 
 def _site(
-    settings: Settings, database: Database, open_box: OpenBox, clock: Callable[[], datetime], secrets: Secrets
+    settings: Settings,
+    database: Database,
+    open_box: OpenBox,
+    clock: Callable[[], datetime],
+    secrets: Secrets,
+    explain: Explain,
 ) -> Site:
     web = _web(settings)
     access = Access(database)
@@ -120,6 +142,10 @@ def _site(
         access=access,
         people=People.of(settings),
         post=post,
+        queue=Queue(database),
+        texts=Texts(settings, open_box),
+        roster=Roster.load(settings.school.roster),
+        explain=explain,
         clock=clock,
         openid=_provider(web, secrets, clock),
     )

@@ -11,4 +11,5 @@ def entries(visit: Visit, words: Wording) -> Iterator[tuple[str, str]]:
     del visit  # the pages there are by now are for everybody
     _ = words.gettext
     yield "/", _("Home")
+    yield "/items", _("The office")
     yield "/how-to-reach-me", _("How to reach me")

@@ -31,6 +31,11 @@ def visit_behind(request: Request) -> Visit | None:
     return found
 
 
+def watching(request: Request) -> Visit | None:
+    """The same for what a page that stands open asks for by itself: it keeps nobody from growing idle."""
+    return _find(request, used=False)
+
+
 def signed_in(request: Request) -> Visit:
     """The same for a page that nobody else sees. Raises HTTPException 303, to the sign-in page and back again."""
     visit = visit_behind(request)
@@ -57,10 +62,10 @@ def one_of(*roles: Role) -> Callable[[Visit], Visit]:
     return allowed
 
 
-def _find(request: Request) -> Visit | None:
+def _find(request: Request, *, used: bool = True) -> Visit | None:
     site, secret = site_of(request), cookie(request, SESSION)
     if secret is None:
         return None
-    session = site.access.session(secret, now=site.clock(), idle=site.idle)
+    session = site.access.session(secret, now=site.clock(), idle=site.idle, used=used)
     person = site.people.find(session.person) if session else None
     return Visit(person, session) if session and person else None

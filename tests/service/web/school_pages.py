@@ -71,7 +71,7 @@ def settings_of(**changes: Any) -> Settings:
 
 
 @cache
-def _empty_database() -> bytes:
+def empty_database() -> bytes:
     """A database file whose tables are made: making them takes longer than most tests."""
     with TemporaryDirectory() as folder:
         Database.open("alliance.db", folder=Path(folder)).close()
@@ -94,7 +94,7 @@ class SchoolPages:
         self.settings = settings or (beside.settings if beside else settings_of())
         self.folder = folder
         if beside is None:
-            (folder / "alliance.db").write_bytes(_empty_database())
+            (folder / "alliance.db").write_bytes(empty_database())
         self.database = Database.open("alliance.db", folder=folder)
         self.system = beside.system if beside else MailSystem()
         self.clock = beside.clock if beside else Clock()
@@ -197,7 +197,9 @@ class Browser:
         return self.send(self.pages.link_for(address), "/sign-in/link")
 
 
-class _Forms(HTMLParser):
+class Forms(HTMLParser):
+    """The forms of a page that are posted: where to, and their hidden fields."""
+
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[tuple[str, dict[str, str]]] = []
@@ -212,6 +214,6 @@ class _Forms(HTMLParser):
 
 def form_at(html: str, action: str) -> dict[str, str]:
     """The hidden fields of the first form that goes to `action`."""
-    parser = _Forms()
+    parser = Forms()
     parser.feed(html)
     return next(fields for goes_to, fields in parser.forms if goes_to == action)

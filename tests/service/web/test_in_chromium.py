@@ -2,10 +2,7 @@
 
 import email
 import email.policy
-import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -14,8 +11,6 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.expected_conditions import staleness_of
-from selenium.webdriver.support.ui import WebDriverWait
 
 from config.secrets import Secrets
 from config.settings import MailboxSettings, MaildirFolder, Settings, Stage
@@ -23,17 +18,13 @@ from connectors.mailbox import Mailbox
 from connectors.registry import open_mailbox
 from service.web.app import create_app
 from store.database import Database
-from tests.servers.required import lacking
-from tests.service.web.chromium import HOST, PATIENCE, chromium, served
+from tests.service.web.chromium import HOST, chromium, served
+from tests.service.web.looking import look, next_page
 from tests.service.web.school_pages import ALLIANCE, LEE, RIVERA, link_in, settings_of
 
 pytestmark = pytest.mark.server("chromium")
 
-AXE = Path(__file__).parents[2] / "servers" / "emulators" / "node_modules" / "axe-core" / "axe.min.js"
 URL = f"https://{HOST}"
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-SEEN = os.environ.get("ALLIANCE_SCREENSHOTS")
-"""A folder that takes a picture of each page that is looked at; none where it is not set."""
 
 
 def now() -> datetime:
@@ -89,16 +80,6 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
 def port(school: School, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     with served(school.app, tmp_path_factory.mktemp("served")) as found:
         yield found
-
-
-@contextmanager
-def next_page(browser: Any) -> Iterator[None]:
-    """What happens in the block leads to another page: waits until it is there."""
-    this = browser.find_element(By.TAG_NAME, "html")
-    yield
-    waiting = WebDriverWait(browser, PATIENCE)
-    waiting.until(staleness_of(this))
-    waiting.until(lambda _: browser.execute_script("return document.readyState") == "complete")
 
 
 def type_address(browser: Any, address: str) -> None:
@@ -173,20 +154,18 @@ def test_the_keyboard_gets_everywhere_and_can_skip_the_navigation(school: School
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_axe_finds_nothing_wrong_with_any_page(school: School, port: int, tmp_path: Path, dark: bool) -> None:
-    if not AXE.exists():
-        lacking("axe-core is not installed: make test fetches it, or npm ci in tests/servers/emulators")
     with chromium(port, tmp_path, dark=dark) as browser:
         browser.get(f"{URL}/sign-in")
-        _look(browser, "sign-in", dark)
+        look(browser, "sign-in", dark)
         browser.execute_script("document.querySelector('main form').noValidate = true")
         type_address(browser, "nobody")
-        _look(browser, "sign-in-problem", dark)
+        look(browser, "sign-in-problem", dark)
         ask(browser, LEE)
-        _look(browser, "sent", dark)
+        look(browser, "sent", dark)
         browser.get(school.link_for(LEE))
-        _look(browser, "confirm", dark)
+        look(browser, "confirm", dark)
         press(browser, "/sign-in/link")
-        _look(browser, "office", dark)
+        look(browser, "office", dark)
         sign_in(browser, school, RIVERA)
         for name, path in (
             ("home", "/"),
@@ -197,29 +176,7 @@ def test_axe_finds_nothing_wrong_with_any_page(school: School, port: int, tmp_pa
             ("used-up", "/sign-in/link/none"),
         ):
             browser.get(URL + path)
-            _look(browser, name, dark)
+            look(browser, name, dark)
         browser.get(URL)
         press(browser, "/sign-out")
-        _look(browser, "signed-out", dark)
-
-
-def _look(browser: Any, name: str, dark: bool) -> None:
-    """Asks axe about the page as it stands, on a phone and on a desktop."""
-    for width, height, screen in ((390, 844, "phone"), (1280, 800, "desktop")):
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        if SEEN:
-            Path(SEEN).mkdir(parents=True, exist_ok=True)
-            browser.save_screenshot(str(Path(SEEN) / f"{name}-{screen}-{'dark' if dark else 'light'}.png"))
-        wide = browser.execute_script("return document.documentElement.scrollWidth")
-        assert wide <= width, f"{name} is wider than a {screen}"
-        assert browser.execute_script("return matchMedia('(prefers-color-scheme: dark)').matches") is dark
-        browser.execute_script(AXE.read_text("utf-8"))
-        found = browser.execute_async_script(
-            "const done = arguments[1]; axe.run(document, {runOnly: arguments[0]}).then(done, e => done(String(e)))",
-            WCAG,
-        )
-        assert not isinstance(found, str), found
-        assert found["passes"], "axe looked at nothing"
-        said = [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
-        assert said == [], f"{name}, {screen}: {json.dumps(said, indent=1)}"
+        look(browser, "signed-out", dark)
