@@ -20,7 +20,7 @@ def reach_me(language: str, mailbox: MailboxSettings, settings: Settings) -> Not
             "without school do not count."
         ).format(address=mailbox.address, norm=norm_hours(settings)),
         *_calls(words, mailbox),
-        _("It helps me to answer well if your message says {things}.").format(things=_things(words, settings)),
+        _("It helps me answer well if your message says {things}.").format(things=_things(words, settings)),
         office_for_today(words, settings),
         danger(words, settings),
     ]

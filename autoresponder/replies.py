@@ -117,8 +117,8 @@ class _Voice:
             Paragraph(_("Thank you for your message. This is an automatic note to let you know that it arrived.")),
             Paragraph(
                 _(
-                    "I will read it myself and answer within {norm} school hours (days without school do not count), "
-                    "so by {day}."
+                    "I will read it myself and answer by {day}, within {norm} school hours (days without school do not "
+                    "count)."
                 ).format(norm=norm_hours(self.settings), day=self._reply_day())
             ),
             *self._holidays(),
@@ -149,7 +149,7 @@ class _Voice:
         if not things:
             return []
         sentence = _(
-            "To help me give you a full answer, please reply with {things}, if your message does not say so yet."
+            "So that I can give you a full answer, please reply with {things}, if your message does not say it yet."
         )
         return [Paragraph(sentence.format(things=self.words.list(things)))]
 
@@ -160,7 +160,7 @@ class _Voice:
                 _("Thank you for telling me about this. This is an automatic note to let you know that it arrived.")
             ),
             Paragraph(
-                _("I want to read what you wrote with care, and I will reach out to you myself by {day}.").format(
+                _("I want to read what you wrote with care, and I will get back to you myself by {day}.").format(
                     day=self._reply_day()
                 )
             ),
@@ -192,7 +192,7 @@ class _Voice:
         office = self._office_in_crisis()
         others = [self._danger(), *self._lines()]
         return [
-            Paragraph(_("Thank you for telling us. It was right to write.")),
+            Paragraph(_("Thank you for telling us. You did the right thing by writing.")),
             *([*others, office] if self.facts.same_day_closed else [office, *others]),
             Paragraph(
                 _(
@@ -327,7 +327,7 @@ class _Voice:
     def _once(self) -> Paragraph:
         _ = self.words.gettext
         return Paragraph(
-            _("This note is sent once. A person reads every message, and the next answer comes from a person.")
+            _("You get this note only once. A person reads every message, and the next answer comes from a person.")
         )
 
     def _reply_day(self) -> str:

@@ -98,7 +98,10 @@ class Wording:
         _ = self.gettext
         # Translators: a time pattern of Unicode TR 35, such as 3:30 PM.
         said = format_time(at.timetz() if isinstance(at, datetime) else at, _("h:mm a"), locale=self.locale)
-        return said.replace("\u202f", "\u00a0")  # The narrow blank of "p. m." is missing from many fonts.
+        # The narrow blank of "p. m." is missing from many fonts. No line may end between "3:30" and "PM", except in
+        # Chinese, where this blank is the only one in a long sentence.
+        said = said.replace("\u202f", "\u00a0")
+        return said if self.locale.language == "zh" else said.replace(" ", "\u00a0")
 
     def weekday(self, number: int) -> str:
         """A weekday's name, Monday is 0."""

@@ -27,7 +27,7 @@ from config.writing import toml_value
 from connectors.labels import Tag
 from tests.autoresponder.sample import IN_THE_US
 
-NORM = "I will read it myself and answer within {norm} school hours (days without school do not count), so by {day}."
+NORM = "I will read it myself and answer by {day}, within {norm} school hours (days without school do not count)."
 THANKS = "Thank you for your message. This is an automatic note to let you know that it arrived."
 IN_A_CRISIS = "Please call our front office now, so that somebody can help right away: {phone}."
 _changes = count(1)
