@@ -322,38 +322,13 @@ class Norm(_Section):
         return self
 
 
-class CaseSettings(_Section):
-    """Cases: a hard conversation with one family, from its first message to the plan that is agreed."""
-
-    one_matter_days: int = Field(default=14, ge=1, le=120)
-    """So many days after its last message a case takes further conflict mail of the same family, also from another
-    thread; after that, another thread is another case."""
-    repeated: int = Field(default=3, ge=2, le=20)
-    """From how many cases of one family with one teacher within `term_days` on the teacher is offered the coach."""
-    term_days: int = Field(default=90, ge=7, le=366)
-    """How far back cases are counted, in days."""
-
-
-class Coach(_Section):
-    """Who stands by teachers in hard conversations: a coach, a counselor, a deputy. Without this table nobody but the
-    teacher is told of a case."""
-
-    name: str = Field(min_length=1, max_length=80)
-    """What teachers call them, e.g. "Sam Lee, instructional coach"."""
-    addresses: tuple[EmailAddress, ...] = Field(min_length=1, max_length=5)
-    """Who is told, all in one mail. They learn which teacher and since when: no name and no word of a family."""
-    hours: int = Field(default=24, ge=1, le=240)
-    """After how many school hours without an answer they are told, counted from the teacher's reminder."""
-    early: bool = False
-    """Whether they are told at once of a hostile message, and of a family's repeated cases. Otherwise only the teacher
-    reads that the coach is there."""
-
-
 MICROSOFT_SIGN_IN = frozenset(
     {"login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn"}
 )
 """Hosts that Microsoft's accounts sign in at: worldwide, US Government, China."""
 _GUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+
 class CaseSettings(_Section):
     """Cases: a hard conversation with one family, from its first message to the plan that is agreed."""
 
