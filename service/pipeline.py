@@ -24,6 +24,7 @@ from connectors.labels import Label, Tag, tag_of
 from connectors.mailbox import Changes, Direction, LabelState, Mailbox, Progress, RawMessage
 from connectors.message import MARKER, Message
 from connectors.mime import parse_message
+from service.case_parts import CaseParts
 from service.entries import (
     Candidate,
     corrections,
@@ -146,6 +147,7 @@ class Pipeline:
         self._roster = roster
         self._clock = clock
         self._key = pages.fingerprint_key()
+        self._cases = CaseParts(settings, roster.students_of, self._key)
         self._broken: Counter[tuple[str, str]] = Counter()
         """How often a message broke the connection, by mailbox and id."""
 
@@ -274,6 +276,7 @@ class Pipeline:
             removed=changes.removed,
             deliveries=again,
             at=now,
+            case_rules=self._cases.rules(box),
         )
 
     def _open(self, box: MailboxSettings, mailbox: Source, raw: RawMessage) -> Candidate:
@@ -365,7 +368,7 @@ class Pipeline:
         if message is None:
             return Entry(record) if raw.direction is Direction.SENT else labelled(record, needs_a_look, box)
         if raw.direction is Direction.SENT:
-            return with_answer(record, message, background, identity)
+            return self._cases.of_teacher(with_answer(record, message, background, identity), candidate, box)
         saying = office_says(candidate, background, self._settings, now)
         if saying is not None and saying.word is not None:
             return Entry(record, saying=saying)  # to this service, and understood: nothing for the teacher to look at
@@ -377,7 +380,7 @@ class Pipeline:
             log.error("a message could not be decided on", mailbox=box.address, message=raw.id, error=place(error))
             record.set_aside = f"what to do about the message could not be decided ({type(error).__name__})"
             return labelled(record, needs_a_look, box)
-        return replace(entry, saying=saying)
+        return replace(self._cases.of_family(entry, candidate, box), saying=saying)
 
     def _planned(
         self,

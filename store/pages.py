@@ -12,12 +12,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
+from autoresponder.cases import CaseRules
 from autoresponder.family import person
 from autoresponder.identifiers import is_own_message_id
 from autoresponder.plan import Absence, Answering, TagFacts
 from connectors.labels import Label, Tag
 from connectors.mailbox import Direction
 from store.answers import Answers, answers_given
+from store.case_life import CasePart, relabelled, take_part
 from store.database import Database
 from store.matters import Behind, Matter, Saying, behind, cancel_unbegun, corrected, file_matter, hear
 from store.tables import (
@@ -121,6 +123,8 @@ class Entry:
     """What its route is about, where it has one."""
     saying: Saying | None = None
     """What it says about an item, where it is a reply of the office."""
+    part: CasePart | None = None
+    """What it means to the cases of its mailbox, if anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,9 @@ class Page:
     deliveries: Sequence[Delivery] = ()
     """Deliveries about messages that are on record already."""
     at: datetime | None = None
-    """When it was decided; needed where `removed` is not empty or a label was corrected."""
+    """When it was decided; needed where `removed` is not empty or a label was changed."""
+    case_rules: CaseRules | None = None
+    """How conflict mail that a label makes one is filed; None where the mailbox is only observed."""
 
 
 def words(labels: Iterable[Label]) -> str:
@@ -328,6 +334,9 @@ class Pages:
             connection.execute(update(MessageRecord).where(col(MessageRecord.id) == change.id).values(values))
             if change.correction is not None:
                 corrected(connection, change.id, page.at)
+            if page.at is not None:
+                was = change.correction is not None
+                relabelled(connection, change.id, change.labels, change.marked, page.at, page.case_rules, corrected=was)
 
     @staticmethod
     def _insert(connection: Connection, page: Page) -> None:
@@ -349,6 +358,8 @@ class Pages:
                 file_matter(connection, entry.matter, message_id)
             if entry.saying is not None:
                 hear(connection, entry.saying, page.mailbox, message_id)
+            if entry.part is not None:
+                take_part(connection, message_id, entry.record, entry.part)
 
     @staticmethod
     def _namesakes(

@@ -43,6 +43,8 @@ class DeliveryKind(StrEnum):
     """An item that nobody took, to the next desk."""
     TELL = "tell"
     """A short mail to the staff about an item."""
+    REMIND = "remind"
+    """A short mail about a case that waits, to the teacher or the coach."""
 
 
 class DeliveryState(StrEnum):
@@ -188,6 +190,7 @@ class MessageRecord(SQLModel, table=True):
         Index("ix_message_fingerprint", "mailbox", "fingerprint"),
         Index("ix_message_thread", "mailbox", "thread", "direction"),
         Index("ix_message_received", "mailbox", "received_at"),
+        Index("ix_message_family", "mailbox", "family", "received_at"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -198,6 +201,8 @@ class MessageRecord(SQLModel, table=True):
     fingerprint: str
     thread: str = Field(sa_type=Text)
     sender: str | None = None
+    family: str | None = None
+    """`autoresponder.family.family_key` of who sent it, where it is family mail."""
     subject: str | None = Field(default=None, sa_type=Text)
     received_at: datetime = Field(sa_type=UtcDateTime)
     recorded_at: datetime = Field(sa_type=UtcDateTime)
