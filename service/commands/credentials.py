@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     group = typer.Typer(no_args_is_help=True, help="What is stored for the mail systems, and the key it is under.")
     group.command("list")(_list)
+    group.command("store")(_store)
     group.command("rotate")(_rotate)
     app.add_typer(group, name="credentials")
     app.command("disconnect")(_disconnect)
@@ -36,6 +37,38 @@ def _list(config: ConfigOption = DEFAULT_CONFIG) -> None:
     except ConfigError as error:
         raise _refused(error) from error
     _show(found)
+
+
+def _store(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="web/openid: the client secret of [web.openid].")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    file: Annotated[
+        str | None,
+        typer.Option("--file", metavar="FILE", help="The secret; - is standard input. Typed where left out."),
+    ] = None,
+) -> None:
+    """Store a secret that belongs to no mailbox, encrypted. What mailboxes need, `alliance connect` asks for."""
+    from config import ConfigError
+    from service.connecting.keepsakes import OPENID_SECRET
+    from service.questions import Questions
+
+    if name != OPENID_SECRET:
+        typer.echo(
+            f"{name} is not stored this way: only {OPENID_SECRET} is. For a mailbox: `alliance connect`.", err=True
+        )
+        raise typer.Exit(2)
+    settings, secrets = _opened(config)
+    secret = Questions(ask=file is None).secret("--file", "Client secret", file=file) or ""
+    try:
+        secrets.put(name, secret.strip())
+    except ConfigError as error:
+        raise _refused(error) from error
+    console = _console()
+    console.print(f"Stored encrypted: {name}")
+    if settings.web is None or settings.web.openid is None:
+        console.print("Nothing uses it yet: the configuration has no table [web.openid].")
+    else:
+        console.print("`alliance doctor` tries the provider.")
 
 
 def _rotate(config: ConfigOption = DEFAULT_CONFIG) -> None:

@@ -24,9 +24,13 @@ WHERE_TO_REVOKE: Mapping[str, str] = {
     "exchange/password": "it by changing the service account's password, and its rights with "
     "Remove-ManagementRoleAssignment in the Exchange Management Shell",
     "exchange/secret": "the application's secret where it was registered",
+    "web/openid": "the client secret where these pages were registered: the OAuth client at "
+    f"{_GOOGLE}/auth/clients, or {_REGISTRATION}",
     "password/": "it by changing the password at the mail system, or by deleting the app password there",
 }
 """By the name's beginning."""
+OPENID_SECRET = "web/openid"  # noqa: S105 - the secret's name
+WEB_PAGES = "the web pages"
 _SHARED = {"gmail": "gmail", "graph": "graph", "exchange": "exchange"}
 
 
@@ -37,7 +41,7 @@ class Keepsake:
     name: str
     since: datetime
     mailboxes: tuple[str, ...]
-    """The mailboxes of the configuration that use it; none where it is of no use any more."""
+    """The mailboxes of the configuration that use it, or `WEB_PAGES`; none where it is of no use any more."""
     overridden_by: str = ""
     """The environment variable that goes before it, where one is set."""
 
@@ -63,6 +67,8 @@ def where_to_revoke(name: str) -> str:
 
 
 def _users(name: str, settings: Settings) -> list[str]:
+    if name == OPENID_SECRET:
+        return [WEB_PAGES] if settings.web and settings.web.openid else []
     system, _, rest = name.partition("/")
     boxes: Sequence[MailboxSettings] = settings.mailboxes
     if "@" in rest:

@@ -14,7 +14,7 @@ from config import ConfigError, load
 from config.settings import Service
 from connectors.message import Message
 from service.doctor import database as databases
-from service.doctor import mailboxes, school
+from service.doctor import mailboxes, openid, school
 from service.doctor.finding import Finding, Level
 from service.models import models_of, open_strictly
 from store.database import StoreError
@@ -49,6 +49,7 @@ def examine(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator[F
         yield from examined.findings
         recorded += examined.recorded
     yield from mailboxes.notices(settings, environ)
+    yield from openid.provider(settings, environ, now)
     if database is not None:
         yield from databases.privacy(database, settings.service, recorded)
         database.close()

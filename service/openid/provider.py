@@ -18,12 +18,12 @@ from joserfc.jws import JWSRegistry
 
 from config import ConfigError
 from config.settings import OpenId
+from service.connecting.keepsakes import OPENID_SECRET
 from service.openid.address import Claims, address_claim
 from service.openid.errors import NotSetUp, ProviderDown, TokenRefused
 from service.openid.line import client, json_at
 from service.openid.metadata import WELL_KNOWN, Metadata, metadata_of
 
-SECRET_NAME = "web/openid"  # noqa: S105 - the secret's name
 _SCOPE = "openid email profile"
 _KNOWN_FOR = timedelta(hours=1)
 _KEYS_AGAIN_AFTER = timedelta(minutes=1)
@@ -67,7 +67,7 @@ class Provider:
     def authorization_url(self, *, state: str, nonce: str, verifier: str, choose: bool = False) -> str:
         """Where the browser goes to sign in; with `choose` the provider is to ask which account. Raises NotSetUp,
         ProviderDown."""
-        self._client_secret()
+        self.check_secret()
         metadata = self.known().metadata
         more: dict[str, str] = {"prompt": "select_account"} if choose else {}
         with self._client(metadata) as http:
@@ -75,6 +75,10 @@ class Provider:
                 metadata.authorization_endpoint, state=state, code_verifier=verifier, nonce=nonce, **more
             )
         return str(url)
+
+    def check_secret(self) -> None:
+        """Raises NotSetUp where there is no client secret."""
+        self._client_secret()
 
     def claims(self, *, code: str, nonce: str, verifier: str) -> Claims:
         """What the provider says of whom it sent back with `code`, validated (OpenID Connect Core 1.0 §3.1.3.7). Raises
@@ -137,7 +141,7 @@ class Provider:
         except ConfigError as error:
             raise NotSetUp(str(error)) from error
         if not secret:
-            raise NotSetUp(f"there is no client secret: `alliance credentials store {SECRET_NAME}` stores it")
+            raise NotSetUp(f"there is no client secret: `alliance credentials store {OPENID_SECRET}` stores it")
         return secret
 
     def _believed(self, token: Any, nonce: str, metadata: Metadata) -> Claims:

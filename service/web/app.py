@@ -17,8 +17,9 @@ from connectors.mailbox import Mailbox
 from connectors.message import Message
 from connectors.registry import open_mailbox
 from scorecard.roster import Roster
+from service.connecting.keepsakes import OPENID_SECRET
 from service.notifications import Receive, notifications_router, serving
-from service.openid.provider import SECRET_NAME, Provider
+from service.openid.provider import Provider
 from service.web import errors, home, items, openid, sign_in
 from service.web.people import People
 from service.web.post import OpenBox, Post
@@ -154,7 +155,9 @@ def _site(
 def _provider(web: Web, secrets: Secrets, clock: Callable[[], datetime]) -> Provider | None:
     if web.openid is None:
         return None
-    return Provider(web.openid, back_to=web.origin + openid.BACK, secret=lambda: secrets.get(SECRET_NAME), clock=clock)
+    return Provider(
+        web.openid, back_to=web.origin + openid.BACK, secret=lambda: secrets.get(OPENID_SECRET), clock=clock
+    )
 
 
 def _web(settings: Settings) -> Web:

@@ -30,6 +30,10 @@ class People:
         """The people of a school. Shared mailboxes (the office's, the service's own) are nobody."""
         return cls(_people(settings))
 
+    def __iter__(self) -> Iterator[Person]:
+        """Everybody, the teachers first."""
+        return iter(self._people.values())
+
     def find(self, address: str) -> Person | None:
         """The person with this address, however it is written; None where there is none."""
         return self._people.get(address.strip().lower())

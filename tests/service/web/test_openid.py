@@ -13,7 +13,7 @@ import structlog
 
 from config.secrets import Secrets
 from config.settings import OpenId, Settings, Web
-from service.openid.provider import SECRET_NAME
+from service.connecting.keepsakes import OPENID_SECRET
 from service.web.openid import ARRIVALS, BACK, DEPARTURES
 from store import audit
 from tests.servers.openid_provider import CLIENT_ID, CLIENT_SECRET, OpenIdProvider, openid_provider
@@ -57,7 +57,7 @@ def with_provider(provider: OpenIdProvider, **changes: object) -> Settings:
 
 @pytest.fixture
 def pages(provider: OpenIdProvider) -> Iterator[SchoolPages]:
-    with school_pages(with_provider(provider), secrets=Secrets.in_memory({SECRET_NAME: CLIENT_SECRET})) as made:
+    with school_pages(with_provider(provider), secrets=Secrets.in_memory({OPENID_SECRET: CLIENT_SECRET})) as made:
         made.clock.now = datetime.now(UTC)
         yield made
     provider.turn_bad()
@@ -126,7 +126,7 @@ class TestTheWay:
     def test_two_workers_share_who_is_on_the_way(self, pages: SchoolPages, provider: OpenIdProvider) -> None:
         browser = pages.browser()
         back = come_from(provider, browser, "lee")
-        secrets = Secrets.in_memory({SECRET_NAME: CLIENT_SECRET})
+        secrets = Secrets.in_memory({OPENID_SECRET: CLIENT_SECRET})
         worker = SchoolPages(pages.folder, beside=pages, secrets=secrets)
         try:
             there = worker.browser()
@@ -138,7 +138,7 @@ class TestTheWay:
 
     def test_the_address_may_stand_at_the_userinfo_endpoint(self, tmp_path: Path) -> None:
         with openid_provider(ACCOUNTS, URL + BACK, tmp_path, in_id_token=False) as elsewhere:
-            secrets = Secrets.in_memory({SECRET_NAME: CLIENT_SECRET})
+            secrets = Secrets.in_memory({OPENID_SECRET: CLIENT_SECRET})
             with school_pages(with_provider(elsewhere), secrets=secrets) as made:
                 made.clock.now = datetime.now(UTC)
                 browser = made.browser()
@@ -197,7 +197,7 @@ class TestWhoComesIn:
         self, provider: OpenIdProvider
     ) -> None:
         settings = with_provider(provider, address_from="preferred_username")
-        with school_pages(settings, secrets=Secrets.in_memory({SECRET_NAME: CLIENT_SECRET})) as pages:
+        with school_pages(settings, secrets=Secrets.in_memory({OPENID_SECRET: CLIENT_SECRET})) as pages:
             pages.clock.now = datetime.now(UTC)
             browser = pages.browser()
             assert browser.get(come_from(provider, browser, "by name")).status_code == 303
@@ -205,7 +205,7 @@ class TestWhoComesIn:
 
     def test_only_the_domains_that_are_named_come_in(self, provider: OpenIdProvider) -> None:
         settings = with_provider(provider, domains=("oak.example",))
-        with school_pages(settings, secrets=Secrets.in_memory({SECRET_NAME: CLIENT_SECRET})) as pages:
+        with school_pages(settings, secrets=Secrets.in_memory({OPENID_SECRET: CLIENT_SECRET})) as pages:
             pages.clock.now = datetime.now(UTC)
             browser = pages.browser()
             assert browser.get(come_from(provider, browser, "lee")).status_code == 403
@@ -435,7 +435,7 @@ class TestTrouble:
         (port,) = free_ports(1)
         openid = OpenId(issuer=f"https://127.0.0.1:{port}", client_id="x", name="Maple Accounts", timeout_seconds=2)
         settings = settings_of(web=Web(url=URL, openid=openid))
-        with school_pages(settings, secrets=Secrets.in_memory({SECRET_NAME: "x"})) as pages:
+        with school_pages(settings, secrets=Secrets.in_memory({OPENID_SECRET: "x"})) as pages:
             browser = pages.browser()
             with structlog.testing.capture_logs() as logs:
                 answer = browser.get("/sign-in/openid?next=/how-to-reach-me")
@@ -521,7 +521,7 @@ class TestTrouble:
         assert "alliance credentials store web/openid" in str(logs)
 
     def test_a_wrong_client_secret_signs_nobody_in(self, provider: OpenIdProvider) -> None:
-        with school_pages(with_provider(provider), secrets=Secrets.in_memory({SECRET_NAME: "wrong"})) as pages:
+        with school_pages(with_provider(provider), secrets=Secrets.in_memory({OPENID_SECRET: "wrong"})) as pages:
             pages.clock.now = datetime.now(UTC)
             browser = pages.browser()
             with structlog.testing.capture_logs() as logs:
@@ -531,7 +531,7 @@ class TestTrouble:
 
     def test_another_authority_s_certificate_is_not_trusted(self, provider: OpenIdProvider) -> None:
         settings = with_provider(provider, ca_file=None)
-        with school_pages(settings, secrets=Secrets.in_memory({SECRET_NAME: CLIENT_SECRET})) as pages:
+        with school_pages(settings, secrets=Secrets.in_memory({OPENID_SECRET: CLIENT_SECRET})) as pages:
             assert pages.browser().get("/sign-in/openid").status_code == 503
 
     @pytest.mark.parametrize("path", ["/sign-in/openid", BACK])
