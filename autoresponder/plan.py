@@ -130,6 +130,8 @@ class Occasion(StrEnum):
     """The office is closed: it comes to whoever is on call."""
     REMINDER = "reminder"
     """Nobody at any desk took it."""
+    MARKED = "marked"
+    """The teacher marked it as urgent, where the office had it as something else, or had closed it."""
 
 
 class RouteFacts(_Frozen):
@@ -158,6 +160,13 @@ class RouteFacts(_Frozen):
     unsure: bool = False
     sender_unverified: bool = False
     """Whether the mail's own authentication says that it may not come from the address it names."""
+    marked_by: str = ""
+    """The teacher's name, where a teacher marked it as urgent and not the service; then nothing more is planned for the
+    family, and `family_told` says what they had before."""
+    told_norm: bool = False
+    """Whether the family's note was the norm's, not the one for urgent messages."""
+    otherwise: Tag | None = None
+    """What it is where a person finds that it is not urgent; None in facts from before that was kept."""
 
 
 class Told(StrEnum):
@@ -192,6 +201,13 @@ class TagFacts(_Frozen):
 
     instead: frozenset[Label] | None = None
     """The labels of our own that these replace: while they still stand there, nobody corrected anything."""
+    or_else: tuple[frozenset[Label], ...] = ()
+    """Others of our own that may still stand there: of a labelling that this one overtook."""
+
+    @property
+    def replaced(self) -> tuple[frozenset[Label], ...]:
+        """All of these."""
+        return (*(() if self.instead is None else (self.instead,)), *self.or_else)
 
 
 class Plan(_Frozen):

@@ -181,6 +181,7 @@ def make_plan(
             no_reply_reason=refusal.reason if refusal else "",
             unsure=verdict.unsure,
             sender_unverified=senders.spoofed(case) is not None,
+            otherwise=verdict.otherwise,
         )
     labels = _labels(verdict, standing)
     return Plan(labels=labels, reply=reply, no_reply=refusal, route=route, topic=verdict.topic)

@@ -202,11 +202,16 @@ class _Summary:
             case Occasion.FIRST:
                 return subject
             case Occasion.ADDITION:
-                return _("In addition. {subject}").format(subject=subject)
+                about = _("In addition. {subject}")
+            case Occasion.MARKED if self.facts.reminder:
+                about = _("Urgent after all, once more ({number}). {subject}")
+            case Occasion.MARKED:
+                about = _("Urgent after all. {subject}")
             case _ if self.facts.reminder:
-                return _("Still open, reminder {number}. {subject}").format(number=self.facts.reminder, subject=subject)
+                about = _("Still open, reminder {number}. {subject}")
             case _:
-                return _("Still open. {subject}").format(subject=subject)
+                about = _("Still open. {subject}")
+        return about.format(number=self.facts.reminder, subject=subject)
 
     def note(self) -> Note:
         _ = self.words.gettext
@@ -234,8 +239,12 @@ class _Summary:
             return _("A message to {teacher} is about something that your school handles at the office.").format(
                 teacher=teacher
             )
+        marked = facts.marked_by and facts.occasion is Occasion.FIRST
         return {
-            Occasion.FIRST: _("A message to {teacher} looks urgent. Please read it now."),
+            Occasion.FIRST: _("{teacher} has marked a message as urgent. Please read it now.")
+            if marked
+            else _("A message to {teacher} looks urgent. Please read it now."),
+            Occasion.MARKED: _("A message that you have had already is urgent after all. Please read it now."),
             Occasion.ADDITION: _("The family has written once more about something urgent. Please read it now."),
             Occasion.NEXT: _(
                 "A message to {teacher} looks urgent, and nobody has taken it yet. It was with: {desks}. Please read "
@@ -249,7 +258,7 @@ class _Summary:
                 "A message to {teacher} looks urgent, and nobody has taken it yet. Everybody who has had it gets this "
                 "reminder: {desks}."
             ),
-        }[facts.occasion].format(teacher=teacher, desks=self._desks_before())
+        }[facts.occasion].format(teacher=facts.marked_by if marked else teacher, desks=self._desks_before())
 
     def _desks_before(self) -> str:
         desks = self.facts.desks_before or (self.facts.desk,)
@@ -330,6 +339,9 @@ class _Summary:
 
     def _reasons(self) -> tuple[str, ...]:
         _ = self.words.gettext
+        if self.facts.marked_by:
+            teacher = one_line(self.facts.marked_by, _NAME_CHARACTERS)
+            return (_("{teacher} marked it as urgent").format(teacher=teacher),)
         if self.verdict is None:
             return ()
         return tuple(
@@ -347,7 +359,7 @@ class _Summary:
         if self.reply_sent is False:
             return _("nothing yet; the automatic note to them could not be sent")
         sent = _("an automatic note, sent") if self.reply_sent else _("an automatic note, about to be sent")
-        if self.facts.tag is not Tag.URGENT:
+        if self.facts.tag is not Tag.URGENT or self.facts.told_norm:
             return _("{sent}: by when {teacher} answers").format(sent=sent, teacher=self.mailbox.teacher)
         told = self.facts.recipients or (self.facts.recipient,)
         if self.facts.occasion is Occasion.FIRST and self.settings.office.address not in told:

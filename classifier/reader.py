@@ -111,10 +111,11 @@ class Classifier:
         urgent, conflict = document.cats[Question.URGENT], document.cats[Question.CONFLICT]
         language, topic = found[LANGUAGE], topic_of(found[TOPIC_SCORES])
         tag = tag_of(urgent, conflict, self.thresholds)
+        otherwise = tag_of(0, conflict, self.thresholds)
         unsure = is_unsure(urgent, conflict, language, self.thresholds)
         alarm = found.get(ALARM)
         if not explain:
-            verdict = Verdict(urgent, conflict, tag, unsure, language, topic)
+            verdict = Verdict(urgent, conflict, tag, unsure, language, topic, otherwise=otherwise)
             return verdict if alarm is None else raised(verdict, alarm, self.thresholds)
         reading = found[READING]
         why = reason(
@@ -128,5 +129,5 @@ class Classifier:
             due=reading.due,
             staff=self._bearings.staff,
         )
-        verdict = Verdict(urgent, conflict, tag, unsure, language, topic, (why,))
+        verdict = Verdict(urgent, conflict, tag, unsure, language, topic, (why,), otherwise)
         return verdict if alarm is None else raised(verdict, alarm, self.thresholds, self._bearings.staff)

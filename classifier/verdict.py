@@ -36,7 +36,8 @@ class Verdict:
 
     `urgent` and `conflict` are probabilities, 0 to 1. `unsure` means that the tag is the likely one and a person is
     asked to check. `language` is an ISO 639-1 code (639-3 where there is none), "und" where it could not be told;
-    `topic` is what the message is about (docs/labelling.md, "Topics").
+    `topic` is what the message is about (docs/labelling.md, "Topics"). `otherwise` is the tag that holds once a person
+    finds that it is not urgent.
     """
 
     urgent: float
@@ -46,6 +47,7 @@ class Verdict:
     language: str
     topic: str = "other"
     reasons: tuple[Reason, ...] = ()
+    otherwise: Tag = Tag.ROUTINE
 
     @property
     def labels(self) -> frozenset[Label]:

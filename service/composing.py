@@ -98,7 +98,8 @@ class Composer:
         """
         raw = self._original(mailbox, due)
         facts = self._facts_now(due, item)
-        sent = None if due.delivery.kind is DeliveryKind.ROUTE else _IS_SENT.get(reply) if reply else None
+        comes_first = due.delivery.kind is DeliveryKind.ROUTE and not facts.marked_by  # the family's note waits for it
+        sent = None if comes_first or reply is None else _IS_SENT.get(reply)
 
         def summary(content: bytes | None, original: Message | None, verdict: Verdict | None) -> bytes:
             return self._summary(box, due, facts, content, original, verdict, reply_sent=sent)

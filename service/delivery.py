@@ -14,7 +14,7 @@ from random import Random
 import structlog
 
 from autoresponder.items import ItemState
-from autoresponder.plan import ReplyFacts
+from autoresponder.plan import ReplyFacts, RouteFacts
 from config.settings import MailboxSettings, Settings, Stage
 from connectors.errors import (
     BROKEN,
@@ -273,7 +273,7 @@ class Deliverer:
             return f"the mailbox is back in stage {box.stage.value}"
         if kind is DeliveryKind.TELL:
             return None
-        if self._pages.was_corrected(message):
+        if self._pages.was_corrected(message) and not _is_for(due, message.tag):
             return "the tag was corrected"
         if kind is DeliveryKind.ESCALATE:
             item = self._items.of_message(message.id)
@@ -354,6 +354,12 @@ class Deliverer:
         """Exponential back-off with jitter, so that many mailboxes do not come back at once."""
         wait = min(_FIRST_WAIT * float(2 ** min(due.delivery.attempts, 10)), _LONGEST_WAIT)
         return wait * self._jitter.uniform(0.75, 1.25)
+
+
+def _is_for(due: Due, tag: Tag | None) -> bool:
+    """Whether a mail was planned for `tag`. A note to the family is of the tag that the service found."""
+    to_office = due.delivery.kind in {DeliveryKind.ROUTE, DeliveryKind.ESCALATE}
+    return to_office and RouteFacts.model_validate_json(due.delivery.facts).tag is tag
 
 
 def _is_gone(due: Due, attempts: int) -> bool:

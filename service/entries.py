@@ -1,7 +1,7 @@
 """What the messages of a page become on record: entries, deliveries to carry out, corrections. Pure."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from autoresponder.family import person
@@ -130,6 +130,17 @@ def labelled(record: MessageRecord, labels: frozenset[Label], box: MailboxSettin
     return Entry(record, (_delivery(record, DeliveryKind.TAG, f"tag:{record.mailbox}:{record.provider_id}"),))
 
 
+def overruled(record: MessageRecord, given: Tag, raw: RawMessage) -> Entry:
+    """A message that came with another tag than the classifier's: the teacher was faster, which counts as a correction.
+    With "please check" beside it the tag is our own, from a record that was lost; that of old mail may be anybody's."""
+    checked = Label.CHECK in raw.labels
+    correction = Correction(
+        mailbox=record.mailbox, message_id=0, from_tag=record.tag, to_tag=given, at=record.recorded_at
+    )
+    record.tag, record.unsure = given, checked
+    return Entry(record, given=True, correction=None if checked or record.backfill else correction)
+
+
 def labelled_again(seen: Seen, raw: RawMessage, box: MailboxSettings, now: datetime) -> list[Delivery]:
     """The delivery that writes a known message's labels once more, where they went with its old number."""
     lost = seen.labels and not seen.tagging and seen.provider_id != raw.id
@@ -179,7 +190,7 @@ def with_mails(
     for mail in mails:
         _remember(background, mail, record.thread)
     routed = any(mail.kind is DeliveryKind.ROUTE for mail in mails)
-    return Entry(record, (*entry.deliveries, *mails), matter=matter if routed else None)
+    return replace(entry, deliveries=(*entry.deliveries, *mails), matter=matter if routed else None)
 
 
 def with_answer(record: MessageRecord, message: Message, background: Background, identity: Identity) -> Entry:
@@ -241,12 +252,14 @@ def corrections(mailbox: str, background: Background, states: Sequence[LabelStat
         tag, said = tag_of(state.labels), state.labels - REMARKS
         labels, correction = state.labels, None
         # While our own labels wait to be written, "please check" may still stand there from an earlier reading; or the
-        # labels that the office's word replaces, which ours do not show yet.
-        if seen.tagging and (tag is None or (seen.instead is not None and said == seen.instead - REMARKS)):
+        # labels that somebody's word replaces, which ours do not show yet.
+        if seen.tagging and (tag is None or said in {each - REMARKS for each in seen.instead}):
             labels = (seen.labels - TEACHERS) | (state.labels & TEACHERS)
         elif tag is not seen.tag and said != seen.labels - REMARKS:
             correction = Correction(mailbox=mailbox, message_id=seen.id, from_tag=seen.tag, to_tag=tag, at=now)
         if labels != seen.labels:
             marked = (labels - seen.labels) & TEACHERS
-            changes.append(Relabelled(id=seen.id, labels=labels, correction=correction, marked=marked))
+            changes.append(
+                Relabelled(id=seen.id, labels=labels, before=seen.labels, correction=correction, marked=marked)
+            )
     return changes

@@ -11,10 +11,8 @@ from typing import Protocol
 
 import structlog
 
-from autoresponder.desks import desk_for, first_due
-from autoresponder.family import are_one_family, family_key
+from autoresponder.family import are_one_family
 from autoresponder.identifiers import fingerprint, is_own_message_id
-from autoresponder.plan import Plan
 from autoresponder.planner import make_plan
 from classifier.verdict import Letter, Verdict
 from config import SchoolCalendar
@@ -24,6 +22,7 @@ from connectors.labels import Label, Tag, tag_of
 from connectors.mailbox import Changes, Direction, LabelState, Mailbox, Progress, RawMessage
 from connectors.message import MARKER, Message
 from connectors.mime import parse_message
+from service.about import matter_of
 from service.case_parts import CaseParts
 from service.entries import (
     Candidate,
@@ -32,6 +31,7 @@ from service.entries import (
     history_of,
     labelled,
     labelled_again,
+    overruled,
     recognised,
     with_answer,
     with_mails,
@@ -39,7 +39,6 @@ from service.entries import (
 from service.hearing import office_says
 from service.letters import letter_of
 from service.logs import place
-from store.matters import Matter
 from store.pages import (
     Background,
     CursorMoved,
@@ -411,7 +410,17 @@ class Pipeline:
             home_language=self._roster.language_of(sender) if sender else None,
             students=students,
         )
-        matter = self._matter(record, plan, students)
+        matter = matter_of(
+            record,
+            plan.route.tag if plan.route is not None else Tag.ROUTINE,
+            plan.topic,
+            unverified=plan.route is not None and plan.route.sender_unverified,
+            students=students,
+            key=self._key,
+            settings=self._settings,
+            calendar=self._calendar,
+            now=record.recorded_at,
+        )
         record.urgent, record.conflict, record.unsure = verdict.urgent, verdict.conflict, verdict.unsure
         record.language, record.model = verdict.language, self._classifier.version
         record.tag = tag_of(plan.labels)
@@ -419,30 +428,12 @@ class Pipeline:
         given = tag_of(candidate.raw.labels)
         if given is not None:
             # The teacher was faster, or a record was lost that knew their word: it stands, and so do the labels.
-            overruled = given is not record.tag
-            record.tag, record.unsure = given, Label.CHECK in candidate.raw.labels
-            entry = Entry(record)
-            return entry if overruled else with_mails(entry, message, plan, background, identity, box, matter)
+            if given is not record.tag:
+                return overruled(record, given, candidate.raw)
+            record.unsure = Label.CHECK in candidate.raw.labels
+            entry = Entry(record, given=True)
+            return with_mails(entry, message, plan, background, identity, box, matter)
         return with_mails(labelled(record, plan.labels, box), message, plan, background, identity, box, matter)
-
-    def _matter(self, record: MessageRecord, plan: Plan, students: Sequence[str]) -> Matter:
-        """What the message is about, should it go to the office."""
-        desk = desk_for(plan.topic, self._settings)
-        urgent = plan.route is not None and plan.route.tag is Tag.URGENT
-        unverified = plan.route is not None and plan.route.sender_unverified
-        alone = record.fingerprint if unverified or not record.sender else ""
-        now = record.recorded_at
-        return Matter(
-            reference=record.fingerprint,
-            mailbox=record.mailbox,
-            family=family_key(students, record.sender or "", self._key, alone=alone),
-            topic=plan.topic,
-            desk=desk,
-            tag=plan.route.tag if plan.route is not None else Tag.ROUTINE,
-            thread=record.thread,
-            at=now,
-            escalates_at=first_due(desk, self._settings, self._calendar, now) if urgent else None,
-        )
 
 
 def _parse(box: MailboxSettings, raw: RawMessage) -> Message:

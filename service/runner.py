@@ -19,6 +19,7 @@ from connectors.mailbox import Mailbox
 from service.assembly import Assembly
 from service.delivery import Delivered, OnStep
 from service.escalation import escalate
+from service.following import follow
 from service.logs import place
 from service.parking import AT_ONCE, Attendant, needs_a_person
 from service.pipeline import Swept
@@ -164,6 +165,7 @@ class Runner:
         delivered: list[Delivered] = []
 
         def deliver() -> None:
+            follow(box, mailbox, assembly)
             escalate(box, items, assembly.settings, assembly.calendar, assembly.clock())
             until = time.monotonic() + at_most
             done = deliverer.deliver(box, mailbox, lambda: self._stop.is_set() or time.monotonic() > until)

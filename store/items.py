@@ -11,7 +11,8 @@ from sqlmodel import Session, col
 from autoresponder.items import ItemState, Outcome, Word
 from autoresponder.plan import RouteFacts
 from store.database import Database
-from store.matters import note, say
+from store.item_events import note
+from store.matters import say
 from store.tables import Delivery, DeliveryKind, EventKind, Item, ItemEvent, ItemMail, MessageRecord
 
 _CLOCK_SET_BACK = timedelta(minutes=10)

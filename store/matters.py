@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 from sqlmodel import col
 
 from autoresponder.identifiers import derived_message_id, message_id_behind
@@ -23,18 +23,16 @@ from autoresponder.items import (
     is_same_matter,
     outcome,
 )
-from autoresponder.plan import TagFacts, TellFacts, Told
-from connectors.labels import REMARKS, Label, Tag
-from connectors.mailbox import Direction
+from autoresponder.plan import RouteFacts, TellFacts, Told
+from connectors.labels import Tag
+from store.item_events import note
+from store.relabelling import no_longer_urgent
 from store.tables import (
-    Correction,
     Delivery,
     DeliveryKind,
-    DeliveryState,
     EventKind,
     Installation,
     Item,
-    ItemEvent,
     ItemMail,
     MessageRecord,
 )
@@ -44,7 +42,7 @@ BETWEEN_RECIPIENTS = ", "
 """What stands between the addresses of one delivery on record."""
 _TO_THE_OFFICE = (DeliveryKind.ROUTE, DeliveryKind.ESCALATE)
 _LIKELY = 0.5
-"""From which probability on a message that is not urgent is a conflict."""
+"""From which probability on a message that is not urgent is a conflict, where its route does not say what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,55 +170,6 @@ def say(connection: Connection, item_id: int, word: Word, by: str, at: datetime)
     return result
 
 
-def corrected(connection: Connection, message_id: int, at: datetime | None) -> None:
-    """The teacher corrected the tag of a message: an item of which nothing is urgent any more is none."""
-    query = (
-        select(col(Item.id))
-        .join(ItemMail, col(ItemMail.item_id) == col(Item.id))
-        .where(col(ItemMail.message_id) == message_id, col(Item.tag) == Tag.URGENT, col(Item.state).in_(UNFINISHED))
-    )
-    for item_id in filter(None, connection.execute(query).scalars().all()):
-        urgent = (
-            select(func.count())
-            .select_from(ItemMail)
-            .join(MessageRecord, col(MessageRecord.id) == col(ItemMail.message_id))
-            .where(col(ItemMail.item_id) == item_id, col(MessageRecord.tag) == Tag.URGENT)
-        )
-        if at is not None and connection.execute(urgent).scalar_one() == 0:
-            values = {"state": ItemState.NOT_URGENT, "holder": None, "changed_at": at}
-            connection.execute(update(Item).where(col(Item.id) == item_id).values(values))
-            note(connection, item_id, EventKind.CORRECTED, at)
-
-
-def cancel_unbegun(connection: Connection, message_id: int, reason: str, at: datetime | None) -> None:
-    """Cancels what nobody has begun. A mail that was attempted may have left a draft: the deliverer cleans up. A word
-    to the staff is true whatever the tag is."""
-    untouched = or_(col(Delivery.kind) == DeliveryKind.TAG, col(Delivery.attempts) == 0)
-    connection.execute(
-        update(Delivery)
-        .where(
-            col(Delivery.message_id) == message_id,
-            col(Delivery.state) == DeliveryState.WAITING,
-            col(Delivery.kind) != DeliveryKind.TELL,
-            untouched,
-        )
-        .values(state=DeliveryState.CANCELLED, last_error=reason, finished_at=at)
-    )
-
-
-def note(
-    connection: Connection,
-    item_id: int,
-    kind: EventKind,
-    at: datetime,
-    *,
-    by: str | None = None,
-    desk: str | None = None,
-) -> None:
-    """Puts on record what happened to an item."""
-    connection.execute(insert(ItemEvent).values(item_id=item_id, kind=kind, at=at, by=by, desk=desk))
-
-
 _EVENTS = {
     ItemState.CLAIMED: EventKind.TAKEN,
     ItemState.DONE: EventKind.DONE,
@@ -298,49 +247,16 @@ def _open(connection: Connection, matter: Matter) -> int:
 
 
 def _no_longer_urgent(connection: Connection, item_id: int, at: datetime) -> None:
-    """Everywhere: in every mailbox that one of the item's messages came to. Counts as a correction, is learned from,
-    and the label in the mail program follows."""
-    fingerprints = (
-        select(col(MessageRecord.fingerprint))
+    """Of every message of an item, what it is instead was decided when it was routed."""
+    rows = connection.execute(
+        select(col(MessageRecord.fingerprint), col(MessageRecord.conflict), col(Delivery.facts))
         .join(ItemMail, col(ItemMail.message_id) == col(MessageRecord.id))
-        .where(col(ItemMail.item_id) == item_id)
-    )
-    copies = select(
-        col(MessageRecord.id),
-        col(MessageRecord.mailbox),
-        col(MessageRecord.provider_id),
-        col(MessageRecord.conflict),
-        col(MessageRecord.labels),
-    ).where(
-        col(MessageRecord.fingerprint).in_(fingerprints),
-        col(MessageRecord.direction) == Direction.RECEIVED,
-        col(MessageRecord.tag) == Tag.URGENT,
-    )
-    for row in connection.execute(copies).all():
-        tag = Tag.CONFLICT if (row.conflict or 0) >= _LIKELY else Tag.ROUTINE
-        correction = Correction(mailbox=row.mailbox, message_id=row.id, from_tag=Tag.URGENT, to_tag=tag, at=at)
-        connection.execute(insert(Correction).values(correction.model_dump(exclude={"id"})))
-        values: dict[str, Any] = {"tag": tag, "unsure": False}
-        cancel_unbegun(connection, row.id, "the office said that it is not urgent", at)
-        if row.labels:  # in observe, and on old mail, nothing was written
-            kept = frozenset(map(Label, row.labels.split(","))) & REMARKS
-            values["labels"] = ",".join(sorted(kept | {Label(tag)}))
-            _plan_relabelling(connection, row, at)
-        connection.execute(update(MessageRecord).where(col(MessageRecord.id) == row.id).values(values))
-
-
-def _plan_relabelling(connection: Connection, row: AnyRow, at: datetime) -> None:
-    instead = frozenset(Label(word) for word in row.labels.split(","))
-    delivery = Delivery(
-        mailbox=row.mailbox,
-        message_id=row.id,
-        kind=DeliveryKind.TAG,
-        dedupe_key=f"tag:{row.mailbox}:{row.provider_id}:not urgent:{at.isoformat()}",
-        facts=TagFacts(instead=instead).model_dump_json(),
-        next_attempt_at=at,
-        created_at=at,
-    )
-    connection.execute(insert(Delivery).values(delivery.model_dump(exclude={"id"})))
+        .join(Delivery, col(Delivery.message_id) == col(MessageRecord.id))
+        .where(col(ItemMail.item_id) == item_id, col(Delivery.kind) == DeliveryKind.ROUTE)
+    ).all()
+    for row in rows:
+        likely = Tag.CONFLICT if (row.conflict or 0) >= _LIKELY else Tag.ROUTINE
+        no_longer_urgent(connection, row.fingerprint, RouteFacts.model_validate_json(row.facts).otherwise or likely, at)
 
 
 def _tell_teachers(connection: Connection, item: AnyRow, by: str, at: datetime) -> None:

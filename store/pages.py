@@ -21,7 +21,8 @@ from connectors.mailbox import Direction
 from store.answers import Answers, answers_given
 from store.case_life import CasePart, relabelled, take_part
 from store.database import Database
-from store.matters import Behind, Matter, Saying, behind, cancel_unbegun, corrected, file_matter, hear
+from store.matters import Behind, Matter, Saying, behind, file_matter, hear
+from store.relabelling import correct, heed
 from store.tables import (
     Correction,
     Delivery,
@@ -36,8 +37,6 @@ Query: TypeAlias = Select[*tuple[Any, ...]]
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 
 _CHUNK = 500
-COUNTS_AS_ANSWER = (DeliveryState.WAITING, DeliveryState.WORKING, DeliveryState.DONE, DeliveryState.UNCERTAIN)
-"""States of a reply that the family has, may have, or is about to have."""
 _UNFINISHED = (DeliveryState.WAITING, DeliveryState.WORKING)
 
 
@@ -73,8 +72,8 @@ class Seen:
     labels: frozenset[Label]
     tagging: bool
     """True while our own labels are still to be written."""
-    instead: frozenset[Label] | None = None
-    """The labels of our own that those will replace."""
+    instead: tuple[frozenset[Label], ...] = ()
+    """The labels of our own, one of which those will replace."""
 
 
 @dataclass(slots=True)
@@ -123,6 +122,10 @@ class Entry:
     """What its route is about, where it has one."""
     saying: Saying | None = None
     """What it says about an item, where it is a reply of the office."""
+    given: bool = False
+    """Whether it came with a tag that somebody gave it before the service saw it."""
+    correction: Correction | None = None
+    """What that tag corrects, where it is not the classifier's."""
     part: CasePart | None = None
     """What it means to the cases of its mailbox, if anything."""
 
@@ -133,6 +136,8 @@ class Relabelled:
 
     id: int
     labels: frozenset[Label]
+    before: frozenset[Label]
+    """Those that were on record when it was read."""
     correction: Correction | None = None
     marked: frozenset[Label] = frozenset()
     """Marks that the teacher set since (`connectors.labels.TEACHERS`)."""
@@ -325,15 +330,15 @@ class Pages:
                 .where(col(MessageRecord.mailbox) == page.mailbox, col(MessageRecord.provider_id).in_(chunk))
                 .values(removed_at=page.at)
             )
-        for change in page.relabelled:
-            values: dict[str, Any] = {"labels": words(change.labels)}
+        # Labels beside the tag first: they are those of the record as it was read, before a correction reaches copies.
+        for change in sorted(page.relabelled, key=lambda each: each.correction is not None):
             if change.correction is not None:
-                values |= {"tag": change.correction.to_tag or Tag.ROUTINE, "unsure": False}
-                connection.execute(insert(Correction).values(change.correction.model_dump(exclude={"id"})))
-                cancel_unbegun(connection, change.id, "the teacher corrected the tag", page.at)
-            connection.execute(update(MessageRecord).where(col(MessageRecord.id) == change.id).values(values))
-            if change.correction is not None:
-                corrected(connection, change.id, page.at)
+                correct(connection, change.correction, change.labels)
+            else:
+                # Where a copy was corrected in another mailbox meanwhile, its labels are about to be written anew.
+                unchanged = col(MessageRecord.labels) == words(change.before)
+                message = update(MessageRecord).where(col(MessageRecord.id) == change.id, unchanged)
+                connection.execute(message.values(labels=words(change.labels)))
             if page.at is not None:
                 was = change.correction is not None
                 relabelled(connection, change.id, change.labels, change.marked, page.at, page.case_rules, corrected=was)
@@ -358,8 +363,14 @@ class Pages:
                 file_matter(connection, entry.matter, message_id)
             if entry.saying is not None:
                 hear(connection, entry.saying, page.mailbox, message_id)
+            if entry.correction is not None:
+                said = entry.correction.model_copy(update={"message_id": message_id})
+                correct(connection, said, labels_from(entry.record.labels))
             if entry.part is not None:
                 take_part(connection, message_id, entry.record, entry.part)
+        new = {message_id: entry.record for message_id, entry in zip(ids, page.entries, strict=True) if not entry.given}
+        for chunk in _chunks(sorted({record.fingerprint for record in new.values() if record.tag is not None})):
+            heed(connection, chunk, new)
 
     @staticmethod
     def _namesakes(
@@ -447,7 +458,7 @@ def _seen(row: AnyRow) -> Seen:
         tag=row.tag,
         labels=labels_from(row.labels),
         tagging=row.tagging is not None,
-        instead=None if row.tag_facts is None else TagFacts.model_validate_json(row.tag_facts).instead,
+        instead=() if row.tag_facts is None else TagFacts.model_validate_json(row.tag_facts).replaced,
     )
 
 

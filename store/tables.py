@@ -119,6 +119,8 @@ class EventKind(StrEnum):
     """The teacher said that none of it is urgent."""
     UNCLEAR = "unclear"
     """A reply was not understood, and changed nothing."""
+    REOPENED = "reopened"
+    """The teacher said that it is urgent (after all)."""
 
 
 class _TagWord(_Word):
@@ -263,10 +265,13 @@ class Delivery(SQLModel, table=True):
 
 
 class Correction(SQLModel, table=True):
-    """The teacher changed a label in their own mail program."""
+    """A tag that a person changed: the teacher, by the label in their own mail program, or the office."""
 
     __tablename__ = "correction"
-    __table_args__ = (Index("ix_correction_message", "message_id"),)
+    __table_args__ = (
+        Index("ix_correction_message", "message_id"),
+        Index("ix_correction_unfollowed", "mailbox", "followed_at"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     mailbox: str
@@ -275,6 +280,8 @@ class Correction(SQLModel, table=True):
     to_tag: Tag | None = Field(sa_type=_TagWord)
     """None where the teacher took the label away."""
     at: datetime = Field(sa_type=UtcDateTime)
+    followed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When what follows from it was planned: the office, a case; None while that is still to be done."""
 
 
 class Notice(SQLModel, table=True):

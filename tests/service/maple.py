@@ -24,6 +24,7 @@ from scorecard.roster import Roster
 from service.assembly import Assembly
 from service.delivery import Delivered, Deliverer, OnStep
 from service.escalation import escalate
+from service.following import follow
 from service.pipeline import Pipeline, Swept
 from store.database import Database
 from store.pages import Page, Pages
@@ -56,7 +57,8 @@ def _no_step(step: str, delivery: int) -> None:
 
 class SubjectSays:
     """Stands in for the classifier: the subject's first word is the tag, routine where it is none; "unsure" in the
-    subject means that, and a topic's name that topic. Chokes on what says so."""
+    subject means that, and a topic's name that topic; what says "quarrel" is a conflict where it is not urgent. Chokes
+    on what says so."""
 
     version = "the subject says"
 
@@ -68,7 +70,9 @@ class SubjectSays:
             tag = Tag(first) if first in set(Tag) else Tag.ROUTINE
             urgent, conflict = float(tag is Tag.URGENT), float(tag is Tag.CONFLICT)
             topic = next((word for word in letter.subject.split() if word in TOPICS), "other")
-            yield Verdict(urgent, conflict, tag, unsure="unsure" in letter.subject, language="en", topic=topic)
+            otherwise = Tag.CONFLICT if "quarrel" in letter.subject else Tag.ROUTINE
+            unsure = "unsure" in letter.subject
+            yield Verdict(urgent, conflict, tag, unsure=unsure, language="en", topic=topic, otherwise=otherwise)
 
 
 class Clock:
@@ -173,6 +177,7 @@ class Maple:
         """Carries out what is due in a mailbox."""
         assembly = self.assembly()
         box = self.box(address, stage=stage)
+        follow(box, self.mailbox(address), assembly)
         escalate(box, assembly.items(), self.settings, assembly.calendar, self.clock())
         deliverer: Deliverer = assembly.deliverer(on_step=on_step)
         return deliverer.deliver(self.box(address, stage=stage), self.mailbox(address))

@@ -139,7 +139,9 @@ def test_a_correction_changes_the_tag_and_cancels_what_has_not_left(database: Da
     waiting = delivery(DeliveryKind.ROUTE, "route:1")
     pages.commit(Page(BOX, None, "one", [Entry(record("1", tag=Tag.URGENT, labels="urgent"), (waiting,))]))
     correction = Correction(mailbox=BOX, message_id=1, from_tag=Tag.URGENT, to_tag=Tag.ROUTINE, at=NOW)
-    change = Relabelled(id=1, labels=frozenset({Label.ROUTINE}), correction=correction)
+    change = Relabelled(
+        id=1, labels=frozenset({Label.ROUTINE}), before=frozenset({Label.URGENT}), correction=correction
+    )
     pages.commit(Page(BOX, "one", "two", relabelled=[change], at=NOW))
     assert count(database, Correction) == 1
     with database.read() as connection:
