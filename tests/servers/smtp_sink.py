@@ -43,6 +43,8 @@ class SmtpSink:
     certificates: Certificates | None = None
     security: Security = "none"
     smtputf8: bool = True
+    eight_bit: bool = True
+    """Whether it offers 8BITMIME (RFC 6152); without, it refuses everything but ASCII."""
     folder: Path | None = None
     """Where every message is also kept as a numbered file, for tests that outlive this process."""
     lmtp: tuple[str, int] | None = None
@@ -98,6 +100,7 @@ class SmtpSink:
             port=self.port,
             ssl_context=context if self.security == "tls" else None,
             enable_SMTPUTF8=self.smtputf8,
+            decode_data=not self.eight_bit,
             tls_context=context if self.security == "starttls" else None,
             require_starttls=self.security == "starttls",
             authenticator=self._authenticate if self.username is not None else None,
