@@ -550,6 +550,8 @@ class MailboxSettings(_Section):
     """Grade, for the scorecard."""
     team: str = ""
     """Team, for the scorecard."""
+    digest: bool = True
+    """Whether this teacher gets the morning mail of [digest]."""
     connector: str = "imap"
     """imap, gmail, graph (Microsoft 365), exchange (Exchange Server), maildir, or the name of an installed connector
     (entry point alliance.connectors)."""
@@ -664,6 +666,21 @@ class Web(_Section):
         return self.url.rstrip("/")
 
 
+class Digest(_Section):
+    """The mail that each teacher gets on a school morning, where there is something to tell: who waits for an answer,
+    whom to call, what was promised for today, what the office has seen to."""
+
+    enabled: bool = True
+    """Whether there is one. `digest = false` at a mailbox turns it off for one teacher."""
+    at: TimeOfDay | None = None
+    """When it is sent, local time, before the school opens; an hour before, where left out. A service that starts late
+    that morning sends it until the school opens, and not after."""
+    from_stage: Literal["tag", "reply"] = "tag"
+    """From which stage on a mailbox gets it. In stage observe nothing is written, so there is none."""
+    school_days: int = Field(default=10, ge=1, le=60)
+    """Family mail older than this many school days is no longer named in it."""
+
+
 class Service(_Section):
     """How the service runs."""
 
@@ -733,6 +750,8 @@ class Settings(BaseSettings):
     """Who stands by teachers in hard conversations."""
     classifier: Classification = Classification()
     """How sure the classifier must be before it tags."""
+    digest: Digest = Digest()
+    """The mail that each teacher gets on a school morning."""
     service: Service = Service()
     """How the service runs."""
     imap: ImapServer | None = None
@@ -795,6 +814,12 @@ class Settings(BaseSettings):
             raise Misplaced(("office", "minutes"), "after how many school minutes next gets what nobody took")
         if office.reply_to is not None and office.reply_to not in {box.address for box in self.mailboxes}:
             raise Misplaced(("office", "reply_to"), "the address of one of the [[mailboxes]], which the service reads")
+        return self
+
+    @model_validator(mode="after")
+    def _digest_comes_before_school(self) -> "Settings":
+        if self.digest.at is not None and self.digest.at >= self.school.opens:
+            raise Misplaced(("digest", "at"), f"a time of day before the school opens ({self.school.opens:%H:%M})")
         return self
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ from connectors.errors import MailboxError, Throttled
 from connectors.mailbox import Mailbox
 from service.assembly import Assembly
 from service.delivery import Delivered, OnStep
+from service.digest import MorningMail
 from service.escalation import escalate
 from service.following import follow
 from service.logs import place
@@ -84,6 +85,7 @@ class Runner:
         self._watcher = _Sturdy(watcher or Quiet())
         self._on_step = on_step
         self._attendant = Attendant(assembly, environ=environ, on_step=on_step)
+        self._morning_mail = MorningMail(assembly, on_step=on_step)
         self._boxes = tuple(boxes if boxes is not None else assembly.settings.mailboxes)
         self._stop = threading.Event()
         self._open: set[Mailbox] = set()
@@ -182,6 +184,7 @@ class Runner:
                 return
         if not delivered_after_last_page:
             deliver()
+        self._morning_mail.look_after(box, mailbox)
         self._note(box, delivered)
 
     def _note(self, box: MailboxSettings, delivered: Sequence[Delivered]) -> None:
@@ -205,7 +208,7 @@ class Runner:
     def _wait(self, box: MailboxSettings, mailbox: Mailbox) -> None:
         """Until the server says that something changed, the next poll is due, or a delivery is."""
         seconds = self._assembly.settings.service.poll_seconds
-        due_at = self._next_due_at(box)
+        due_at = min(filter(None, (self._next_due_at(box), self._morning_mail.next_at(box))), default=None)
         if due_at is not None:
             until_due = (due_at - self._assembly.clock()).total_seconds()
             seconds = min(seconds, max(until_due, _SHORTEST_WAIT))

@@ -73,12 +73,14 @@ class DeliveryStep(StrEnum):
 
 
 class NoticeKind(StrEnum):
-    """What a notice tells the administrator."""
+    """What a notice tells the administrator, or a teacher."""
 
     PARKED = "parked"
     """Mailboxes are not worked on until somebody acts."""
     LIFTED = "lifted"
     """Mailboxes that were parked work again."""
+    DIGEST = "digest"
+    """A teacher's morning mail."""
 
 
 class _Word(TypeDecorator[StrEnum]):
@@ -285,7 +287,8 @@ class Correction(SQLModel, table=True):
 
 
 class Notice(SQLModel, table=True):
-    """One mail to the administrator about mailboxes that are parked, or that work again."""
+    """One mail of the service's own: to the administrator about mailboxes that are parked or work again, or to a
+    teacher in the morning."""
 
     __tablename__ = "notice"
     __table_args__ = (UniqueConstraint("rfc_message_id"),)
@@ -293,7 +296,8 @@ class Notice(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     kind: NoticeKind = Field(sa_type=_NoticeWord)
     rfc_message_id: str = Field(sa_type=Text)
-    """Derived from the mailboxes it tells of and since when each is parked: the same outage, the same Message-ID."""
+    """Derived from the mailboxes it tells of and since when each is parked, or from mailbox and day: the same outage,
+    the same morning, the same Message-ID."""
     created_at: datetime = Field(sa_type=UtcDateTime)
     next_attempt_at: datetime = Field(sa_type=UtcDateTime)
     lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)

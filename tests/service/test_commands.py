@@ -44,6 +44,8 @@ days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 [office]
 address = "office@maple.example"
 phone = "555 0100"
+[digest]
+enabled = false
 [service]
 poll_seconds = 3600
 [[mailboxes]]

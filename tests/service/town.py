@@ -35,6 +35,9 @@ languages = ["en", "es"]
 address = "{office}"
 phone = "555 0100"
 
+[digest]
+enabled = false
+
 [service]
 database = "alliance.db"
 poll_seconds = 1
