@@ -4,16 +4,14 @@ The office reads it between two phone calls, on a screen that others can see: th
 never what about. Every word of the family is behind one touch, unchanged, so that nobody acts on a machine's retelling.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
-from hashlib import sha256
-from itertools import count
 
+from autoresponder.attached import with_original
 from autoresponder.identifiers import derived_message_id, original_key, thread_id
-from autoresponder.note import Block, Note, Paragraph, Row, Rows, Section
+from autoresponder.note import Block, Link, Note, Paragraph, Row, Rows, Section
 from autoresponder.outgoing import (
     WIRE,
     address_field,
@@ -38,9 +36,6 @@ _NAME_CHARACTERS = 80
 _SENTENCE_CHARACTERS = 300
 _REASONS = 5
 _STUDENTS = 8
-_LINE_BYTES = 998  # RFC 5322 §2.1.1, RFC 5321 §4.5.3.1.6
-_ATTACHED_NAME = "original.eml"
-_BARE_LINE_END = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _ADDRESS_CHARACTERS = 254
 _NOT_IN_NAMES = str.maketrans("<>@", "   ")
 
@@ -69,6 +64,7 @@ def compose_route(
     reply_sent: bool | None = None,
     sender: str | None = None,
     message_id: str = "",
+    page: str = "",
 ) -> bytes:
     """The complete mail to the office, ready to be sent.
 
@@ -76,6 +72,7 @@ def compose_route(
     None without one that it is gone from the mailbox: then `sender` is who is on record. `students` are the sender's,
     from the roster. `reply_sent` says whether the family's note is out; None, that it is still to be sent. `message_id`
     (without angle brackets) is the one on record for this mail; it may be left out only where there is an `original`.
+    `page` is the address of the item's web page, where the school has such pages.
 
     From the teacher's own mailbox, with a Reply-To only where the school has a mailbox for the office's replies:
     whoever presses Reply reaches the teacher or that mailbox, so that a remark meant for a colleague cannot go to a
@@ -99,6 +96,7 @@ def compose_route(
         settings=settings,
         attached=raw is not None,
         reply_sent=reply_sent,
+        page=page,
     )
     mail = EmailMessage(policy=WIRE)
     mail["From"] = address_field(mailbox.address, summary.from_name())
@@ -120,50 +118,7 @@ def compose_route(
         mail["X-Priority"] = "1 (Highest)"
     mail[MARKER] = "route"
     summary.note().fill(mail)
-    return as_bytes(mail) if raw is None else _with_original(mail, raw, message_id)
-
-
-def _with_original(mail: EmailMessage, raw: bytes, message_id: str) -> bytes:
-    """`mail` with `raw` attached, byte for byte.
-
-    As message/rfc822, which may not be encoded (RFC 2046 §5.2.1), where SMTP can carry the bytes as they are; otherwise
-    as the file itself in base64, which mail programs open by its name. A mail that is stored with nothing but LF (a
-    Maildir) is put back into the canonical CRLF that it arrived with (RFC 2045 §2.10).
-    """
-    original = raw.replace(b"\n", b"\r\n") if b"\r" not in raw else raw
-    encoding = _transfer_encoding(original)
-    mail.make_mixed()
-    if encoding is None:
-        mail.add_attachment(raw, maintype="application", subtype="octet-stream", filename=_ATTACHED_NAME)
-        return as_bytes(mail)
-    place = f"original of {sha256(message_id.encode()).hexdigest()}"
-    part = EmailMessage(policy=WIRE)
-    part["Content-Type"] = f'message/rfc822; name="{_ATTACHED_NAME}"'
-    part["Content-Disposition"] = f'attachment; filename="{_ATTACHED_NAME}"'
-    part["Content-Transfer-Encoding"] = encoding
-    part.set_payload(place)
-    mail.attach(part)
-    mail["Content-Transfer-Encoding"] = encoding  # RFC 2045 §6.4: what holds an 8bit part is 8bit itself.
-    mail.set_boundary(_boundary(message_id, original))
-    # Put in after generating: every library re-writes a message that it is asked to attach.
-    before, _, after = as_bytes(mail).partition(place.encode("ascii"))
-    return before + original + after
-
-
-def _transfer_encoding(raw: bytes) -> str | None:
-    """7bit or 8bit (RFC 2045 §2.7, §2.8); None where `raw` is neither: a NUL, a bare CR or LF, a line too long."""
-    if b"\0" in raw or _BARE_LINE_END.search(raw) or any(len(line) > _LINE_BYTES for line in raw.split(b"\r\n")):
-        return None
-    return "7bit" if raw.isascii() else "8bit"
-
-
-def _boundary(message_id: str, original: bytes) -> str:
-    """A boundary that no line of `original` holds (RFC 2046 §5.1.1), so that none can close the attachment early."""
-    for attempt in count():
-        boundary = f"=_alliance_{sha256(f'{attempt} {message_id}'.encode()).hexdigest()[:32]}"
-        if boundary.encode("ascii") not in original:
-            return boundary
-    raise AssertionError("unreachable")
+    return as_bytes(mail) if raw is None else with_original(mail, raw, message_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +135,7 @@ class _Summary:
     settings: Settings
     attached: bool
     reply_sent: bool | None
+    page: str
 
     def from_name(self) -> str:
         _ = self.words.gettext
@@ -220,6 +176,7 @@ class _Summary:
             *self._warnings(),
             Rows(tuple(self._rows())),
             Paragraph(self._where()),
+            *self._on_the_page(),
             Paragraph(self._words_to_say()),
             Paragraph(self._replying()),
             Paragraph(_("This mail is about a student. Please share it only with those who need it to help.")),
@@ -263,6 +220,11 @@ class _Summary:
     def _desks_before(self) -> str:
         desks = self.facts.desks_before or (self.facts.desk,)
         return self.words.list([_desk_name(desk, self.words) for desk in desks])
+
+    def _on_the_page(self) -> list[Block]:
+        """Opening the page changes nothing: gateways that scan links open them before anybody does."""
+        _ = self.words.gettext
+        return [Link(_("See on the web page who has it, and take it there"), self.page)] if self.page else []
 
     def _words_to_say(self) -> str:
         _ = self.words.gettext

@@ -20,9 +20,10 @@ from connectors.labels import Tag
 from connectors.mailbox import Mailbox, RawMessage
 from connectors.message import Message
 from connectors.mime import parse_message
-from service.letters import letter_of
+from service.judging import judged_again
 from service.logs import place
 from service.pipeline import Families, Reader
+from service.web.links import item_page
 from store.items import ItemView
 from store.outbox import Due
 from store.tables import DeliveryKind, DeliveryState
@@ -101,8 +102,10 @@ class Composer:
         comes_first = due.delivery.kind is DeliveryKind.ROUTE and not facts.marked_by  # the family's note waits for it
         sent = None if comes_first or reply is None else _IS_SENT.get(reply)
 
+        page = item_page(self._settings, item.item.reference) if item is not None else ""
+
         def summary(content: bytes | None, original: Message | None, verdict: Verdict | None) -> bytes:
-            return self._summary(box, due, facts, content, original, verdict, reply_sent=sent)
+            return self._summary(box, due, facts, content, original, verdict, reply_sent=sent, page=page)
 
         if raw is None:
             return summary(None, None, None)
@@ -110,7 +113,7 @@ class Composer:
         blank = _parse(RawMessage(raw.id, raw.direction, b"", raw.size, raw.received_at), box)
         heavy = not raw.raw or (raw.size > _HEAVY and due.delivery.attempts > _ATTEMPTS_WITH_HEAVY)
         content = None if heavy else raw.raw
-        verdict = self._verdict(original)
+        verdict = judged_again(original, self._classifier, self._settings.school.zone)
         try:
             return summary(content, original, verdict)
         except Exception as error:  # noqa: BLE001 - what the composer chokes on must reach the office all the same
@@ -161,14 +164,6 @@ class Composer:
             log.warning("an urgent message goes to the office without its text", delivery=due.id, error=str(error))
             return RawMessage(message.provider_id, message.direction, b"", 0, message.received_at)
 
-    def _verdict(self, original: Message) -> Verdict | None:
-        letter = letter_of(original, self._settings.school.zone)
-        try:
-            return next(iter(self._classifier.read([letter])))
-        except Exception as error:  # noqa: BLE001 - the reasons are a help; the message is what the office needs
-            log.error("the reasons could not be found again", error=place(error))
-            return None
-
     def _summary(
         self,
         box: MailboxSettings,
@@ -179,6 +174,7 @@ class Composer:
         verdict: Verdict | None,
         *,
         reply_sent: bool | None,
+        page: str,
     ) -> bytes:
         sender = due.message.sender
         return compose_route(
@@ -187,6 +183,7 @@ class Composer:
             facts,
             verdict,
             reply_sent=reply_sent,
+            page=page,
             sender=sender,
             students=self._roster.students_of(sender) if sender else (),
             mailbox=box,

@@ -22,12 +22,14 @@ def web(
     config: ConfigOption = DEFAULT_CONFIG,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
-    """Serves the web pages for the staff behind the school's TLS proxy, until stopped (Ctrl-C, SIGTERM)."""
+    """Serves the web pages for the staff behind the school's TLS proxy, until stopped (Ctrl-C, SIGTERM). `alliance run`
+    serves them too; this is for a machine or a user of their own."""
     import structlog
 
     from config import ConfigError
     from service.assembly import system_clock
     from service.logs import configure
+    from service.notifications import AddressTaken
     from service.web.app import web_pages
 
     configure(verbose=verbose)
@@ -48,6 +50,8 @@ def web(
             ended.wait()
     except ConfigError as error:
         typer.echo(str(error), err=True)
+        if isinstance(error, AddressTaken):
+            typer.echo("`alliance run` serves the pages itself: beside it, `alliance web` is not needed.", err=True)
         raise typer.Exit(2) from error
     finally:
         database.close()

@@ -1,0 +1,9 @@
+"""Addresses of pages, for mails."""
+
+from config.settings import Settings
+
+
+def item_page(settings: Settings, reference: str) -> str:
+    """Where the item with this reference is to be seen; empty where the school has no web pages. Whoever opens it signs
+    in first, and comes back to it."""
+    return f"{settings.web.origin}/items/{reference}" if settings.web is not None else ""
