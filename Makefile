@@ -6,7 +6,7 @@ LANGUAGES := en es zh-Hans zh-Hant vi ar pt ht ru ko tl fr
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-TEST_SERVERS := dovecot-imapd dovecot-lmtpd openssl davmail-server chromium chromium-driver
+TEST_SERVERS := dovecot-imapd dovecot-lmtpd dovecot-sieve libgmime-3.0-0 python3-dkim openssl davmail-server chromium chromium-driver
 EMULATORS := tests/servers/emulators/node_modules/.package-lock.json
 BENCH_SERVERS := $(TEST_SERVERS) isync bogofilter
 
