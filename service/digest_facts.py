@@ -1,9 +1,12 @@
 """What a teacher is told in the morning mail, read off the record."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
+import structlog
+
+from autoresponder.away import configured_absences, days_away
 from autoresponder.cases import CaseState, follow_up
 from autoresponder.digest import DigestFacts, Family, Handled, Promised, Proposal, Waiting
 from autoresponder.guards import content, senders, thanks
@@ -18,6 +21,8 @@ from service.pipeline import Families
 from store.cases import Cases, CaseView
 from store.tables import MessageRecord
 from store.unanswered import FamilyMail, Unanswered
+
+log = structlog.get_logger()
 
 _OFFICE_HAS_IT = (ItemState.CLAIMED, ItemState.DONE)
 _BEYOND_AN_ANSWER = frozenset(
@@ -48,9 +53,10 @@ class DigestReader:
         since_at = _midnight(since, self.calendar)
         cases = self.cases.listing((CaseState.OPEN,), mailbox=box.address)
         agreed = self.cases.listing((CaseState.AGREED,), mailbox=box.address, changed_since=now - _FOLLOWED_UP_WITHIN)
-        families = self._families_that_wait(box, since_at, now, agreed)
-        to_call = self._to_call(cases, families, since_at, now)
-        waiting = [self._as_waiting(mails, now) for mails in families.values()]
+        mail = self.record.family_mail(box.address, since_at, now)
+        families = self._families_that_wait(mail, agreed)
+        to_call = [self._as_waiting(box, mails, now) for mails in _to_call(cases, families, mail, since_at)]
+        waiting = [self._as_waiting(box, mails, now) for mails in families.values()]
         return DigestFacts(
             teacher=box.teacher,
             today=today,
@@ -71,17 +77,17 @@ class DigestReader:
         )
 
     def _families_that_wait(
-        self, box: MailboxSettings, since: datetime, now: datetime, agreed: Sequence[CaseView]
+        self, mail: Sequence[FamilyMail], agreed: Sequence[CaseView]
     ) -> dict[str, list[FamilyMail]]:
         """Mail that nobody has answered, by family; without what a plan was agreed about."""
         settled = {
             message.thread: view.case.agreed_at for view in agreed for message in view.messages if view.case.agreed_at
         }
         families: dict[str, list[FamilyMail]] = {}
-        for mail in self.record.family_mail(box.address, since, now):
-            agreed_at = settled.get(mail.message.thread)
-            if self._waits(mail) and (agreed_at is None or mail.message.received_at > agreed_at):
-                families.setdefault(mail.family, []).append(mail)
+        for each in mail:
+            agreed_at = settled.get(each.message.thread)
+            if self._waits(each) and (agreed_at is None or each.message.received_at > agreed_at):
+                families.setdefault(each.family, []).append(each)
         return families
 
     def _waits(self, mail: FamilyMail) -> bool:
@@ -91,35 +97,21 @@ class DigestReader:
         with_office = mail.office is not None and mail.office.state in _OFFICE_HAS_IT
         return not (mail.answered or mail.put_away or staff or with_office or message.guard in _BEYOND_AN_ANSWER)
 
-    def _to_call(
-        self, cases: Sequence[CaseView], families: dict[str, list[FamilyMail]], since: datetime, now: datetime
-    ) -> list[Waiting]:
-        """Families with an open case that wait; they are taken out of `families`, where nobody is named twice."""
-        found = []
-        for view in cases:
-            first, waits_since = view.waiting, view.case.waiting_since
-            if first is None or waits_since is None or waits_since < since:
-                continue
-            others = families.pop(view.case.family, [])
-            mails = {mail.message.id: mail for mail in (*map(FamilyMail, view.messages), *others)}.values()
-            unanswered = sorted(
-                (mail for mail in mails if mail.message.received_at >= waits_since or mail in others), key=_arrival
-            )
-            found.append(replace(self._as_waiting(unanswered, now), family=self._family(first)))
-        return found
-
-    def _as_waiting(self, mails: Sequence[FamilyMail], now: datetime) -> Waiting:
-        first = mails[0].message
-        deadline, hours = None, 0.0
+    def _as_waiting(self, box: MailboxSettings, mails: Sequence[FamilyMail], now: datetime) -> Waiting:
+        first = mails[0]
+        received_at = first.message.received_at
+        absences = configured_absences(box, self.calendar.zone)
+        calendar = self.calendar.without(days_away(absences, self.calendar, received_at))
+        deadline, hours = first.promised_by, 0.0
         try:
-            deadline = reply_by(first.received_at, self.settings.norm.reply_within_hours[1], self.calendar)
-            hours = school_hours_between(first.received_at, now, self.calendar)
-        except NoSchoolDay:  # a calendar without school days promises nothing; who waits is said all the same
-            deadline = None
+            hours = school_hours_between(received_at, now, calendar)
+            deadline = deadline or reply_by(received_at, self.settings.norm.reply_within_hours[1], calendar)
+        except NoSchoolDay as error:  # such a calendar promises nothing; who waits is said all the same
+            log.warning("no day of an answer can be named", mailbox=box.address, reason=str(error))
         states = {mail.office.state for mail in mails if mail.office is not None}
         return Waiting(
-            family=self._family(first),
-            received_at=first.received_at,
+            family=self._family(first.message),
+            received_at=received_at,
             reply_by=deadline,
             hours=hours,
             messages=len(mails),
@@ -181,6 +173,22 @@ def name_of(address: str, settings: Settings) -> str:
         **{person.address: person.name for person in settings.staff},
     }
     return named.get(address, address)
+
+
+def _to_call(
+    cases: Sequence[CaseView], families: dict[str, list[FamilyMail]], mail: Sequence[FamilyMail], since: datetime
+) -> Iterator[list[FamilyMail]]:
+    """What each family with an open case waits for, oldest first. These are taken out of `families`, so that nobody is
+    named twice."""
+    known = {each.message.id: each for each in mail}
+    for view in cases:
+        waits_since = view.case.waiting_since
+        if waits_since is None or waits_since < since:
+            continue
+        of_case = [known.get(each.id, FamilyMail(each)) for each in view.messages if each.received_at >= waits_since]
+        every = {each.message.id: each for each in (*of_case, *families.pop(view.case.family, ()))}
+        if every:
+            yield sorted(every.values(), key=_arrival)
 
 
 def _received(waiting: Waiting) -> datetime:

@@ -13,12 +13,13 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 from sqlmodel import Session, col
 
 from autoresponder.items import ItemState
-from connectors.labels import tag_of
+from autoresponder.plan import ReplyFacts
+from connectors.labels import Tag, tag_of
 from connectors.mailbox import Direction
 from store.case_tables import TeacherLetter
 from store.database import Database
 from store.pages import Query, labels_from
-from store.tables import Correction, Item, ItemMail, MessageRecord
+from store.tables import Correction, Delivery, DeliveryKind, DeliveryState, Item, ItemMail, MessageRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class FamilyMail:
     """Whether the teacher has written to the family, or into a thread that is theirs alone, since."""
     put_away: bool = False
     """Whether the teacher took the label off, and is done with it."""
+    promised_by: datetime | None = None
+    """By when the automatic note to the family said that an answer comes; None where none is out that says so."""
 
     @property
     def family(self) -> str:
@@ -75,12 +78,14 @@ class Unanswered:
             session.expunge_all()
             letters = _Letters.read(connection, mailbox, since)
             office, put_away = _at_office(connection, mailbox, since), _put_away(connection, mailbox)
+            promised = _promised(connection, mailbox, since)
         return [
             FamilyMail(
                 each,
                 office.get(each.id or 0),
                 answered=letters.answer(each),
                 put_away=each.id in put_away and tag_of(labels_from(each.labels)) is None,
+                promised_by=promised.get(each.id or 0),
             )
             for each in found
         ]
@@ -175,3 +180,19 @@ def _put_away(connection: Connection, mailbox: str) -> frozenset[int]:
     )
     query = select(col(Correction.message_id)).where(col(Correction.id).in_(last), col(Correction.to_tag).is_(None))
     return frozenset(connection.execute(query).scalars())
+
+
+def _promised(connection: Connection, mailbox: str, since: datetime) -> Mapping[int, datetime]:
+    query = (
+        select(col(Delivery.message_id), col(Delivery.facts))
+        .join(MessageRecord, col(MessageRecord.id) == col(Delivery.message_id))
+        .where(
+            col(Delivery.mailbox) == mailbox,
+            col(Delivery.kind) == DeliveryKind.REPLY,
+            col(Delivery.state) == DeliveryState.DONE,
+            col(MessageRecord.received_at) >= since,
+        )
+    )
+    notes = ((row.message_id, ReplyFacts.model_validate_json(row.facts)) for row in connection.execute(query))
+    # The urgent note names no day; one that was found in Sent is on record without the languages that it was in.
+    return {message: facts.reply_by for message, facts in notes if facts.tag is not Tag.URGENT and facts.languages}

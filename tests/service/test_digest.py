@@ -23,6 +23,7 @@ from service.digest import MorningMail, before_school, gets_digest
 from service.digest_facts import days_back
 from service.runner import Runner
 from store.database import Database
+from tests.service.cases_of_maple import conflict, label, teacher_writes
 from tests.service.desks_of_maple import LEE, answers, got, maple_with_desks, text_of
 from tests.service.maple import ANA, BO, OFFICE, OKAFOR, RIVERA, Maple
 
@@ -235,6 +236,111 @@ class TestCalls:
         change(maple, box={"call_windows": windows})
         maple.write("conflict about the grade")
         assert "Your call times today: 12:10 PM to 12:40 PM" in told_at(maple, SEVEN)
+
+    def test_one_who_wrote_about_something_else_too_is_one_line_with_all_of_it(self, maple: Maple) -> None:
+        maple.write("routine question")
+        maple.clock.forward(hours=1)
+        conflict(maple)
+        told = told_at(maple, SEVEN)
+        assert "(21 of 48 school hours); 2 messages" in told
+        assert told.count(ANA) == 1
+
+    def test_two_who_write_into_one_thread_are_two_families(self, maple: Maple) -> None:
+        first = conflict(maple)
+        conflict(maple, BO, follows=first)
+        teacher_writes(maple, ANA, follows=first)
+        told = told_at(maple, SEVEN)
+        assert BO in told
+        assert ANA not in told
+
+    def test_whom_the_teacher_answered_is_called_no_more(self, maple: Maple) -> None:
+        conflict(maple)
+        teacher_writes(maple)
+        assert told_at(maple, SEVEN) == ""
+
+    def test_a_case_that_waits_longer_than_mail_is_counted_is_left_to_its_reminders(self, maple: Maple) -> None:
+        change(maple, digest={"school_days": 2})
+        conflict(maple)
+        assert ANA in told_at(maple, SEVEN + DAY)
+        assert told_at(maple, SEVEN + 2 * DAY) == ""
+
+
+class TestPlans:
+    def test_an_answered_case_is_followed_up_on_the_day_that_the_draft_names(self, maple: Maple) -> None:
+        conflict(maple)
+        teacher_writes(maple)
+        assert told_at(maple, SEVEN + DAY) == ""
+        assert "You meant to get back today to: ana@family.example" in told_at(maple, SEVEN + 2 * DAY)
+        assert mails(maple)[-1]["Subject"] == "Good morning: 1 to follow up"
+        assert told_at(maple, MONDAY) == ""
+
+    def test_nothing_was_promised_to_a_family_that_the_teacher_has_not_written_to(self, maple: Maple) -> None:
+        conflict(maple)
+        assert "You meant" not in told_at(maple, SEVEN + 2 * DAY)
+
+    def test_an_agreed_plan_is_followed_up_from_the_day_it_was_agreed_on_and_nobody_is_called(
+        self, maple: Maple
+    ) -> None:
+        message = conflict(maple)
+        maple.clock.now = SEVEN + timedelta(hours=8)
+        label(maple, message, Label.CONFLICT, Label.PLAN_AGREED)
+        assert told_at(maple, SEVEN + DAY) == ""
+        assert told_at(maple, SEVEN + 2 * DAY) == ""
+        assert "You meant to get back today to: ana@family.example" in told_at(maple, MONDAY + 4 * DAY)
+
+    def test_what_comes_after_the_plan_waits_as_all_mail_does(self, maple: Maple) -> None:
+        message = conflict(maple)
+        label(maple, message, Label.CONFLICT, Label.PLAN_AGREED)
+        maple.clock.forward(hours=1)
+        maple.write(body="When do we meet?", In_Reply_To=f"<{message}>", References=f"<{message}>")
+        assert "Waiting for your answer: ana@family.example" in told_at(maple, SEVEN)
+
+    def test_a_likely_agreement_is_put_to_the_teacher_until_they_say(self, maple: Maple) -> None:
+        first = conflict(maple)
+        maple.clock.forward(hours=1)
+        answer = teacher_writes(maple, follows=first)
+        maple.round()
+        maple.clock.forward(hours=1)
+        yes = "That sounds good to me, let's do it that way. Thank you!"
+        maple.write("Re: grades", body=yes, In_Reply_To=f"<{answer}>", References=f"<{first}> <{answer}>")
+        told = told_at(maple, SEVEN)
+        assert "A plan may be agreed with: ana@family.example" in told
+        assert "Only you know whether a plan was agreed." in told
+        label(maple, first, Label.CONFLICT, Label.PLAN_AGREED)
+        assert "A plan may be agreed" not in told_at(maple, SEVEN + DAY)
+
+
+class TestThePromise:
+    def test_the_day_is_the_one_that_the_family_was_told(self, maple: Maple) -> None:
+        maple.write()
+        maple.round()
+        promised = text_of(maple.answers()[0])
+        assert "Thursday, March 5" in promised
+        change(maple, norm={"reply_within_hours": (24, 24)})  # the school changes its norm afterwards
+        assert "should hear from you by Thursday, March 5 (21 of 24 school hours)" in told_at(maple, SEVEN)
+
+    def test_where_nobody_promised_anything_it_is_the_norms(self, maple: Maple) -> None:
+        change(maple, box={"stage": Stage.TAG})
+        maple.write()
+        assert "should hear from you by Thursday, March 5" in told_at(maple, SEVEN)
+        assert maple.answers() == []
+
+    def test_the_norm_stands_still_while_the_teacher_is_away(self, maple: Maple) -> None:
+        change(maple, box={"stage": Stage.TAG, "away": ("2026-03-04/2026-03-05",)})
+        maple.write()
+        assert "should hear from you by Monday, March 9 (21 of 48 school hours)" in told_at(maple, SEVEN + 2 * DAY)
+
+    def test_a_fresh_mail_to_the_family_is_an_answer_too(self, maple: Maple) -> None:
+        maple.write()
+        maple.round()
+        teacher_writes(maple, ANA)
+        assert told_at(maple, SEVEN) == ""
+
+    def test_a_mail_to_another_family_is_none(self, maple: Maple) -> None:
+        maple.write()
+        maple.round()
+        teacher_writes(maple, BO)
+        assert ANA in told_at(maple, SEVEN)
 
 
 class TestTheOffice:
