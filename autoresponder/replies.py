@@ -149,7 +149,7 @@ class _Voice:
         if not things:
             return []
         sentence = _(
-            "So that I can give you a full answer, please reply with {things}, if your message does not say it yet."
+            "So that I can give you a full answer, please reply with {things}, unless that is already in your message."
         )
         return [Paragraph(sentence.format(things=self.words.list(things)))]
 
@@ -308,7 +308,7 @@ class _Voice:
         asked = office_for_today(self.words, self.settings)
         if not self.facts.same_day_closed:
             return [Paragraph(asked)]
-        return [Paragraph(f"{asked} {self._closed()}"), self._danger()]
+        return [Paragraph(self.words.sentences((asked, self._closed()))), self._danger()]
 
     def _closed(self) -> str:
         _ = self.words.gettext

@@ -170,7 +170,7 @@ def test_only_what_is_missing_is_asked_for() -> None:
 
     assert "please reply with your student's name, the class period and your question" in asked(*Missing)
     assert "please reply with the class period and your question" in asked(Missing.PERIOD, Missing.QUESTION)
-    assert "please reply with your question, if" in asked(Missing.QUESTION)
+    assert "please reply with your question, unless" in asked(Missing.QUESTION)
     assert "please reply" not in asked()
 
 
