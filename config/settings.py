@@ -348,7 +348,7 @@ class Coach(_Section):
     name: str = Field(min_length=1, max_length=80)
     """What teachers call them, e.g. "Sam Lee, instructional coach"."""
     addresses: tuple[EmailAddress, ...] = Field(min_length=1, max_length=5)
-    """Who is told, all in one mail. They learn which teacher and since when: no name and no word of a family."""
+    """Who is told, each in a mail of their own: which teacher and since when, no name and no word of a family."""
     hours: int = Field(default=24, ge=1, le=240)
     """After how many school hours without an answer they are told, counted from the teacher's reminder."""
     early: bool = False

@@ -23,6 +23,7 @@ from service.delivery import Deliverer, OnStep
 from service.judging import judged_again
 from service.models import bearings_of, open_in_use
 from service.pipeline import Pipeline
+from store.cases import Cases
 from store.database import Database
 from store.items import Items
 from store.outbox import Outbox
@@ -86,10 +87,16 @@ class Assembly:
         """The items at the office."""
         return Items(self.database)
 
+    def cases(self) -> Cases:
+        """The cases: hard conversations, until a plan is agreed."""
+        return Cases(self.database)
+
     def deliverer(self, *, on_step: OnStep | None = None) -> Deliverer:
         """A deliverer for this thread."""
         composer = Composer(self.settings, self.calendar, self.classifier, self.roster, self.clock)
-        build = partial(Deliverer, self.settings, self.outbox(), self.pages, self.items(), composer, self.clock)
+        build = partial(
+            Deliverer, self.settings, self.outbox(), self.pages, self.items(), self.cases(), composer, self.clock
+        )
         return build() if on_step is None else build(on_step=on_step)
 
     def explain(self, message: Message) -> tuple[Reason, ...]:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import structlog
 
+from autoresponder.case_notes import RemindFacts, remind_note
 from autoresponder.desks import recipients_of
 from autoresponder.items import ItemState
 from autoresponder.outgoing import as_bytes
@@ -22,6 +23,7 @@ from connectors.message import Message
 from connectors.mime import parse_message
 from service.judging import judged_again
 from service.logs import place
+from service.notices import mail_to_staff
 from service.pipeline import Families, Reader
 from service.web.links import item_page
 from store.items import ItemView
@@ -88,6 +90,23 @@ class Composer:
             now=self._clock(),
             message_id=due.delivery.rfc_message_id or "",
         )
+
+    def remind(self, box: MailboxSettings, due: Due) -> bytes:
+        """The short mail to the staff about a case."""
+        web = self._settings.web
+        facts = RemindFacts.model_validate_json(due.delivery.facts)
+        note = remind_note(facts, mailbox=box, settings=self._settings, page=f"{web.origin}/cases" if web else "")
+        return mail_to_staff(
+            note,
+            rfc_message_id=due.delivery.rfc_message_id or "",
+            sender=box.address,
+            recipient=due.delivery.recipient or "",
+            now=self._clock(),
+        )
+
+    def may_remind(self) -> bool:
+        """Whether the school is open: nobody is reminded of anything in the evening."""
+        return self._calendar.is_open(self._clock())
 
     def route(
         self, box: MailboxSettings, mailbox: Mailbox, due: Due, item: ItemView | None, reply: DeliveryState | None

@@ -13,6 +13,7 @@ from random import Random
 
 import structlog
 
+from autoresponder.case_notes import RemindFacts
 from autoresponder.items import ItemState
 from autoresponder.plan import ReplyFacts, RouteFacts
 from config.settings import MailboxSettings, Settings, Stage
@@ -30,6 +31,8 @@ from connectors.labels import Tag
 from connectors.mailbox import DraftState, Mailbox
 from service.composing import Composer
 from service.logs import place
+from service.reminding import unwanted
+from store.cases import Cases
 from store.items import Items
 from store.outbox import Due, LeaseLost, Outbox
 from store.pages import Pages, labels_from
@@ -50,6 +53,9 @@ _LONGEST_WAIT_FOR_ROUTE = timedelta(minutes=10)
 """A family in need that heard nothing for so long is asked to call, whatever becomes of the route."""
 _PARKED = timedelta(minutes=15)
 """Until a refused password is tried again: only a person can mend it, and a server locks an account that knocks."""
+_WAIT_FOR_SCHOOL = timedelta(minutes=15)
+_AT_MOST_ONCE = frozenset({DeliveryKind.REPLY, DeliveryKind.REMIND})
+"""Kinds of mail of which one too many is worse than one too few."""
 _GONE_ATTEMPTS = 3
 """So often a message is looked for that the mailbox's changes do not call gone: it may just have got another id."""
 _CHUNK_OF_TAGS = 50
@@ -89,6 +95,7 @@ class Deliverer:
         outbox: Outbox,
         pages: Pages,
         items: Items,
+        cases: Cases,
         composer: Composer,
         clock: Callable[[], datetime],
         *,
@@ -99,6 +106,7 @@ class Deliverer:
         self._outbox = outbox
         self._pages = pages
         self._items = items
+        self._cases = cases
         self._composer = composer
         self._clock = clock
         self._on_step = on_step
@@ -199,6 +207,10 @@ class Deliverer:
             self._withdraw(mailbox, due)
             self._outbox.finish(due, DeliveryState.CANCELLED, now, reason)
             return False
+        if delivery.kind is DeliveryKind.REMIND and not self._composer.may_remind():
+            self._withdraw(mailbox, due)
+            self._outbox.postpone(due, now + _WAIT_FOR_SCHOOL, None, step=DeliveryStep.PLANNED, counts=False)
+            return False
         office_has_it = self._office_has_it(due, now)
         if office_has_it is None:
             self._outbox.postpone(due, now + _WAIT_FOR_ROUTE, None, step=delivery.step, counts=False)
@@ -228,6 +240,8 @@ class Deliverer:
             return self._composer.reply(box, mailbox, due, office_has_it=office_has_it)
         if due.delivery.kind is DeliveryKind.TELL:
             return self._composer.tell(box, due)
+        if due.delivery.kind is DeliveryKind.REMIND:
+            return self._composer.remind(box, due)
         item, reply = self._items.of_message(due.message.id), self._outbox.reply_of(due.message)
         return self._composer.route(box, mailbox, due, item, reply)
 
@@ -244,7 +258,7 @@ class Deliverer:
         if state is DraftState.DRAFT and mailbox.atomic_send:
             delivery.step = DeliveryStep.DRAFTED
             return True
-        if delivery.kind is not DeliveryKind.REPLY and delivery.handovers < _HANDOVERS:
+        if delivery.kind not in _AT_MOST_ONCE and delivery.handovers < _HANDOVERS:
             delivery.step = DeliveryStep.DRAFTED
             if state is DraftState.GONE:
                 delivery.step, delivery.draft_id = DeliveryStep.PLANNED, ""
@@ -253,7 +267,7 @@ class Deliverer:
             self._outbox.finish(due, DeliveryState.CANCELLED, now, "the draft was deleted before it was sent")
             return False
         mailbox.discard_draft(delivery.draft_id)
-        if delivery.kind is not DeliveryKind.REPLY:
+        if delivery.kind not in _AT_MOST_ONCE:
             text = f"handed over {delivery.handovers} times, and the mail server never said that it took it"
             self._outbox.finish(due, DeliveryState.SET_ASIDE, now, text)
             log.error("a delivery was set aside", mailbox=delivery.mailbox, delivery=due.id, kind=delivery.kind)
@@ -262,7 +276,7 @@ class Deliverer:
             due,
             DeliveryState.UNCERTAIN,
             now,
-            "interrupted while the mail server was taking the reply: it may or may not be out, and is not sent twice",
+            "interrupted while the mail server was taking the mail: it may or may not be out, and is not sent twice",
         )
         return False
 
@@ -273,6 +287,9 @@ class Deliverer:
             return f"the mailbox is back in stage {box.stage.value}"
         if kind is DeliveryKind.TELL:
             return None
+        if kind is DeliveryKind.REMIND:
+            facts = RemindFacts.model_validate_json(due.delivery.facts)
+            return unwanted(self._cases.of_message(message.id), facts)
         if self._pages.was_corrected(message) and not _is_for(due, message.tag):
             return "the tag was corrected"
         if kind is DeliveryKind.ESCALATE:

@@ -24,6 +24,7 @@ from service.following import follow
 from service.logs import place
 from service.parking import AT_ONCE, Attendant, needs_a_person
 from service.pipeline import Swept
+from service.reminding import remind
 
 log = structlog.get_logger()
 
@@ -169,6 +170,7 @@ class Runner:
         def deliver() -> None:
             follow(box, mailbox, assembly)
             escalate(box, items, assembly.settings, assembly.calendar, assembly.clock())
+            remind(box, assembly.cases(), assembly.settings, assembly.calendar, assembly.clock())
             until = time.monotonic() + at_most
             done = deliverer.deliver(box, mailbox, lambda: self._stop.is_set() or time.monotonic() > until)
             self._watcher.delivered(box.address, done)
@@ -200,9 +202,10 @@ class Runner:
         return due_at is not None and due_at <= self._assembly.clock()
 
     def _next_due_at(self, box: MailboxSettings) -> datetime | None:
-        """When the next delivery of a mailbox is due, or an item that nobody takes goes on."""
+        """When the next delivery of a mailbox is due, an item that nobody takes goes on, or a case is looked at."""
         items_at = None if box.stage is Stage.OBSERVE else self._assembly.items().next_due_at(box.address)
-        due = (self._assembly.outbox().next_due_at(box.address), items_at)
+        cases_at = None if box.stage is Stage.OBSERVE else self._assembly.cases().next_due_at(box.address)
+        due = (self._assembly.outbox().next_due_at(box.address), items_at, cases_at)
         return min(filter(None, due), default=None)
 
     def _wait(self, box: MailboxSettings, mailbox: Mailbox) -> None:

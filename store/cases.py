@@ -16,6 +16,7 @@ from store.audit import append
 from store.case_life import AnyRow, note, reopen
 from store.case_tables import CaseEvent, CaseEventKind, CaseMail, ConflictCase, TeacherLetter
 from store.database import Database
+from store.relabelling import no_conflict
 from store.tables import Delivery, MessageRecord
 
 _CLOCK_SET_BACK = timedelta(minutes=10)
@@ -229,6 +230,10 @@ def _say(connection: Connection, row: AnyRow, word: CaseWord, by: str, at: datet
         values |= {"agreed_at": at, "agreed_by": by}
     connection.execute(this.values(values))
     note(connection, row.id, _SAID[state], at, by=by)
+    if state is CaseState.NO_CONFLICT:
+        held = select(col(MessageRecord.fingerprint)).join(CaseMail, col(CaseMail.message_id) == col(MessageRecord.id))
+        for fingerprint in connection.execute(held.where(col(CaseMail.case_id) == row.id)).scalars().all():
+            no_conflict(connection, fingerprint, at)
 
 
 def _thanked(connection: Connection, mailbox: str, family: str, before: datetime | None) -> datetime | None:
@@ -269,7 +274,7 @@ def _move(connection: Connection, view: CaseView, values: dict[str, Any]) -> Non
     """Writes the step over the one before. Raises _Overtaken, also where mail came or the teacher wrote since the case
     was read."""
     case = view.case
-    waiting = col(ConflictCase.waiting_since)
+    waiting, looks = col(ConflictCase.waiting_since), col(ConflictCase.looks_at)
     moved = connection.execute(
         update(ConflictCase)
         .where(
@@ -278,6 +283,7 @@ def _move(connection: Connection, view: CaseView, values: dict[str, Any]) -> Non
             col(ConflictCase.steps) == case.steps,
             col(ConflictCase.looked_at) == case.looked_at,
             waiting.is_(None) if case.waiting_since is None else waiting == case.waiting_since,
+            looks.is_(None) if case.looks_at is None else looks == case.looks_at,
         )
         .values(values)
     )

@@ -85,12 +85,12 @@ class FollowUps:
             _take(connection, follow_up, now)
 
     def to_case(self, follow_up: FollowUp, rules: CaseRules, now: datetime) -> bool:
-        """The message opens a case, or is added to its family's, where it has none yet. False where another worker was
-        faster, or the tag was changed again: then nothing happens."""
+        """The message opens a case, or is added to its family's; one that was closed as no conflict is open again.
+        False where another worker was faster, or the tag was changed again: then nothing happens."""
         with self._database.write() as connection:
             taken = _take(connection, follow_up, now)
             in_case = select(col(CaseMail.case_id)).where(col(CaseMail.message_id) == follow_up.message.id)
-            if not taken or connection.execute(in_case).first() is not None:
+            if not taken:
                 return False
             retagged(connection, follow_up.message.id or 0, now, rules)
             return connection.execute(in_case).first() is not None

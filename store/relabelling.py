@@ -53,6 +53,12 @@ def no_longer_urgent(connection: Connection, fingerprint: str, tag: Tag, at: dat
         _copy(connection, copy, tag, at, "the office said that it is not urgent")
 
 
+def no_conflict(connection: Connection, fingerprint: str, at: datetime) -> None:
+    """The teacher said in the page that a message is no conflict: it is routine in every mailbox that it came to."""
+    for copy in _copies(connection, fingerprint, col(MessageRecord.tag) == Tag.CONFLICT):
+        _copy(connection, copy, Tag.ROUTINE, at, "the teacher said that it is no conflict")
+
+
 def heed(connection: Connection, fingerprints: Sequence[str], new: Mapping[int, MessageRecord]) -> None:
     """What somebody said of a message holds for `new` copies of it, too; `new` by number, of these fingerprints or
     others."""
@@ -74,14 +80,14 @@ def heed(connection: Connection, fingerprints: Sequence[str], new: Mapping[int, 
 
 def cancel_unbegun(connection: Connection, message_id: int, reason: str, at: datetime | None) -> None:
     """Cancels what nobody has begun. A mail that was attempted may have left a draft: the deliverer cleans up. A word
-    to the staff is true whatever the tag is."""
+    to the staff is true whatever the tag is, or is asked for again before it leaves."""
     untouched = or_(col(Delivery.kind) == DeliveryKind.TAG, col(Delivery.attempts) == 0)
     connection.execute(
         update(Delivery)
         .where(
             col(Delivery.message_id) == message_id,
             col(Delivery.state) == DeliveryState.WAITING,
-            col(Delivery.kind) != DeliveryKind.TELL,
+            col(Delivery.kind).not_in((DeliveryKind.TELL, DeliveryKind.REMIND)),
             untouched,
         )
         .values(state=DeliveryState.CANCELLED, last_error=reason, finished_at=at)

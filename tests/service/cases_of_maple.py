@@ -70,7 +70,7 @@ def told(maple: Maple, address: str) -> list[EmailMessage]:
     return [
         mail
         for mail in mails
-        if mail["X-Alliance-Inbox"] == "remind" and address in {to for _, to in getaddresses([str(mail["To"])])}
+        if mail["X-Alliance-Inbox"] == "notice" and address in {to for _, to in getaddresses([str(mail["To"])])}
     ]
 
 

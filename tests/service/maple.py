@@ -26,6 +26,7 @@ from service.delivery import Delivered, Deliverer, OnStep
 from service.escalation import escalate
 from service.following import follow
 from service.pipeline import Pipeline, Swept
+from service.reminding import remind
 from store.database import Database
 from store.pages import Page, Pages
 from store.tables import Delivery, DeliveryKind, DeliveryState, MessageRecord
@@ -179,6 +180,7 @@ class Maple:
         box = self.box(address, stage=stage)
         follow(box, self.mailbox(address), assembly)
         escalate(box, assembly.items(), self.settings, assembly.calendar, self.clock())
+        remind(box, assembly.cases(), self.settings, assembly.calendar, self.clock())
         deliverer: Deliverer = assembly.deliverer(on_step=on_step)
         return deliverer.deliver(self.box(address, stage=stage), self.mailbox(address))
 
