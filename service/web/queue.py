@@ -215,6 +215,7 @@ class Reader:
             EventKind.NOT_URGENT: _("{who} closed it: not urgent."),
             EventKind.RETURNED: _("{who} gave it back to the teacher."),
             EventKind.CORRECTED: _("The teacher said that it is not urgent."),
+            EventKind.REOPENED: _("The teacher said that it is urgent."),
             EventKind.UNCLEAR: _("{who} replied, and the reply was not understood. It changed nothing."),
         }
         who = self.name(event.by) or _("Somebody")

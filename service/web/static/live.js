@@ -14,7 +14,8 @@
   document.addEventListener("htmx:before:swap", () => {
     row = queue.contains(document.activeElement) ? document.activeElement.closest("li[id]") : null;
   });
-  document.addEventListener("htmx:after:swap", () => {
+  document.addEventListener("htmx:after:swap", (event) => {
+    if (event.detail.ctx?.response?.status !== 200) return; // a refusal "swaps" nothing, and ends here as well
     away.hidden = true;
     if (row === null || queue.contains(document.activeElement)) return;
     // The button that had the focus is gone: its row, or else the queue, is the next best place.

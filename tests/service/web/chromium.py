@@ -64,6 +64,7 @@ def chromium(port: int, folder: Path, *, dark: bool = False, scripts: bool = Tru
     if not scripts:
         settings["profile.managed_default_content_settings.javascript"] = 2
     options.add_experimental_option("prefs", settings)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     started = webdriver.Chrome(options=options, service=Service(executable_path=str(driver)))
     started.set_page_load_timeout(PATIENCE)
     if dark:

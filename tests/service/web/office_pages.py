@@ -101,13 +101,18 @@ class OfficePages(SchoolPages):
         """An item's last message."""
         return self.item(reference).messages[-1]
 
-    def signed_in(self, address: str) -> Browser:
-        """The browser of somebody who came in by a link."""
-        browser, link, session = self.browser(), new_secret(), new_secret()
-        access, now = self.site.access, self.clock()
+    def session_of(self, address: str) -> str:
+        """What stands in the cookie of somebody who came in by a link."""
+        link, session, now = new_secret(), new_secret(), self.clock()
+        access = self.site.access
         access.ask(link, address, destination="/", attempts=(), now=now, valid=timedelta(minutes=5))
         assert access.redeem(link, session, now=now, lasting=timedelta(hours=12)) is not None
-        browser.http.cookies.set(SESSION, session, domain=URL.removeprefix("https://"), path="/")
+        return session
+
+    def signed_in(self, address: str) -> Browser:
+        """Somebody's browser."""
+        browser = self.browser()
+        browser.http.cookies.set(SESSION, self.session_of(address), domain=URL.removeprefix("https://"), path="/")
         return browser
 
     def says(self, browser: Browser, reference: str, word: str, shown_at: str = "") -> Any:
