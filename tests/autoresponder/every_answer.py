@@ -2,10 +2,11 @@
 every language, from the real calendar through the real planner to the bytes that a mail server gets."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from functools import cache
 
+from autoresponder.note import Note
 from autoresponder.outgoing import as_bytes
 from autoresponder.plan import Missing, ReplyFacts
 from autoresponder.planner import reply_facts
@@ -60,12 +61,16 @@ class Answer:
         )
         return as_bytes(mail)
 
-    def section(self) -> str:
-        """The part in the family's language, as plain text."""
-        note = reply_note(
+    def note(self) -> Note:
+        """What it says."""
+        return reply_note(
             self.facts, mailbox=self.settings.mailboxes[0], settings=self.settings, office_has_it=self.office_has_it
         )
-        return type(note)(note.title, note.sections[:1], note.phones).text()
+
+    def section(self) -> str:
+        """The part in the family's language, as plain text."""
+        note = self.note()
+        return replace(note, sections=note.sections[:1]).text()
 
 
 @cache
