@@ -55,7 +55,7 @@ class DigestReader:
         agreed = self.cases.listing((CaseState.AGREED,), mailbox=box.address, changed_since=now - _FOLLOWED_UP_WITHIN)
         mail = self.record.family_mail(box.address, since_at, now)
         families = self._families_that_wait(mail, agreed)
-        to_call = [self._as_waiting(box, mails, now) for mails in _to_call(cases, families, mail, since_at)]
+        to_call = [self._as_waiting(box, mails, now) for mails in _to_call(cases, families, mail, (since_at, now))]
         waiting = [self._as_waiting(box, mails, now) for mails in families.values()]
         return DigestFacts(
             teacher=box.teacher,
@@ -176,14 +176,17 @@ def name_of(address: str, settings: Settings) -> str:
 
 
 def _to_call(
-    cases: Sequence[CaseView], families: dict[str, list[FamilyMail]], mail: Sequence[FamilyMail], since: datetime
+    cases: Sequence[CaseView],
+    families: dict[str, list[FamilyMail]],
+    mail: Sequence[FamilyMail],
+    counted: tuple[datetime, datetime],
 ) -> Iterator[list[FamilyMail]]:
-    """What each family with an open case waits for, oldest first. These are taken out of `families`, so that nobody is
-    named twice."""
+    """What each family with an open case has waited for since some moment of the stretch `counted`, oldest first. These
+    are taken out of `families`, so that nobody is named twice."""
     known = {each.message.id: each for each in mail}
     for view in cases:
         waits_since = view.case.waiting_since
-        if waits_since is None or waits_since < since:
+        if waits_since is None or not counted[0] <= waits_since <= counted[1]:
             continue
         of_case = [known.get(each.id, FamilyMail(each)) for each in view.messages if each.received_at >= waits_since]
         every = {each.message.id: each for each in (*of_case, *families.pop(view.case.family, ()))}

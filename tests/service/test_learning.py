@@ -39,6 +39,8 @@ timezone = "America/Chicago"
 [office]
 address = "office@maple.example"
 phone = "555 0100"
+[digest]
+enabled = false
 [[mailboxes]]
 address = "rivera@maple.example"
 teacher = "Ms. Rivera"

@@ -502,6 +502,8 @@ timezone = "America/Chicago"
 [office]
 address = "office@maple.example"
 phone = "555 0100"
+[digest]
+enabled = false
 [service]
 administrator = "it@maple.example"
 notices_from = "alliance@maple.example"
