@@ -219,3 +219,5 @@ class Plan(_Frozen):
     route: RouteFacts | None = None
     topic: str = "other"
     """What the message is about (docs/labelling.md, "Topics")."""
+    draft: bool = False
+    """Whether the teacher gets a draft of their own answer."""

@@ -11,6 +11,7 @@ from datetime import datetime
 from autoresponder.away import days_away
 from autoresponder.calls import next_calls
 from autoresponder.desks import desk_for, recipients_of, tells_office
+from autoresponder.drafting import calls_for_draft
 from autoresponder.guards import (
     Case,
     Guard,
@@ -184,7 +185,8 @@ def make_plan(
             otherwise=verdict.otherwise,
         )
     labels = _labels(verdict, standing)
-    return Plan(labels=labels, reply=reply, no_reply=refusal, route=route, topic=verdict.topic)
+    draft = calls_for_draft(case, verdict)
+    return Plan(labels=labels, reply=reply, no_reply=refusal, route=route, topic=verdict.topic, draft=draft)
 
 
 def reply_tag(verdict: Verdict) -> Tag:

@@ -23,6 +23,7 @@ from service.delivery import Deliverer, OnStep
 from service.judging import judged_again
 from service.models import bearings_of, open_in_use
 from service.pipeline import Pipeline
+from service.teachers_drafts import TeachersDrafts
 from store.cases import Cases
 from store.database import Database
 from store.items import Items
@@ -94,9 +95,11 @@ class Assembly:
     def deliverer(self, *, on_step: OnStep | None = None) -> Deliverer:
         """A deliverer for this thread."""
         composer = Composer(self.settings, self.calendar, self.classifier, self.roster, self.clock)
-        build = partial(
-            Deliverer, self.settings, self.outbox(), self.pages, self.items(), self.cases(), composer, self.clock
+        outbox, cases = self.outbox(), self.cases()
+        drafts = TeachersDrafts(
+            self.settings, self.calendar, outbox, self.pages, self.classifier, self.roster, cases, self.clock
         )
+        build = partial(Deliverer, self.settings, outbox, self.pages, self.items(), cases, composer, drafts, self.clock)
         return build() if on_step is None else build(on_step=on_step)
 
     def explain(self, message: Message) -> tuple[Reason, ...]:

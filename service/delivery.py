@@ -32,6 +32,7 @@ from connectors.mailbox import DraftState, Mailbox
 from service.composing import Composer
 from service.logs import place
 from service.reminding import unwanted
+from service.teachers_drafts import TeachersDrafts
 from store.cases import Cases
 from store.items import Items
 from store.outbox import Due, LeaseLost, Outbox
@@ -74,6 +75,7 @@ class Delivered:
     tags: int = 0
     routes: int = 0
     replies: int = 0
+    drafts: int = 0
     refused: Exception | None = None
     """Why the mail server lets nothing be sent, although mail can be read: only a person can mend that."""
 
@@ -97,6 +99,7 @@ class Deliverer:
         items: Items,
         cases: Cases,
         composer: Composer,
+        drafts: TeachersDrafts,
         clock: Callable[[], datetime],
         *,
         on_step: OnStep = _no_step,
@@ -108,6 +111,7 @@ class Deliverer:
         self._items = items
         self._cases = cases
         self._composer = composer
+        self._drafts = drafts
         self._clock = clock
         self._on_step = on_step
         self._jitter = Random()  # noqa: S311 - spreads retries, guards no secret
@@ -120,7 +124,7 @@ class Deliverer:
         Failures are recorded with their deliveries. Raises ConnectFailed, AuthenticationFailed or InsecureConnection,
         on record too, where the mailbox cannot be worked on any more.
         """
-        tags = routes = replies = 0
+        tags = routes = replies = drafts = 0
         self._refused = None
         postponed: set[int] = set()
         while not enough():
@@ -135,12 +139,13 @@ class Deliverer:
                 done = self._send(box, mailbox, due)
                 routes += done and due.delivery.kind in {DeliveryKind.ROUTE, DeliveryKind.ESCALATE}
                 replies += done and due.delivery.kind is DeliveryKind.REPLY
+                drafts += done and due.delivery.kind is DeliveryKind.DRAFT
             for start in range(0, len(to_tag), _CHUNK_OF_TAGS):
                 if enough():
                     break
                 tags += self._tag(box, mailbox, to_tag[start : start + _CHUNK_OF_TAGS])
             postponed.update(due.id for due in to_tag)
-        return Delivered(tags, routes, replies, self._refused)
+        return Delivered(tags, routes, replies, drafts, self._refused)
 
     def _tag(self, box: MailboxSettings, mailbox: Mailbox, chunk: Sequence[Due]) -> int:
         now = self._clock()
@@ -187,6 +192,8 @@ class Deliverer:
             return False
         self._on_step("claimed", due.id)
         try:
+            if due.delivery.kind is DeliveryKind.DRAFT:
+                return self._drafts.write(box, mailbox, due, self._on_step)
             return self._bring_on_its_way(box, mailbox, due)
         except LeaseLost as error:
             log.warning("a delivery took longer than its lease", mailbox=box.address, delivery=due.id, error=str(error))
@@ -326,6 +333,9 @@ class Deliverer:
         text = _text(error)
         log.warning("a mail could not be sent", mailbox=delivery.mailbox, delivery=due.id, error=text)
         try:
+            if delivery.kind is DeliveryKind.DRAFT:
+                self._drafts.failed(due, error, text, self._wait(due))
+                return
             if delivery.step is DeliveryStep.SENDING:
                 wait = self._settle if delivery.attempts == 1 else self._settle + self._wait(due)
                 self._outbox.look_again(due, now + wait, text)

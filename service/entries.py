@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from autoresponder.drafting import DraftPlan
 from autoresponder.family import person
 from autoresponder.identifiers import thread_id
 from autoresponder.plan import Answer, History, Plan, ReplyFacts
@@ -14,6 +15,7 @@ from config.settings import MailboxSettings, Stage
 from connectors.labels import REMARKS, TEACHERS, Label, Tag, tag_of
 from connectors.mailbox import Direction, LabelState, RawMessage
 from connectors.message import MARKER, Message
+from store.drafts import draft_key
 from store.matters import BETWEEN_RECIPIENTS, Behind, Matter
 from store.pages import Background, Entry, Identity, Relabelled, Seen, labels_from, reply_key, route_key, words
 from store.tables import (
@@ -164,8 +166,8 @@ def with_mails(
     box: MailboxSettings,
     matter: Matter,
 ) -> Entry:
-    """Adds route and reply where the mailbox's stage allows them, and remembers them for the rest of the page. `matter`
-    is what a route is about."""
+    """Adds route, reply and draft where the mailbox's stage allows them, and remembers them for the rest of the page.
+    `matter` is what a route is about."""
     record = entry.record
     if box.stage is Stage.OBSERVE or record.backfill:
         return entry
@@ -187,6 +189,12 @@ def with_mails(
         reply.facts, reply.recipient = plan.reply.model_dump_json(), person(identity.sender)
         reply.rfc_message_id = reply_message_id(message, box)
         mails.append(reply)
+    # Where our label stood there already a record was lost, and the teacher may have had their draft.
+    labels_it = any(delivery.kind is DeliveryKind.TAG for delivery in entry.deliveries)
+    if plan.draft and box.stage is Stage.REPLY and labels_it:
+        draft = _delivery(record, DeliveryKind.DRAFT, draft_key(record.mailbox, record.thread))
+        draft.facts = DraftPlan().model_dump_json()
+        mails += [] if draft.dedupe_key in background.keys else [draft]
     for mail in mails:
         _remember(background, mail, record.thread)
     routed = any(mail.kind is DeliveryKind.ROUTE for mail in mails)

@@ -27,6 +27,8 @@ class Foreseen:
     unsure: bool
     answered: bool
     routed: bool
+    drafted: bool
+    """Whether the teacher would have found a draft of an answer."""
     reason: str
     """Why it would not have been answered; empty where it would."""
 
@@ -95,5 +97,6 @@ def _foreseen(record: MessageRecord, message: Message, kinds: set[DeliveryKind])
         unsure=record.unsure,
         answered=DeliveryKind.REPLY in kinds,
         routed=DeliveryKind.ROUTE in kinds,
+        drafted=DeliveryKind.DRAFT in kinds,
         reason=record.guard or record.set_aside or "",
     )

@@ -45,13 +45,14 @@ class LogWatcher:
 
     def delivered(self, mailbox: str, delivered: Delivered) -> None:
         """Logs labels, routes and replies."""
-        if delivered.tags or delivered.routes or delivered.replies:
+        if delivered.tags or delivered.routes or delivered.replies or delivered.drafts:
             log.info(
                 "delivered",
                 mailbox=mailbox,
                 labelled=delivered.tags,
                 routed=delivered.routes,
                 answered=delivered.replies,
+                drafted=delivered.drafts,
             )
 
     def failed(self, mailbox: str, reason: str, pause: float) -> None:

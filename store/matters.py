@@ -25,6 +25,7 @@ from autoresponder.items import (
 )
 from autoresponder.plan import RouteFacts, TellFacts, Told
 from connectors.labels import Tag
+from store.handled import mark_handled
 from store.item_events import note
 from store.relabelling import no_longer_urgent
 from store.tables import (
@@ -165,6 +166,8 @@ def say(connection: Connection, item_id: int, word: Word, by: str, at: datetime)
     note(connection, item_id, _EVENTS[result.state], at, by=by)
     if result.state is ItemState.NOT_URGENT and row.tag is Tag.URGENT:
         _no_longer_urgent(connection, item_id, at)
+    if result.state is ItemState.DONE:
+        mark_handled(connection, item_id, at)
     if result.state is ItemState.RETURNED:
         _tell_teachers(connection, row, by, at)
     return result

@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 
 from store.answers import overtaken
 from store.database import Database
+from store.drafts import asked_no_more
 from store.pages import Query, route_key, words
 from store.tables import Delivery, DeliveryKind, DeliveryState, DeliveryStep, MessageRecord
 
@@ -133,6 +134,17 @@ class Outbox:
         """The delivery came to its end. Raises LeaseLost."""
         self._set(due, state=state, lease_until=None, finished_at=now, last_error=error)
 
+    def saving(self, due: Due) -> None:
+        """A draft is about to be saved: from here on the teacher may have it. Raises LeaseLost."""
+        self._set(due, step=DeliveryStep.SENDING)
+        due.delivery.step = DeliveryStep.SENDING
+
+    def finish_draft(self, due: Due, state: DeliveryState, now: datetime, error: str | None = None) -> None:
+        """The same as `finish` for a teacher's draft: the label by which they asked is off. Raises LeaseLost."""
+        with self._database.write() as connection:
+            self._write(connection, due, state=state, lease_until=None, finished_at=now, last_error=error)
+            asked_no_more(connection, due.delivery.message_id)
+
     def park(self, mailbox: str, at: datetime, error: str) -> None:
         """No mail of this mailbox is sent before `at`; what is in hand is not touched."""
         delivery = Delivery
@@ -240,18 +252,17 @@ class Outbox:
 
     def _set(self, due: Due, **values: Any) -> None:
         with self._database.write() as connection:
-            done = connection.execute(
-                update(Delivery)
-                .where(
-                    col(Delivery.id) == due.id,
-                    col(Delivery.state) == DeliveryState.WORKING,
-                    col(Delivery.lease_holder) == self._holder,
-                    col(Delivery.attempts) == due.delivery.attempts,
-                )
-                .values(values)
-            )
-            if done.rowcount != 1:
-                raise LeaseLost(f"delivery {due.id} was taken over by another worker")
+            self._write(connection, due, **values)
+
+    def _write(self, connection: Connection, due: Due, **values: Any) -> None:
+        ours = update(Delivery).where(
+            col(Delivery.id) == due.id,
+            col(Delivery.state) == DeliveryState.WORKING,
+            col(Delivery.lease_holder) == self._holder,
+            col(Delivery.attempts) == due.delivery.attempts,
+        )
+        if connection.execute(ours.values(values)).rowcount != 1:
+            raise LeaseLost(f"delivery {due.id} was taken over by another worker")
 
 
 def _is_due(now: datetime) -> Any:

@@ -21,6 +21,7 @@ from connectors.mailbox import Direction
 from store.answers import Answers, answers_given
 from store.case_life import CasePart, relabelled, take_part
 from store.database import Database
+from store.drafts import ask_for_draft, draft_key
 from store.matters import Behind, Matter, Saying, behind, file_matter, hear
 from store.relabelling import correct, heed
 from store.tables import (
@@ -253,6 +254,7 @@ class Pages:
             threads = {background.thread_of(i) for i in received}
             background.answers = answers_given(connection, mailbox, people, threads, answers_since)
             keys = {route_key(i.fingerprint) for i in identities}
+            keys |= {draft_key(mailbox, background.thread_of(i)) for i in identities}
             keys |= {reply_key(i.sender, i.rfc_message_id or i.fingerprint) for i in identities if i.sender}
             query = select(col(Delivery.dedupe_key))
             background.keys = {row[0] for row in _rows(connection, query, Delivery.dedupe_key, keys)}
@@ -270,6 +272,13 @@ class Pages:
             query = _teacher_wrote_query(mailbox).where(col(MessageRecord.thread) == thread)
             row = connection.execute(query).first()
         return None if row is None else row.at
+
+    def carries(self, message_id: int | None, label: Label) -> bool:
+        """Whether a message carries a label, as far as is on record."""
+        query = select(col(MessageRecord.labels)).where(col(MessageRecord.id) == message_id)
+        with self._database.read() as connection:
+            found: str | None = connection.execute(query).scalar()
+        return label in labels_from(found or "")
 
     def was_corrected(self, message: MessageRecord) -> bool:
         """Whether the teacher corrected the tag of a message."""
@@ -342,6 +351,8 @@ class Pages:
             if page.at is not None:
                 was = change.correction is not None
                 relabelled(connection, change.id, change.labels, change.marked, page.at, page.case_rules, corrected=was)
+                if Label.ANOTHER_DRAFT in change.marked:
+                    ask_for_draft(connection, page.mailbox, change.id, page.at)
 
     @staticmethod
     def _insert(connection: Connection, page: Page) -> None:
@@ -368,6 +379,8 @@ class Pages:
                 correct(connection, said, labels_from(entry.record.labels))
             if entry.part is not None:
                 take_part(connection, message_id, entry.record, entry.part)
+            if Label.ANOTHER_DRAFT in labels_from(entry.record.labels) and not entry.record.backfill:
+                ask_for_draft(connection, page.mailbox, message_id, entry.record.recorded_at)
         new = {message_id: entry.record for message_id, entry in zip(ids, page.entries, strict=True) if not entry.given}
         for chunk in _chunks(sorted({record.fingerprint for record in new.values() if record.tag is not None})):
             heed(connection, chunk, new)

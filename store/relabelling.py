@@ -80,14 +80,15 @@ def heed(connection: Connection, fingerprints: Sequence[str], new: Mapping[int, 
 
 def cancel_unbegun(connection: Connection, message_id: int, reason: str, at: datetime | None) -> None:
     """Cancels what nobody has begun. A mail that was attempted may have left a draft: the deliverer cleans up. A word
-    to the staff is true whatever the tag is, or is asked for again before it leaves."""
+    to the staff is true whatever the tag is, or is asked for again before it leaves; of a draft that nobody wants a
+    label has to come off."""
     untouched = or_(col(Delivery.kind) == DeliveryKind.TAG, col(Delivery.attempts) == 0)
     connection.execute(
         update(Delivery)
         .where(
             col(Delivery.message_id) == message_id,
             col(Delivery.state) == DeliveryState.WAITING,
-            col(Delivery.kind).not_in((DeliveryKind.TELL, DeliveryKind.REMIND)),
+            col(Delivery.kind).not_in((DeliveryKind.TELL, DeliveryKind.REMIND, DeliveryKind.DRAFT)),
             untouched,
         )
         .values(state=DeliveryState.CANCELLED, last_error=reason, finished_at=at)

@@ -45,6 +45,8 @@ class DeliveryKind(StrEnum):
     """A short mail to the staff about an item."""
     REMIND = "remind"
     """A short mail about a case that waits, to the teacher or the coach."""
+    DRAFT = "draft"
+    """A draft of the teacher's own answer, into their Drafts. Never sent."""
 
 
 class DeliveryState(StrEnum):

@@ -82,6 +82,7 @@ def _plain(box: "MailboxSettings", row: "Foreseen") -> dict[str, object]:
         "unsure": row.unsure,
         "answered": row.answered,
         "routed": row.routed,
+        "drafted": row.drafted,
         "reason": row.reason,
     }
 
@@ -97,7 +98,8 @@ def _print(box: "MailboxSettings", rows: "list[Foreseen]", days: int, zone: "Zon
         table.add_column(name, overflow="ellipsis", no_wrap=name != "then")
     for row in rows:
         tag = (row.tag.value if row.tag else "–") + (" ?" if row.unsure else "")
-        done = [word for word, is_so in (("to the office", row.routed), ("answered", row.answered)) if is_so]
+        ways = (("to the office", row.routed), ("answered", row.answered), ("a draft for the teacher", row.drafted))
+        done = [word for word, is_so in ways if is_so]
         then = " and ".join(done) or f"left alone: {row.reason}"
         received = f"{row.received_at.astimezone(zone):%a %d %b %H:%M}"
         table.add_row(received, escape(row.sender), escape(row.subject), tag, escape(then))
@@ -105,7 +107,9 @@ def _print(box: "MailboxSettings", rows: "list[Foreseen]", days: int, zone: "Zon
     tags = Counter(row.tag.value for row in rows if row.tag)
     parts = [f"{count} {tag}" for tag, count in sorted(tags.items())]
     answered, routed = sum(row.answered for row in rows), sum(row.routed for row in rows)
+    drafted = sum(row.drafted for row in rows)
     console.print(
-        f"{len(rows)} messages: {', '.join(parts) or 'no family mail'}; {answered} answered, {routed} to the office. "
+        f"{len(rows)} messages: {', '.join(parts) or 'no family mail'}; {answered} answered, {routed} to the office, "
+        f"{drafted} with a draft for the teacher. "
         f"Nothing was written. The mailbox is in stage {box.stage.value}."
     )
