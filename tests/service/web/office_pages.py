@@ -16,6 +16,7 @@ from connectors.mailbox import Mailbox
 from connectors.message import Message
 from service.web.app import create_app
 from service.web.cookies import SESSION
+from service.web.rendering import asset
 from store.access import new_secret
 from store.database import Database
 from store.queue import Queue, Queued
@@ -163,6 +164,25 @@ def busy_morning(pages: OfficePages) -> dict[str, str]:
     pages.clock.now = begins + timedelta(minutes=98)
     pages.maple.round()
     return references
+
+
+def paths_of(pages: OfficePages, references: dict[str, str]) -> dict[str, str]:
+    """A page of each kind."""
+    items = {topic: f"/items/{references[topic]}" for topic in ("health", "whereabouts", "attendance")}
+    pickup = references["pickup_transport"]
+    return {
+        "queue": "/items?lang=en",
+        **{f"item-{topic}": path for topic, path in items.items()},
+        "message": f"/items/{pickup}/messages/{pages.last_message(pickup).id}",
+    }
+
+
+def come_in(browser: Any, pages: OfficePages, address: str) -> None:
+    """Somebody is signed in with a real browser."""
+    browser.delete_all_cookies()
+    browser.get(f"{URL}{asset('mark.svg')}")
+    browser.add_cookie({"name": SESSION, "value": pages.session_of(address), "secure": True, "path": "/"})
+    browser.get(URL)
 
 
 def _as_written(pages: OfficePages, letter: Letter) -> None:

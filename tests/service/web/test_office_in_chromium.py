@@ -11,12 +11,20 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from autoresponder.items import ItemState, Word
 from connectors.errors import ConnectFailed
-from service.web.cookies import SESSION
-from service.web.rendering import asset
 from store.queue import Queue
 from tests.service.web.chromium import HOST, PATIENCE, chromium, served
 from tests.service.web.looking import look, next_page
-from tests.service.web.office_pages import COLE, LEE, REED, RIVERA, OfficePages, busy_morning, office_pages
+from tests.service.web.office_pages import (
+    COLE,
+    LEE,
+    REED,
+    RIVERA,
+    OfficePages,
+    busy_morning,
+    come_in,
+    office_pages,
+    paths_of,
+)
 
 pytestmark = pytest.mark.server("chromium")
 
@@ -47,14 +55,6 @@ def lee(chrome: Any, pages: OfficePages) -> Any:
     come_in(chrome, pages, LEE)
     chrome.get_log("browser")  # what it said before is another test's
     return chrome
-
-
-def come_in(browser: Any, pages: OfficePages, address: str) -> None:
-    """Somebody is signed in with a browser."""
-    browser.delete_all_cookies()
-    browser.get(f"{URL}{asset('mark.svg')}")
-    browser.add_cookie({"name": SESSION, "value": pages.session_of(address), "secure": True, "path": "/"})
-    browser.get(URL)
 
 
 def until(browser: Any, found: Callable[[], object]) -> None:
@@ -222,14 +222,3 @@ def test_axe_finds_nothing_wrong_with_the_queue_and_its_items(tmp_path: Path, da
                 come_in(browser, pages, who)
                 browser.get(f"{URL}/items")
                 look(browser, f"office-{name}", dark)
-
-
-def paths_of(pages: OfficePages, references: dict[str, str]) -> dict[str, str]:
-    """A page of each kind."""
-    items = {topic: f"/items/{references[topic]}" for topic in ("health", "whereabouts", "attendance")}
-    pickup = references["pickup_transport"]
-    return {
-        "queue": "/items?lang=en",
-        **{f"item-{topic}": path for topic, path in items.items()},
-        "message": f"/items/{pickup}/messages/{pages.last_message(pickup).id}",
-    }
