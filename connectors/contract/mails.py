@@ -6,6 +6,8 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
+from connectors.message import MARKER
+
 FAMILY = "mia.okafor@family.example"
 _START = datetime(2026, 9, 7, 8, 0, tzinfo=UTC)
 
@@ -69,6 +71,30 @@ def answer(number: int, sender: str) -> bytes:
             "Date": format_datetime(_START),
         },
         f"Dear Mia, this answers message {number}.\n",
+    )
+
+
+def draft_id(number: int, alternative: int) -> str:
+    """Message-ID of one of the drafts that a teacher gets about message `number`."""
+    return f"alliance.draft.{number}-{alternative}@maple.example"
+
+
+def teachers_draft(number: int, sender: str, alternative: int = 1) -> bytes:
+    """A draft of the teacher's own answer to message `number`, as the service leaves it to them: one of several alike,
+    told apart by their Message-IDs and their words."""
+    asked = f"<{family_id(number)}>"
+    return _mail(
+        {
+            "From": sender,
+            "To": FAMILY,
+            "Subject": f"Re: Question {number}",
+            "Message-ID": f"<{draft_id(number, alternative)}>",
+            "In-Reply-To": asked,
+            "References": asked,
+            "Date": format_datetime(_START),
+            MARKER: "draft",
+        },
+        f"Draft {alternative} about message {number}.\n",
     )
 
 

@@ -3,10 +3,20 @@
 import pytest
 
 from connectors.contract.harness import MailboxHarness
-from connectors.contract.mails import SUBJECTS, answer, family_id, family_mail, reply, reply_id
+from connectors.contract.mails import (
+    SUBJECTS,
+    answer,
+    draft_id,
+    family_id,
+    family_mail,
+    reply,
+    reply_id,
+    teachers_draft,
+)
 from connectors.contract.reader import Reader, message_id_of, subject_of, unwrapped
 from connectors.errors import MessageGone
-from connectors.mailbox import DraftState
+from connectors.mailbox import Direction, DraftState
+from connectors.message import MARKER
 
 
 class SendingContract:
@@ -92,6 +102,44 @@ class SendingContract:
         (left,) = harness.departed()
         assert f"In-Reply-To: <{family_id(1)}>".encode() in unwrapped(left)
 
+    def test_a_draft_that_is_left_to_the_teacher_is_told_of_by_nobody_and_looked_up_by_its_message_id(
+        self, harness: MailboxHarness
+    ) -> None:
+        reader = _with_family_mail(harness)
+        for alternative in (1, 2):
+            reader.mailbox.save_draft(teachers_draft(1, harness.address, alternative))
+        assert reader.sync() == [], "a draft is no mail yet"
+        reader = reader.restarted(harness.open())
+        assert reader.sync() == []
+        for alternative in (1, 2):
+            assert reader.mailbox.draft_state("", draft_id(1, alternative)) is DraftState.DRAFT
+            assert reader.mailbox.save_draft(teachers_draft(1, harness.address, alternative))
+        assert sorted(_where(harness)[0]) == [draft_id(1, 1), draft_id(1, 2)]
+        assert _where(harness)[1:] == ([], [])
+
+    def test_a_draft_that_the_teacher_sends_is_told_as_sent_in_the_familys_thread_with_our_mark(
+        self, harness: MailboxHarness
+    ) -> None:
+        reader = _with_family_mail(harness)
+        reader.mailbox.save_draft(teachers_draft(1, harness.address))
+        harness.teacher_sends(teachers_draft(1, harness.address))
+        (found,) = reader.sync()
+        assert found.direction is Direction.SENT
+        assert f"{MARKER}: draft".encode() in unwrapped(found.raw)
+        assert f"In-Reply-To: <{family_id(1)}>".encode() in unwrapped(found.raw)
+        assert reader.mailbox.draft_state("", draft_id(1, 1)) is DraftState.SENT
+
+    def test_alternatives_of_a_draft_are_not_taken_for_each_other(self, harness: MailboxHarness) -> None:
+        reader = _with_family_mail(harness)
+        drafts = [reader.mailbox.save_draft(teachers_draft(1, harness.address, number)) for number in (1, 2, 3)]
+        assert len(set(drafts)) == 3
+        harness.teacher_sends(teachers_draft(1, harness.address, 1))
+        reader.mailbox.discard_draft(drafts[1])
+        after = harness.open()
+        for draft, number, state in ((drafts[1], 2, DraftState.GONE), (drafts[2], 3, DraftState.DRAFT)):
+            assert after.draft_state(draft, draft_id(1, number)) is state
+            assert after.draft_state("", draft_id(1, number)) is state
+
     def test_mail_that_the_teacher_sent_counts_under_its_message_id(self, harness: MailboxHarness) -> None:
         harness.teacher_sends(reply(1, harness.address))
         assert harness.open().draft_state("", reply_id(1)) is DraftState.SENT
@@ -112,6 +160,13 @@ class SendingContract:
         mailbox.send_draft(draft)
         mailbox.discard_draft(draft)
         assert _where(harness) == ([], [reply_id(1)], [reply_id(1)])
+
+
+def _with_family_mail(harness: MailboxHarness) -> Reader:
+    reader = Reader(harness.open())
+    harness.deliver(family_mail(1, harness.address))
+    reader.sync()
+    return reader
 
 
 def _where(harness: MailboxHarness) -> tuple[list[str], list[str], list[str]]:

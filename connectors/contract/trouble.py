@@ -260,6 +260,7 @@ def _everything(mailbox: Mailbox, cursor: str | None, id_: str, draft: str) -> l
         lambda: mailbox.changes(cursor),
         lambda: mailbox.fetch(id_),
         lambda: mailbox.tag(id_, URGENT),
+        lambda: mailbox.unmark(id_, URGENT),
         lambda: mailbox.save_draft(reply(2, mailbox.address)),
         lambda: mailbox.draft_state(draft, reply_id(1)),
         lambda: mailbox.discard_draft(draft),
