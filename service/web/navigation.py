@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from autoresponder.wording import Wording
-from service.web.visits import Visit
+from service.web.visits import MAY_LOOK, Visit
 
 
 def entries(visit: Visit, words: Wording) -> Iterator[tuple[str, str]]:
     """Path and name of each page that somebody finds at the top, in order."""
-    del visit  # the pages there are by now are for everybody
     _ = words.gettext
     yield "/", _("Home")
     yield "/items", _("The office")
     yield "/how-to-reach-me", _("How to reach me")
+    if not visit.person.roles.isdisjoint(MAY_LOOK):
+        yield "/audit", _("Who did what")

@@ -13,6 +13,9 @@ from service.web.people import Person
 from service.web.site import site_of
 from store.web_tables import WebSession
 
+MAY_LOOK = frozenset({Role.ADMINISTRATOR, Role.LEADER})
+"""Who sees the audit page."""
+
 
 @dataclass(frozen=True, slots=True)
 class Visit:

@@ -1,0 +1,52 @@
+"""What the audit log holds, in the reader's language. Pure.
+
+The log keeps this program's own words, which the chain of digests covers; here they are translated for reading.
+"""
+
+import re
+
+from autoresponder.wording import Wording
+
+COMING_AND_GOING = frozenset(
+    {"was sent a sign-in link", "signed in", "signed out", "signed out everywhere", "was not let in"}
+)
+"""When people come and go: an administrator's business where something is wrong with the access, nobody else's."""
+LOOKED = "looked at the audit log"
+
+
+def act_in(words: Wording, act: str) -> str:
+    """An act, as people say it; one that this version does not know, as it stands in the log."""
+    _ = words.gettext
+    return {
+        "was sent a sign-in link": _("was sent a sign-in link"),
+        "signed in": _("signed in"),
+        "signed out": _("signed out"),
+        "signed out everywhere": _("signed out everywhere"),
+        "was not let in": _("was not let in"),
+        LOOKED: _("looked at this record"),
+        "opened a message": _("opened a message"),
+        "took an item": _("took an item"),
+        "closed an item as done": _("closed an item as done"),
+        "closed an item as not urgent": _("closed an item as not urgent"),
+        "gave an item back to the teacher": _("gave an item back to the teacher"),
+        "was refused an item": _("was refused an item"),
+    }.get(act, act)
+
+
+def about_in(words: Wording, about: str) -> str:
+    """What an act was done to, as people say it; what this version does not know, as it stands in the log."""
+    _ = words.gettext
+    phrases = (
+        (r"by link", _("by link")),
+        (r"with (?P<provider>.+)", _("with {provider}")),
+        (r"item (?P<number>\d+)", _("item {number}")),
+        (
+            r"item (?P<number>\d+), message (?P<message>\d+) in (?P<mailbox>\S+)",
+            _("item {number}, message {message} to {mailbox}"),
+        ),
+        (r"case (?P<number>\d+)", _("case {number}")),
+    )
+    for pattern, phrase in phrases:
+        if found := re.fullmatch(pattern, about):
+            return phrase.format(**found.groupdict())
+    return about
