@@ -55,8 +55,11 @@ def run(
 
 @contextmanager
 def _told_by_microsoft(settings: "Settings") -> Iterator[None]:
-    """While the block runs, Microsoft may tell of new mail, where the settings name an address for that."""
-    if settings.graph is None or settings.graph.notification_url is None:
+    """While the block runs, Microsoft may tell of new mail, where the settings name an address for that. Where the web
+    pages listen at the same one, they take what Microsoft tells."""
+    graph, web = settings.graph, settings.web
+    told_by_the_pages = graph is not None and web is not None and graph.notification_listen == web.listen
+    if graph is None or graph.notification_url is None or told_by_the_pages:
         yield
         return
     from config import ConfigError

@@ -1,5 +1,6 @@
 """The office's page over HTTP: who sees what, who may do what, and what the record says of it."""
 
+import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,6 +13,7 @@ from autoresponder.items import ItemState, Word
 from connectors.labels import Label, Tag
 from service.web.items import OPENINGS
 from service.web.queue import Part, part_of
+from service.web.rendering import STATIC
 from store import audit
 from store.tables import EventKind
 from tests.service.desks_of_maple import got, text_of
@@ -293,6 +295,22 @@ class TestActs:
         assert acts(pages, COLE) == []
         assert pages.says(cole, reference, "done").status_code == 303
 
+    def test_what_cannot_be_put_on_record_is_not_done(
+        self, pages: OfficePages, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reference = pages.comes(PICKUP)
+        lee, before = pages.signed_in(LEE), pages.item(reference)
+        form = form_at(lee.get("/items").text, f"/items/{reference}")
+
+        def full(*_args: object, **_more: object) -> None:
+            raise OSError("no room")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(audit, "append", full)
+            assert lee.http.post(f"/items/{reference}", data=form).status_code == 500
+        assert pages.item(reference) == before
+        assert lee.http.post(f"/items/{reference}", data=form).status_code == 303
+
     def test_what_is_closed_stays_closed(self, pages: OfficePages) -> None:
         reference = pages.comes(PICKUP)
         lee, cole = pages.signed_in(LEE), pages.signed_in(COLE)
@@ -361,6 +379,13 @@ class TestLive:
         stopped = said(lee.get("/items?live=off"))
         assert "data-hx-get" not in stopped
         assert "<script" not in stopped
+
+
+def test_htmx_is_as_its_makers_published_it() -> None:
+    """SHA-256 of dist/htmx.min.js in the npm package htmx.org 4.0.1."""
+    digest = hashlib.sha256(STATIC.joinpath("htmx.js").read_bytes()).hexdigest()
+    assert digest == "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130"
+    assert "htmx 4.0.1" in STATIC.joinpath("htmx.LICENSE.txt").read_text("utf-8")
 
 
 def test_a_person_opens_no_more_messages_than_anybody_reads(pages: OfficePages) -> None:
