@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,6 +27,10 @@ THANKS = "thanks_only"
 """The guard that knows a thank-you (`autoresponder.guards.thanks`)."""
 
 
+class CaseChanged(Exception):
+    """A case is not as it was shown any more: nothing was changed, and whoever said something looks again."""
+
+
 class _Overtaken(Exception):
     """The case is no longer as it was read; what was begun is rolled back."""
 
@@ -45,6 +49,11 @@ class CaseView:
         if self.case.id is None:  # pragma: no cover - a primary key
             raise LookupError("a case that was never recorded has no number")
         return self.case.id
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the case's state or its mail does."""
+        return _version(self.case.state, self.case.changed_at, len(self.messages))
 
     @property
     def senders(self) -> tuple[str, ...]:
@@ -160,18 +169,29 @@ class Cases:
         }
         return self._step(view, values, event, deliveries, now)
 
-    def say(self, number: int, word: CaseWord, by: str, at: datetime, *, act: str | None = None) -> CaseView | None:
+    def say(
+        self, number: int, word: CaseWord, by: str, at: datetime, *, act: str | None = None, shown: str | None = None
+    ) -> CaseView | None:
         """What the teacher `by` (an address) says about a case in the page takes effect; None where there is no such
         case. `act`, where given, goes to the audit log in the same transaction. Saying it twice changes nothing; a case
-        whose matter is open in another one stays as it is."""
+        whose matter is open in another one stays as it is. Raises CaseChanged where its `version` is not `shown`."""
         with self._database.write() as connection:
             row = connection.execute(_rows().where(col(ConflictCase.id) == number).with_for_update()).first()
             if row is None:
                 return None
+            mails = select(func.count()).select_from(CaseMail).where(col(CaseMail.case_id) == number)
+            version = _version(row.state, row.changed_at, connection.execute(mails).scalar_one())
+            if shown is not None and shown != version:
+                raise CaseChanged(f"case {number}")
             _say(connection, row, word, by, at)
             if act is not None:
                 append(connection, at=at, person=by, act=act, about=f"case {number}")
         return self.numbered(number)
+
+    def opened(self, view: CaseView, message: MessageRecord, by: str, at: datetime) -> None:
+        """Somebody reads a message of a case: that goes to the audit log."""
+        with self._database.write() as connection:
+            append(connection, at=at, person=by, act="opened a message", about=f"case {view.id}, message {message.id}")
 
     def _step(
         self,
@@ -206,6 +226,10 @@ _TOLD = {
     CaseEventKind.COACH_OFFERED: "coach_offered_at",
 }
 _SAID = {CaseState.AGREED: CaseEventKind.AGREED, CaseState.NO_CONFLICT: CaseEventKind.NO_CONFLICT}
+
+
+def _version(state: CaseState, changed_at: datetime, mails: int) -> str:
+    return f"{state.replace(' ', '-')} {changed_at.astimezone(UTC).isoformat()} {mails}"
 
 
 def _rows() -> Any:

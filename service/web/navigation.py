@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from autoresponder.wording import Wording
+from config.settings import Role
 from service.web.visits import MAY_LOOK, Visit
 
 
@@ -11,6 +12,8 @@ def entries(visit: Visit, words: Wording) -> Iterator[tuple[str, str]]:
     _ = words.gettext
     yield "/", _("Home")
     yield "/items", _("The office")
+    if visit.person.mailbox is not None or Role.LEADER in visit.person.roles:
+        yield "/cases", _("Hard conversations")
     yield "/how-to-reach-me", _("How to reach me")
     if not visit.person.roles.isdisjoint(MAY_LOOK):
         yield "/audit", _("Who did what")
