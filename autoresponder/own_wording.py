@@ -55,7 +55,12 @@ def words_for(language: str, settings: Settings, catalogue: str = FAMILIES, *, c
     path = own.folder / f"{language}{KIND}"
     try:
         seen = path.stat()
-    except OSError:
+    except FileNotFoundError:
+        return built_in
+    except OSError as error:
+        log.error(
+            "the school's own wording cannot be reached; the built-in one stands in", path=str(path), why=str(error)
+        )
         return built_in
     says = _logged(path, seen.st_mtime_ns, seen.st_size).says
     return replace(built_in, translations=_Own(says, built_in.translations)) if says else built_in
@@ -63,8 +68,14 @@ def words_for(language: str, settings: Settings, catalogue: str = FAMILIES, *, c
 
 def own_files(folder: Path) -> Iterator[OwnFile]:
     """Every file of own sentences, read now. What is not named after a language that we write is a fault; what is no
-    TOML file is left alone."""
-    for path in sorted(folder.glob(f"*{KIND}")):
+    TOML file is left alone. Never raises."""
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix == KIND)
+    except OSError as error:
+        fault = Fault(str(folder), "", f"a folder that can be read ({error.strerror or error})")
+        yield OwnFile(folder, {}, (fault,), {})
+        return
+    for path in paths:
         if path.stem in LANGUAGES:
             yield read_own(path)
         else:

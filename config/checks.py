@@ -1,5 +1,6 @@
 """What must hold between settings, beyond each one's own type: pure, except that named files are looked at."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -82,7 +83,7 @@ def school_misfits(school: School, office: Office | None) -> Iterator[Misfit | F
 
 def wording_misfits(wording: OwnWording) -> Iterator[Misfit]:
     """The folder of the school's own sentences is there. What stands in it is `alliance wording check`'s business."""
-    if wording.folder is not None and not wording.folder.is_dir():
+    if wording.folder is not None and not os.path.isdir(wording.folder):  # noqa: PTH112 - Path.is_dir may raise
         advice = "make it, and put the files of `alliance wording export` into it; or take the key out"
         yield Misfit(("wording", "folder"), "a folder", found=f'"{wording.folder}"', advice=advice)
 

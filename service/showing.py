@@ -9,6 +9,7 @@ import typer
 from service.options import DEFAULT_CONFIG, load_settings
 
 if TYPE_CHECKING:
+    from autoresponder.own_wording import OwnFile
     from config import SchoolCalendar, Settings
     from config.settings import MailboxSettings
 
@@ -37,7 +38,27 @@ def language_to_show(code: str) -> str:
 
 
 def settings_to_show(path: Path) -> "Settings":
-    """The configuration, or a made-up school where there is none and none was asked for by name."""
+    """The configuration, or a made-up school where there is none and none was asked for by name; exit code 2 where its
+    own wording cannot be used."""
+    settings = school_to_show(path)
+    refuse_broken_wording(settings)
+    return settings
+
+
+def refuse_broken_wording(settings: "Settings") -> "tuple[OwnFile, ...]":
+    """The school's files of own sentences; or what is wrong with them, on standard error, and exit code 2."""
+    from autoresponder.wording_check import check_wording  # noqa: PLC0415
+    from config import ConfigError  # noqa: PLC0415
+
+    try:
+        return check_wording(settings)
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+
+
+def school_to_show(path: Path) -> "Settings":
+    """The same, whatever is wrong with its own wording."""
     if path != DEFAULT_CONFIG or path.exists():
         return load_settings(path)
     from config.settings import MailboxSettings, Office, School, Settings  # noqa: PLC0415

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from service.options import DEFAULT_CONFIG, ConfigOption, load_settings
-from service.showing import mailbox_to_show
+from service.showing import mailbox_to_show, refuse_broken_wording
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +36,7 @@ def reach_me(
         typer.echo("--format docx: say where to, with --output reach-me.docx.", err=True)
         raise typer.Exit(2)
     settings = load_settings(config)
+    refuse_broken_wording(settings)
     note = worded(written_languages([lang])[0], mailbox_to_show(settings, teacher), settings)
     if output is None:
         typer.echo(note.html() if form == "html" else note.text(), nl=False)

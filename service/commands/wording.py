@@ -7,14 +7,12 @@ import typer
 
 from connectors.labels import Tag
 from service.options import DEFAULT_CONFIG, ConfigOption
-from service.showing import HtmlOption, language_to_show, settings_to_show
+from service.showing import HtmlOption, language_to_show, refuse_broken_wording, school_to_show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from autoresponder.beside import Pair
-    from autoresponder.own_wording import OwnFile
-    from config.settings import Settings
 
 LangOption = Annotated[str, typer.Option(help="The families' language, such as es.")]
 """Write `lang: LangOption = "en"`."""
@@ -57,11 +55,11 @@ def export(
 
 def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Says everything that is wrong with the school's own sentences. Exits with 2 when something is."""
-    settings = settings_to_show(config)
+    settings = school_to_show(config)
     if settings.wording.folder is None:
         typer.echo("There is no own wording: wording.folder names no folder. Every sentence is the built-in one.")
         return
-    for file in _checked(settings):
+    for file in refuse_broken_wording(settings):
         typer.echo(f"{file.path.name}: {_counted(len(file.says))}, all sound")
     typer.echo(f"What stands in {settings.wording.folder} can be used. `alliance wording preview` shows it.")
 
@@ -79,14 +77,14 @@ def preview(
     from autoresponder import beside
 
     language = language_to_show(lang)
-    settings = settings_to_show(config)
+    settings = school_to_show(config)
     if crisis and not settings.wording.crisis_read_by:
         typer.echo(
             "Nobody is named in wording.crisis_read_by yet: until then families get these as built in.", err=True
         )
         read = settings.wording.model_copy(update={"crisis_read_by": "whoever reads this preview"})
         settings = settings.model_copy(update={"wording": read})
-    _checked(settings)
+    refuse_broken_wording(settings)
     every = list(
         beside.drafts(language, settings) if drafts else beside.answers(language, settings, tag=tag, crisis=crisis)
     )
@@ -101,16 +99,6 @@ def _print(changed: "list[Pair]", same: int) -> None:
     for pair in changed:
         typer.echo(f"{pair.name.capitalize()}\n{'=' * len(pair.name)}\n\n{pair.text()}")
     typer.echo(f"Of {len(changed) + same} notes, {len(changed)} read otherwise than the built-in ones.")
-
-
-def _checked(settings: "Settings") -> "tuple[OwnFile, ...]":
-    from autoresponder.wording_check import check_wording
-    from config import ConfigError
-
-    try:
-        return check_wording(settings)
-    except ConfigError as error:
-        _refuse(str(error))
 
 
 def _kept(path: Path) -> "Mapping[str, str]":

@@ -245,6 +245,11 @@ def test_a_wording_that_breaks_while_the_service_runs_is_logged_once_and_a_mende
     assert said("routine", settings) == built_in
     tmp_path.rmdir()
     assert said("routine", settings) == built_in
+    assert "a folder that can be read" in refused(settings)
+    tmp_path.write_text("")
+    with capture_logs() as logs:
+        assert said("routine", settings) == built_in
+    assert {each["log_level"] for each in logs} == {"error"}
 
 
 def test_nothing_in_an_own_sentence_or_in_what_fills_it_is_obeyed(tmp_path: Path) -> None:

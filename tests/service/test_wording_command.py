@@ -85,7 +85,17 @@ def test_the_check_counts_what_is_sound(own: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["wording", "check"], ["wording", "preview"], ["config", "check"], ["run", "--once"]]
+    "command",
+    [
+        ["wording", "check"],
+        ["wording", "preview"],
+        ["config", "check"],
+        ["reply", "show", "--html"],
+        ["reply", "gallery"],
+        ["draft", "show"],
+        ["reach-me"],
+        ["run", "--once"],
+    ],
 )
 def test_a_wording_that_lacks_a_placeholder_is_refused_wherever_it_would_be_used(own: Path, command: list[str]) -> None:
     (own / "es.toml").write_text(SOUND + BROKEN)
