@@ -42,7 +42,7 @@ def _calls(words: Wording, mailbox: MailboxSettings) -> list[str]:
     ]
     if not times:
         return []
-    offer = _("If you would rather talk, write to me, and I will call you {times}.")
+    offer = _("If you would rather talk, write to me, and I can call you {times}.")
     return [offer.format(times=words.list(times, either=True))]
 
 

@@ -29,7 +29,7 @@ def test_every_language_says_where_how_soon_and_whom_to_call_today(language: str
 def test_it_reads_as_one_paragraph() -> None:
     assert text() == (
         "How to reach me Please write to rivera@maple.example. I read every message myself and answer within 24–48 "
-        "school hours; days without school do not count. If you would rather talk, write to me, and I will call you "
+        "school hours; days without school do not count. If you would rather talk, write to me, and I can call you "
         "on Tuesdays from 12:10 PM to 12:40 PM. It helps me answer well if your message says your student's name "
         "and the class period. If it is about today or tomorrow morning, such as a pickup, a bus or your child's "
         "health or safety, please do not wait for me: call the front office at (608) 555-0142. They answer on school "
