@@ -28,8 +28,14 @@ import { createPublicKey, generateKeyPairSync, randomBytes, sign, createHmac } f
 import { Provider, interactionPolicy } from 'oidc-provider'
 
 for (const level of ['info', 'warn']) console[level] = () => {}
-const { prompts, base } = { prompts: interactionPolicy, base: interactionPolicy.base() }
-base.add(new prompts.Prompt({ name: 'select_account', requestable: true }), 0)
+// Its own pages know no choice of accounts: whoever is asked to choose signs in anew.
+const { Check, Prompt, base } = interactionPolicy
+const policy = base()
+const choosing = new Prompt({ name: 'select_account', requestable: true })
+choosing.checks.length = 0
+policy.add(choosing)
+policy.get('login').checks.add(new Check('chooses', 'an account is to be chosen', ({ oidc }) =>
+  oidc.prompts.has('select_account') && !oidc.result?.login && !oidc.route.endsWith('resume')))
 
 const own = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const other = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -62,7 +68,7 @@ lines.on('line', line => {
     claims: { email: ['email', 'email_verified'], profile: ['name', 'preferred_username', 'upn', 'hd', 'tid'] },
     conformIdTokenClaims: !inIdToken,
     cookies: { keys: [randomBytes(32).toString('hex')] },
-    interactions: { policy: base },
+    interactions: { policy },
     features: { rpInitiatedLogout: { enabled: true } },
     findAccount: (ctx, id) => accounts[id] && { accountId: id, claims: () => ({ sub: id, ...accounts[id] }) },
   })

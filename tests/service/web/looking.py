@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import WebDriverWait
@@ -25,7 +26,8 @@ def next_page(browser: Any) -> Iterator[None]:
     """What happens in the block leads to another page: waits until it is there."""
     this = browser.find_element(By.TAG_NAME, "html")
     yield
-    waiting = WebDriverWait(browser, PATIENCE)
+    # While one site's page gives way to another site's, Chromium answers with errors of its own.
+    waiting = WebDriverWait(browser, PATIENCE, ignored_exceptions=(WebDriverException,))
     waiting.until(staleness_of(this))
     waiting.until(lambda _: browser.execute_script("return document.readyState") == "complete")
 

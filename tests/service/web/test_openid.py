@@ -192,6 +192,7 @@ class TestWhoComesIn:
         assert browser.get(come_from(provider, browser, "outsider")).status_code == 403
         url = sent_off(browser, "/sign-in/openid?choose=yes&next=/how-to-reach-me")
         assert parse_qs(urlsplit(url).query)["prompt"] == ["select_account"]
+        assert browser.get(provider.log_in(url, "lee")).headers["location"] == "/how-to-reach-me"
 
     def test_a_school_may_take_the_address_from_a_claim_that_only_its_administrators_set(
         self, provider: OpenIdProvider
