@@ -162,7 +162,7 @@ class _Digest:
             *self._part(_("Waiting for your answer"), facts.waiting, self._waiting),
             *self._part(_("Better called than written to"), facts.to_call, self._waiting),
             *self._call_times(),
-            *self._part(_("You meant to get back today to"), facts.follow_ups, self._promised),
+            *self._part(_("To follow up today"), facts.follow_ups, self._promised),
             *self._part(_("A plan may be agreed with"), facts.proposals, self._proposal),
             *self._part(_("The office has seen to"), facts.handled, self._handled),
         ]
@@ -180,7 +180,7 @@ class _Digest:
         if facts.waiting or facts.to_call:
             yield Paragraph(
                 _(
-                    "Counted is family mail since {day} that you have neither answered nor deleted. If you spoke with "
+                    "This counts family mail since {day} that you have neither answered nor deleted. If you spoke with "
                     "a family instead, take the label off their message, and it is no longer named."
                 ).format(day=self.words.day(facts.since))
             )
@@ -229,10 +229,10 @@ class _Digest:
             return used
         by = waiting.reply_by.astimezone(self.settings.school.zone)
         if by.date() == self.facts.today:
-            return _("should hear from you today by {time} ({used})").format(time=self._clock(by), used=used)
+            return _("today by {time} ({used})").format(time=self._clock(by), used=used)
         if by.date() < self.facts.today:
-            return _("was to hear from you by {day} ({used})").format(day=self.words.day(by.date()), used=used)
-        return _("should hear from you by {day} ({used})").format(day=self.words.day(by.date()), used=used)
+            return _("hoped for by {day} ({used})").format(day=self.words.day(by.date()), used=used)
+        return _("by {day} ({used})").format(day=self.words.day(by.date()), used=used)
 
     def _promised(self, promised: Promised) -> str:
         return self._family(promised.family)
