@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from autoresponder.plan import Absence
 from config.calendar import LONGEST_BREAK_DAYS, SchoolCalendar, Stretch
 from config.settings import MailboxSettings
 from config.wallclock import instant
+from connectors.away import Absence
 
 _DAY = timedelta(days=1)
 _NO_END = timedelta(days=2 * LONGEST_BREAK_DAYS)

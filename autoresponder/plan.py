@@ -10,6 +10,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from config.settings import OFFICE_DESK
+from connectors.away import Absence
 from connectors.labels import Label, Tag
 
 
@@ -35,18 +36,6 @@ class Answering(StrEnum):
     """Its answers are stopped; somebody in need still gets theirs."""
     NONE = "none"
     """Its answers are stopped, and those kept for people in need are used up."""
-
-
-class Absence(_Frozen):
-    """While the teacher's own automatic reply is on: from a moment up to, not including, a later one; None where that
-    is open. Aware."""
-
-    begins: datetime | None = None
-    ends: datetime | None = None
-
-    def covers(self, at: datetime) -> bool:
-        """Whether `at` (aware) lies in it."""
-        return (self.begins is None or self.begins <= at) and (self.ends is None or at < self.ends)
 
 
 class History(_Frozen):

@@ -27,11 +27,12 @@ from autoresponder.guards import (
 )
 from autoresponder.hours import reply_by
 from autoresponder.missing import missing_in
-from autoresponder.plan import Absence, History, Missing, NoReply, Plan, ReplyFacts, RouteFacts
+from autoresponder.plan import History, Missing, NoReply, Plan, ReplyFacts, RouteFacts
 from autoresponder.wording import is_written, script_of, written_languages
 from classifier.verdict import Verdict
 from config.calendar import NoSchoolDay, SchoolCalendar
 from config.settings import MailboxSettings, Settings
+from connectors.away import Absence
 from connectors.labels import Label, Tag
 from connectors.message import Message
 

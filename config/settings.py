@@ -312,7 +312,7 @@ class Norm(_Section):
     third of 120 families writing within one hour is more than a busy day brings, and less than a loop makes."""
     answers_pause_hours: int = Field(default=24, ge=1, le=168)
     """After so many clock hours a mailbox whose answers stopped gives some again by itself, if nobody has said
-    so before."""
+    `alliance answers resume` before."""
 
     @model_validator(mode="after")
     def _in_order(self) -> "Norm":

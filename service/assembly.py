@@ -18,6 +18,7 @@ from connectors.mailbox import Mailbox
 from connectors.message import Message
 from connectors.registry import open_mailbox
 from scorecard.roster import Roster
+from service.answering import Gate
 from service.composing import Composer
 from service.delivery import Deliverer, OnStep
 from service.judging import judged_again
@@ -99,7 +100,9 @@ class Assembly:
         drafts = TeachersDrafts(
             self.settings, self.calendar, outbox, self.pages, self.classifier, self.roster, cases, self.clock
         )
-        build = partial(Deliverer, self.settings, outbox, self.pages, self.items(), cases, composer, drafts, self.clock)
+        gate = Gate(self.settings, self.database, self.roster)
+        parts = (outbox, self.pages, self.items(), cases, composer, drafts, self.clock)
+        build = partial(Deliverer, self.settings, *parts, gate=gate)
         return build() if on_step is None else build(on_step=on_step)
 
     def explain(self, message: Message) -> tuple[Reason, ...]:

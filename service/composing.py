@@ -21,10 +21,11 @@ from connectors.labels import Tag
 from connectors.mailbox import Mailbox, RawMessage
 from connectors.message import Message
 from connectors.mime import parse_message
+from service.families import Families
 from service.judging import judged_again
 from service.logs import place
 from service.notices import mail_to_staff
-from service.pipeline import Families, Reader
+from service.pipeline import Reader
 from service.web.links import item_page
 from store.items import ItemView
 from store.outbox import Due
@@ -118,7 +119,9 @@ class Composer:
         """
         raw = self._original(mailbox, due)
         facts = self._facts_now(due, item)
-        comes_first = due.delivery.kind is DeliveryKind.ROUTE and not facts.marked_by  # the family's note waits for it
+        # The family's note waits for this, unless there will be none any more.
+        comes_first = due.delivery.kind is DeliveryKind.ROUTE and not facts.marked_by
+        comes_first = comes_first and reply is not DeliveryState.CANCELLED
         sent = None if comes_first or reply is None else _IS_SENT.get(reply)
 
         page = item_page(self._settings, item.item.reference) if item is not None else ""

@@ -29,6 +29,7 @@ from connectors.errors import (
 )
 from connectors.labels import Tag
 from connectors.mailbox import DraftState, Mailbox
+from service.answering import Gate
 from service.composing import Composer
 from service.logs import place
 from service.reminding import unwanted
@@ -102,6 +103,7 @@ class Deliverer:
         drafts: TeachersDrafts,
         clock: Callable[[], datetime],
         *,
+        gate: Gate,
         on_step: OnStep = _no_step,
     ) -> None:
         """`clock` tells the time, aware."""
@@ -112,6 +114,7 @@ class Deliverer:
         self._cases = cases
         self._composer = composer
         self._drafts = drafts
+        self._gate = gate
         self._clock = clock
         self._on_step = on_step
         self._jitter = Random()  # noqa: S311 - spreads retries, guards no secret
@@ -222,10 +225,18 @@ class Deliverer:
         if office_has_it is None:
             self._outbox.postpone(due, now + _WAIT_FOR_ROUTE, None, step=delivery.step, counts=False)
             return False
+        return self._hand_over(box, mailbox, due, office_has_it=office_has_it)
+
+    def _hand_over(self, box: MailboxSettings, mailbox: Mailbox, due: Due, *, office_has_it: bool) -> bool:
+        delivery, now = due.delivery, self._clock()
+        if not delivery.draft_id and mailbox.draft_state("", delivery.rfc_message_id or "") is DraftState.SENT:
+            self._outbox.finish(due, DeliveryState.DONE, now)  # sent before the record was lost or restored
+            return False
+        if (reason := self._gate.objection(box, due, now)) is not None:
+            self._withdraw(mailbox, due)
+            self._outbox.finish(due, DeliveryState.CANCELLED, now, reason)
+            return False
         if not delivery.draft_id:
-            if mailbox.draft_state("", delivery.rfc_message_id or "") is DraftState.SENT:
-                self._outbox.finish(due, DeliveryState.DONE, now)  # sent before the record was lost or restored
-                return False
             draft_id = mailbox.save_draft(self._compose(box, mailbox, due, office_has_it=office_has_it))
             self._on_step("draft saved", due.id)
             self._outbox.drafted(due, draft_id)
@@ -250,6 +261,8 @@ class Deliverer:
         if due.delivery.kind is DeliveryKind.REMIND:
             return self._composer.remind(box, due)
         item, reply = self._items.of_message(due.message.id), self._outbox.reply_of(due.message)
+        if reply is DeliveryState.WAITING and self._gate.gives_none(box, self._clock()):
+            reply = DeliveryState.CANCELLED  # it is about to be
         return self._composer.route(box, mailbox, due, item, reply)
 
     def _may_send_again(self, mailbox: Mailbox, due: Due) -> bool:

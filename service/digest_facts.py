@@ -17,7 +17,7 @@ from autoresponder.planner import STANDINGS
 from config.calendar import LONGEST_BREAK_DAYS, NoSchoolDay, SchoolCalendar
 from config.settings import WEEKDAYS, MailboxSettings, Settings
 from config.wallclock import instant
-from service.pipeline import Families
+from service.families import Families
 from store.cases import Cases, CaseView
 from store.tables import MessageRecord
 from store.unanswered import FamilyMail, Unanswered

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from autoresponder.drafting import DraftPlan
 from autoresponder.family import person
 from autoresponder.identifiers import thread_id
-from autoresponder.plan import Answer, History, Plan, ReplyFacts
+from autoresponder.plan import Answer, Answering, History, Plan, ReplyFacts
 from autoresponder.replies import reply_message_id
 from autoresponder.routes import route_message_id
 from classifier.verdict import Verdict
@@ -116,7 +116,7 @@ def history_of(
             for answer in background.answers.in_thread.get(thread, ())
             if answer.sender != person(sender) and is_family(answer.sender)
         ),
-        answering=background.answering,
+        answering=_answering(background.urgent_room),
         absences=background.absences,
         answered_in_other_mailbox=reply_key(sender, _original(identity)) in background.keys,
         routed_already=route_key(identity.fingerprint) in background.keys,
@@ -227,6 +227,12 @@ def with_answer(record: MessageRecord, message: Message, background: Background,
     return Entry(record, (delivery,))
 
 
+def _answering(urgent_room: int | None) -> Answering:
+    if urgent_room is None:
+        return Answering.ALL
+    return Answering.URGENT if urgent_room > 0 else Answering.NONE
+
+
 def _remember(background: Background, mail: Delivery, thread: str) -> None:
     background.keys.add(mail.dedupe_key)
     if mail.rfc_message_id:
@@ -235,6 +241,8 @@ def _remember(background: Background, mail: Delivery, thread: str) -> None:
         facts = ReplyFacts.model_validate_json(mail.facts)
         answer = Answer(sender=mail.recipient, tag=facts.tag, at=mail.created_at, crisis=facts.crisis)
         background.answers.add(answer, thread)
+        if background.urgent_room is not None:
+            background.urgent_room -= 1
 
 
 def _original(identity: Identity) -> str:

@@ -114,8 +114,8 @@ def _lifted_blocks(told: Sequence[Parking], settings: Settings) -> Iterator[Bloc
     yield Rows(
         (
             *_listed("Mailbox" if one else "Mailboxes", [parking.mailbox for parking in told]),
-            Row("Interrupted from", (_when(min(parking.since for parking in told), settings),)),
-            Row("Until", (_when(max(filter(None, (parking.lifted_at for parking in told))), settings),)),
+            Row("Interrupted from", (when(min(parking.since for parking in told), settings),)),
+            Row("Until", (when(max(filter(None, (parking.lifted_at for parking in told))), settings),)),
         )
     )
     yield Paragraph(
@@ -126,7 +126,7 @@ def _lifted_blocks(told: Sequence[Parking], settings: Settings) -> Iterator[Bloc
 
 def _trouble(group: Group, settings: Settings) -> Iterator[Row]:
     yield from _listed("Mailbox" if len(group) == 1 else "Mailboxes", [parking.mailbox for parking in group])
-    yield Row("Since", (_when(min(parking.since for parking in group), settings),))
+    yield Row("Since", (when(min(parking.since for parking in group), settings),))
     if group[0].sending:
         yield Row("What stands still", ("only sending; mail is read and tagged",))
     yield Row("Why", (one_line(group[0].reason, _REASON_CHARACTERS),))
@@ -167,6 +167,7 @@ def _connector(parking: Parking, settings: Settings) -> str:
         return "…"
 
 
-def _when(at: datetime, settings: Settings) -> str:
+def when(at: datetime, settings: Settings) -> str:
+    """A moment (aware) in words, by the school's clock."""
     words, local = wording("en"), at.astimezone(settings.school.zone)
     return f"{words.day(local.date())}, {words.clock(local)}"

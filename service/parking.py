@@ -7,8 +7,9 @@ Sent before any further try, so that twice means: the mail server itself could n
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -16,10 +17,12 @@ import structlog
 from config import ConfigError
 from config.settings import MailboxSettings, Settings
 from connectors.errors import MailboxError
+from connectors.mailbox import Mailbox
 from service.courier import Courier, Errand
 from service.delivery import OnStep
 from service.logs import place
 from service.notices import compose_notice, notice_message_id
+from service.stopping import StopTeller
 from store.parking import ParkingLot, Taken
 from store.tables import NoticeKind, Parking
 
@@ -97,8 +100,8 @@ def _no_step(step: str, notice: int) -> None:
 
 
 class Attendant:
-    """Looks after the parked mailboxes of one installation. Threads share it. Raises nothing: what it cannot record or
-    tell is logged, and tried again; mail goes on meanwhile."""
+    """Looks after the parked mailboxes of one installation, and tells of those whose answers stopped. Threads share it.
+    Raises nothing: what it cannot record or tell is logged, and tried again; mail goes on meanwhile."""
 
     def __init__(
         self, assembly: "Assembly", *, environ: Mapping[str, str] | None = None, on_step: OnStep | None = None
@@ -113,6 +116,7 @@ class Attendant:
         self._courier = Courier(
             self._lot.notices, assembly.clock, self._on_step, failure="the administrator could not be told by mail"
         )
+        self._stops = StopTeller(settings, assembly.database, self._courier)
 
     @property
     def tells(self) -> bool:
@@ -152,6 +156,7 @@ class Attendant:
             self._announce(self._box, settling_time(self._assembly.settings) if settle is None else settle)
             while (taken := self._lot.take(self._assembly.clock())) is not None:
                 self._bring(self._box, taken)
+            self._stops.tell(self._box, partial(self._opened, self._box))
         except Exception as failure:  # noqa: BLE001 - as above
             log.error("notices could not be looked after", error=place(failure))
 
@@ -185,4 +190,7 @@ class Attendant:
             may_go=lambda _state, _mailbox: taken.notice.handovers < _HANDOVERS,
             finish=lambda _out: self._lot.finish(taken, self._assembly.clock()),
         )
-        self._courier.bring(errand, lambda: closing(self._assembly.open(box, self._environ)))
+        self._courier.bring(errand, partial(self._opened, box))
+
+    def _opened(self, box: MailboxSettings) -> AbstractContextManager[Mailbox]:
+        return closing(self._assembly.open(box, self._environ))

@@ -23,6 +23,7 @@ from connectors.mailbox import Changes, Direction, LabelState, Mailbox, Progress
 from connectors.message import MARKER, Message
 from connectors.mime import parse_message
 from service.about import matter_of
+from service.answering import Gate
 from service.case_parts import CaseParts
 from service.entries import (
     Candidate,
@@ -36,6 +37,7 @@ from service.entries import (
     with_answer,
     with_mails,
 )
+from service.families import Families
 from service.hearing import office_says
 from service.letters import letter_of
 from service.logs import place
@@ -71,18 +73,6 @@ class Reader(Protocol):
 
     def read(self, letters: Iterable[Letter], *, explain: bool = True) -> Iterator[Verdict]:
         """One verdict per letter, in order; its reasons only where asked to `explain`."""
-        ...
-
-
-class Families(Protocol):
-    """What the service needs of the roster."""
-
-    def students_of(self, email: str) -> Sequence[str]:
-        """Names of the students whose guardian writes from this address."""
-        ...
-
-    def language_of(self, email: str) -> str | None:
-        """The language of that guardian's home, ISO 639-1, where known."""
         ...
 
 
@@ -144,6 +134,7 @@ class Pipeline:
         self._pages = pages
         self._classifier = classifier
         self._roster = roster
+        self._gate = Gate(settings, pages.database, roster)
         self._clock = clock
         self._key = pages.fingerprint_key()
         self._cases = CaseParts(settings, roster.students_of, self._key)
@@ -157,6 +148,7 @@ class Pipeline:
         to themselves until they ask for the next: where the page planned deliveries, and where `due` says so. Raises
         MailboxError where the mailbox cannot be read: what was committed stays, the rest comes next time.
         """
+        self._gate.ask(box, mailbox, self._clock())
         state = self._pages.connect(box.address, self._clock())
 
         def changes_after(cursor: str | None) -> Changes:
@@ -243,6 +235,7 @@ class Pipeline:
             [label.id for label in changes.labels],
             answers_since=now - _ANSWERS_REMEMBERED,
         )
+        self._gate.look(box, background, now)
         label_states = list(changes.labels)
         renamed: list[tuple[int, str]] = []
         fresh: list[Candidate] = []

@@ -24,8 +24,9 @@ from connectors.labels import Label
 from connectors.mailbox import DraftState, Mailbox
 from connectors.message import Message
 from connectors.mime import parse_message
+from service.families import Families
 from service.letters import letter_of
-from service.pipeline import Families, Reader
+from service.pipeline import Reader
 from store.cases import Cases
 from store.outbox import Due, Outbox
 from store.pages import Pages

@@ -15,7 +15,8 @@ from sqlmodel import Session, col
 from autoresponder.cases import CaseRules
 from autoresponder.family import person
 from autoresponder.identifiers import is_own_message_id
-from autoresponder.plan import Absence, Answering, TagFacts
+from autoresponder.plan import TagFacts
+from connectors.away import Absence
 from connectors.labels import Label, Tag
 from connectors.mailbox import Direction
 from store.answers import Answers, answers_given
@@ -92,7 +93,8 @@ class Background:
     """When the teacher last wrote, by thread."""
     answers: Answers = field(default_factory=Answers)
     """Answers this mailbox gave to the page's senders and in its threads."""
-    answering: Answering = Answering.ALL
+    urgent_room: int | None = None
+    """How many urgent answers may still be planned while the mailbox's answers are stopped; None where they are not."""
     absences: tuple[Absence, ...] = ()
     """When the teacher's own automatic reply is on."""
     keys: set[str] = field(default_factory=set)
@@ -192,6 +194,11 @@ class Pages:
     def __init__(self, database: Database) -> None:
         """`database` has its tables already."""
         self._database = database
+
+    @property
+    def database(self) -> Database:
+        """Where the pages are recorded."""
+        return self._database
 
     def connect(self, mailbox: str, now: datetime) -> MailboxState:
         """The mailbox's state; begins its record, connected `now`, where there is none.

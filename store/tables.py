@@ -83,6 +83,8 @@ class NoticeKind(StrEnum):
     """Mailboxes that were parked work again."""
     DIGEST = "digest"
     """A teacher's morning mail."""
+    STOPPED = "stopped"
+    """Mailboxes give no more answers, because too many went out."""
 
 
 class _Word(TypeDecorator[StrEnum]):
@@ -289,8 +291,8 @@ class Correction(SQLModel, table=True):
 
 
 class Notice(SQLModel, table=True):
-    """One mail of the service's own: to the administrator about mailboxes that are parked or work again, or to a
-    teacher in the morning."""
+    """One mail of the service's own: to the administrator about mailboxes that are parked, work again or give no
+    more answers, or to a teacher in the morning."""
 
     __tablename__ = "notice"
     __table_args__ = (UniqueConstraint("rfc_message_id"),)

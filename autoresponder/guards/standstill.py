@@ -6,13 +6,13 @@ from connectors.labels import Tag
 
 
 def teacher_away(case: Case) -> str | None:
-    """While the teacher's own out-of-office answer is on, a second note beside it would contradict it; an urgent one
-    still goes, since it says who is there. Rule: this product's own (the teacher's own answer comes first);
+    """While the teacher's own out-of-office answer goes to families, a second note beside it would contradict it; an
+    urgent one still goes, since it says who is there. Rule: this product's own (the teacher's own answer comes first);
     mailboxes.away, and what the mail system says."""
     if case.tag is Tag.URGENT:
         return None
     moments = (case.message.received_at, case.now)
-    if any(absence.covers(at) for absence in case.history.absences for at in moments):
+    if any(absence.to_families and absence.covers(at) for absence in case.history.absences for at in moments):
         return "The teacher's own out-of-office answer is on."
     return None
 

@@ -36,6 +36,7 @@ def outbox(
     hidden = () if show_all else (DeliveryState.DONE, DeliveryState.CANCELLED)
     listing = _outbox(database, settings).listing([state for state in DeliveryState if state not in hidden])
     aside = _pages(database).set_aside()
+    stopped = _stopped(database, settings)
     database.close()
     if as_json:
         rows = [_plain(due) for due in listing]
@@ -48,8 +49,16 @@ def outbox(
             }
             for record in aside
         ]
-        typer.echo(json.dumps({"deliveries": rows, "messages_set_aside": unread}, indent=2, ensure_ascii=False))
+        typer.echo(
+            json.dumps(
+                {"deliveries": rows, "messages_set_aside": unread, "answers_stopped": stopped},
+                indent=2,
+                ensure_ascii=False,
+            )
+        )
         return
+    for address in stopped:
+        typer.echo(f"{address}: its answers are stopped. `alliance answers show` says why and until when.")
     _print(listing, aside)
 
 
@@ -128,6 +137,15 @@ def _pages(database: "Database") -> "Pages":
     from store.pages import Pages
 
     return Pages(database)
+
+
+def _stopped(database: "Database", settings: "Settings") -> list[str]:
+    from service.assembly import system_clock
+    from store.ceiling import Ceiling
+
+    addresses = [box.address for box in settings.mailboxes]
+    standings = Ceiling(database, settings.norm).standings(addresses, system_clock())
+    return [standing.mailbox for standing in standings if standing.stopped_at is not None]
 
 
 def _plain(due: "Due") -> dict[str, object]:

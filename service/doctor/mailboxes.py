@@ -25,6 +25,7 @@ from connectors.message import Message
 from connectors.mime import parse_message
 from connectors.registry import open_mailbox
 from connectors.smtp import SmtpSender
+from service.doctor import answers
 from service.doctor.finding import Finding, Level
 from service.parking import notices_box, service_box
 from store.database import Database, Shape
@@ -68,6 +69,7 @@ def examine(
         mailbox = open_mailbox(box, settings, secrets)
         examined.findings += [Finding(box.address, Level.OK, fact) for fact in mailbox.check()]
         note(_newest(box, _some_messages(mailbox), now))
+        examined.findings += answers.own_answer(settings, box, mailbox, now)
         examined.recorded += _recorded(mailbox, database)
     except MailboxError as error:
         note(Finding(box.address, Level.FAIL, str(error), _fix(box, error)))
@@ -80,6 +82,7 @@ def examine(
     note(_stage(box))
     failing = [finding.seen for finding in examined.findings if finding.level is Level.FAIL]
     examined.findings += _parked(settings, box, database, failing)
+    examined.findings += answers.stopped(settings, box, database, now)
     return examined
 
 

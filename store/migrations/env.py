@@ -3,7 +3,7 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from store import case_tables, digest_tables, tables, web_tables  # noqa: F401 - they fill SQLModel.metadata
+from store import answer_tables, case_tables, digest_tables, tables, web_tables  # noqa: F401 - they fill SQLModel.metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

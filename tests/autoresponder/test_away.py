@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresponder.away import configured_absences, days_away
-from autoresponder.plan import Absence, Span
+from autoresponder.plan import Span
 from autoresponder.planner import reply_facts
 from config.calendar import NoSchoolDay, SchoolCalendar
 from config.settings import CallWindow
+from connectors.away import Absence
 from connectors.labels import Tag
 from tests.autoresponder.sample import SETTINGS, TEACHER, TUESDAY_NOON, ZONE
 

@@ -35,9 +35,10 @@ from autoresponder.guards.reports import bounce_in_words, delivery_report
 from autoresponder.guards.senders import no_reply_sender, no_usable_sender, spoofed, staff, system_sender
 from autoresponder.guards.standstill import answers_stopped, teacher_away
 from autoresponder.identifiers import derived_message_id
-from autoresponder.plan import Absence, Answer, Answering, History
+from autoresponder.plan import Answer, Answering, History
 from config.calendar import SchoolCalendar
 from config.settings import Holiday, MailboxSettings, Norm, School
+from connectors.away import Absence
 from connectors.labels import Tag
 from connectors.mime import parse_message
 from tests.autoresponder.sample import TEACHER, TUESDAY_NOON
@@ -277,6 +278,7 @@ def test_no_note_stands_beside_the_teachers_own_out_of_office_answer() -> None:
     assert teacher_away(case(history=away(AWAY), tag=Tag.CONFLICT))
     assert teacher_away(case(history=away(Absence()), tag=None))
     assert teacher_away(case(history=away(AWAY), tag=Tag.URGENT)) is None
+    assert teacher_away(case(history=away(replace(AWAY, to_families=False)), tag=Tag.ROUTINE)) is None
 
 
 def test_it_counts_whether_the_answer_was_on_when_the_mail_came_or_is_on_now() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 
+from connectors.away import Absence
 from connectors.contract.reader import message_id_of
 from connectors.errors import MailboxError, MessageGone
 from connectors.labels import Label, Relabelling, taken_away, written
@@ -54,6 +55,8 @@ class Account:
     drafts: dict[str, Stored] = field(default_factory=dict)
     history: list[tuple[str, str]] = field(default_factory=list)
     epoch: int = 1
+    absence: Absence | None = None
+    """When the teacher's own out-of-office answer is on."""
 
 
 @dataclass
@@ -211,6 +214,11 @@ class MemoryMailbox:
             resync=resync,
             progress=Progress(connected - old, connected) if before else None,
         )
+
+    def absence(self) -> Absence | None:
+        """See `connectors.away.TellsAbsence`."""
+        self._system.step(self.address, "absence")
+        return self._account.absence
 
     def fetch(self, message_id: str) -> RawMessage:
         self._system.step(self.address, "fetch")

@@ -405,7 +405,7 @@ class TestHeavyDays:
 
     def test_a_refused_password_is_not_tried_for_every_mail_in_line(self, smtp: Maple) -> None:
         for number in range(30):
-            smtp.write("routine", f"family{number}@family.example")
+            smtp.write("routine", f"parent@home{number}.example")
         smtp.system.fail("send_draft", AuthenticationFailed("535 no"), times=10_000)
         smtp.round()
         smtp.rounds(5, minutes=1)

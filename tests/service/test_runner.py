@@ -224,7 +224,7 @@ class TestKeepingOn:
         monkeypatch.setattr("service.runner.time.monotonic", lambda: float(next(ticks)))
         runner = runner_of(maple, only=RIVERA)
         for number in range(30):
-            maple.write("routine", f"family{number}@family.example")
+            maple.write("routine", f"parent@home{number}.example")
         at_step(maple, "send_draft", lambda: maple.write("urgent bus", BO) and None)
         left: list[int] = []
         at_step(maple, "send_draft", lambda: left.append(len(maple.answers())), number=1)

@@ -1,0 +1,282 @@
+"""The ceiling on a mailbox's answers, and the circuit breaker behind it, on record.
+
+Every answer is let out in a transaction of its own mailbox, which counts what left before it: two workers cannot both
+take the last place, and a crash afterwards leaves it taken. A stop is one row, over when somebody resumed the answers
+or the pause has passed. Times ahead of now were written by a clock that was: they are put back to now, so that nothing
+stays shut until a wrong year.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlmodel import Session, col
+
+from autoresponder.ceiling import HOUR, REMEMBERED, Cause, Given, cause_to_stop, had_alike, urgent_left
+from autoresponder.guards.past import gravity
+from autoresponder.plan import ReplyFacts
+from config.settings import Norm
+from store.answer_tables import AnswerLetOut, AnswerStop
+from store.answers import COUNTS_AS_ANSWER
+from store.database import Database
+from store.notices import write_notice
+from store.outbox import Due
+from store.tables import Delivery, DeliveryKind, DeliveryState, MailboxState, Notice, NoticeKind
+
+_CLOCKS_DIFFER = timedelta(minutes=5)
+"""How far two workers' clocks may be apart."""
+_FORGOTTEN = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether an answer may leave. `refused` says why not, in a sentence without its full stop; `stopped` is the cause
+    where this very answer made the mailbox's answers stop."""
+
+    refused: str | None = None
+    stopped: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a mailbox's answers stand. Times are aware."""
+
+    mailbox: str
+    this_hour: int
+    """Answers let out within the last hour."""
+    stopped_at: datetime | None = None
+    """Since when they are stopped; None where they are not."""
+    cause: Cause | None = None
+    until: datetime | None = None
+    """When they go on by themselves."""
+
+
+class Ceiling:
+    """Lets answers out, or not. Threads share it."""
+
+    def __init__(self, database: Database, norm: Norm) -> None:
+        """`norm` has the ceiling and the pause."""
+        self._database = database
+        self._norm = norm
+        self._pause = timedelta(hours=norm.answers_pause_hours)
+
+    def let_out(self, due: Due, *, gravity: int, known: bool, now: datetime) -> Verdict:
+        """Lets a reply leave its mailbox, or says why not; may stop the mailbox's answers. `known` says whether the
+        roster knows the family. To be asked again for every attempt: the reply then counts once, at its latest."""
+        delivery, mailbox = due.delivery, due.delivery.mailbox
+        asked = Given(due.id, delivery.recipient or "", gravity, known, now, due.message.received_at)
+        with self._database.write() as connection:
+            # SQLite's writers queue in any case; on a server this makes those of one mailbox.
+            connection.execute(
+                select(col(MailboxState.address)).where(col(MailboxState.address) == mailbox).with_for_update()
+            )
+            _put_back(connection, mailbox, now)
+            connection.execute(
+                delete(AnswerLetOut).where(
+                    (col(AnswerLetOut.delivery_id) == due.id) | (col(AnswerLetOut.at) < now - _FORGOTTEN)
+                )
+            )
+            verdict = self._judge(connection, delivery, asked)
+            if verdict.refused is None:
+                connection.execute(
+                    insert(AnswerLetOut).values(
+                        delivery_id=due.id,
+                        mailbox=mailbox,
+                        person=asked.person,
+                        gravity=gravity,
+                        known=known,
+                        at=now,
+                        wrote_at=asked.wrote_at,
+                    )
+                )
+        return verdict
+
+    def room(self, mailbox: str, now: datetime, *, planning: bool) -> int | None:
+        """How many urgent answers the mailbox may still give this hour while its answers are stopped; None where they
+        are not. For `planning`, those that are planned and wait count as given."""
+        with self._database.read() as connection:
+            stop = _stop(connection, mailbox)
+        if stop is None:
+            return None
+        if max(stop.stopped_at, stop.resumed_at or stop.stopped_at) > now + _CLOCKS_DIFFER:
+            # As of now, before anything is planned: what is planned from here on is later than the end of the stop.
+            with self._database.write() as connection:
+                _put_back(connection, mailbox, now)
+                stop = _stop(connection, mailbox) or stop
+        if not self._is_stopped(stop, now):
+            return None
+        with self._database.read() as connection:
+            left = urgent_left(_given(connection, mailbox, now), self._norm.answers_per_hour, now)
+            waiting = _urgent_waiting(connection, mailbox) if planning else 0
+        return max(0, left - waiting)
+
+    def standings(self, mailboxes: Sequence[str], now: datetime) -> list[Standing]:
+        """Where the answers of each of these stand."""
+        with self._database.read() as connection:
+            return [self._standing(connection, mailbox, now) for mailbox in mailboxes]
+
+    def resume(self, mailbox: str, now: datetime) -> bool:
+        """Somebody has looked: the mailbox answers again, and its count begins anew. False where nothing was stopped.
+        What was planned before is not sent any more."""
+        with self._database.write() as connection:
+            stop = _stop(connection, mailbox)
+            if stop is None or not self._is_stopped(stop, now):
+                return False
+            this = col(AnswerStop.mailbox) == mailbox
+            connection.execute(update(AnswerStop).where(this).values(resumed_at=now))
+            return True
+
+    def _judge(self, connection: Connection, delivery: Delivery, asked: Given) -> Verdict:
+        now, per_hour = asked.at, self._norm.answers_per_hour
+        given = _given(connection, delivery.mailbox, now)
+        if had_alike(given, asked):
+            return Verdict("the family has an answer of this kind already")
+        stop, stopped = _stop(connection, delivery.mailbox), None
+        if stop is None or not self._is_stopped(stop, now):
+            over = None if stop is None else self._over_at(stop)
+            if over is not None and asked.gravity == 0 and delivery.created_at < over:
+                return Verdict("answers from this mailbox were stopped after it was planned, and it comes too late now")
+            counted = [each for each in given if over is None or each.at >= over]
+            stopped = cause_to_stop(counted, asked, per_hour)
+            if stopped is None:
+                return Verdict()
+            _write_stop(connection, delivery.mailbox, stopped, now)
+        if asked.gravity > 0 and urgent_left(given, per_hour, now) > 0:
+            return Verdict(stopped=stopped)
+        return Verdict("answers from this mailbox are stopped, because too many went out", stopped)
+
+    def _standing(self, connection: Connection, mailbox: str, now: datetime) -> Standing:
+        this_hour = len([each for each in _given(connection, mailbox, now) if each.at > now - HOUR])
+        stop = _stop(connection, mailbox)
+        if stop is None or not self._is_stopped(stop, now):
+            return Standing(mailbox, this_hour)
+        return Standing(mailbox, this_hour, stop.stopped_at, Cause(stop.cause), self._over_at(stop))
+
+    def _is_stopped(self, stop: AnswerStop, now: datetime) -> bool:
+        return now < self._over_at(stop) if stop.resumed_at is None else False
+
+    def _over_at(self, stop: AnswerStop) -> datetime:
+        return stop.resumed_at or stop.stopped_at + self._pause
+
+
+class StopNotices:
+    """Stops that the administrator is to be told of, once each."""
+
+    def __init__(self, database: Database) -> None:
+        """`database` has its tables already."""
+        self._database = database
+
+    def untold(self) -> list[AnswerStop]:
+        """Stops that no notice tells of yet, in order of mailbox. One that was resumed by somebody is known already."""
+        with self._database.read() as connection:
+            return _stops(connection, col(AnswerStop.notice).is_(None) & col(AnswerStop.resumed_at).is_(None))
+
+    def announced_at(self) -> datetime | None:
+        """When the latest notice of a stop was put on record."""
+        query = select(func.max(col(Notice.created_at), type_=Notice.__table__.c.created_at.type)).where(  # type: ignore[attr-defined]
+            col(Notice.kind) == NoticeKind.STOPPED
+        )
+        with self._database.read() as connection:
+            found: datetime | None = connection.execute(query).scalar()
+        return found
+
+    def announce(self, stops: Sequence[AnswerStop], rfc_message_id: str, now: datetime) -> bool:
+        """Fixes one notice about these stops. False, and nothing on record, where another worker was quicker."""
+        with self._database.write() as connection:
+            # Nobody else's notice of this Message-ID: it is derived from the stops, which are all untold still.
+            rows = [
+                connection.execute(
+                    select(col(AnswerStop.mailbox))
+                    .where(
+                        col(AnswerStop.mailbox) == stop.mailbox,
+                        col(AnswerStop.stopped_at) == stop.stopped_at,
+                        col(AnswerStop.notice).is_(None),
+                        col(AnswerStop.resumed_at).is_(None),
+                    )
+                    .with_for_update()
+                ).first()
+                for stop in stops
+            ]
+            if not rows or None in rows:
+                return False
+            number = write_notice(connection, NoticeKind.STOPPED, rfc_message_id, now)
+            mailboxes = [stop.mailbox for stop in stops]
+            connection.execute(update(AnswerStop).where(col(AnswerStop.mailbox).in_(mailboxes)).values(notice=number))
+            return True
+
+    def told_of(self, notice: Notice) -> list[AnswerStop]:
+        """The stops that a notice tells of and that nobody has resumed, in order of mailbox."""
+        with self._database.read() as connection:
+            return _stops(connection, (col(AnswerStop.notice) == notice.id) & col(AnswerStop.resumed_at).is_(None))
+
+
+def _given(connection: Connection, mailbox: str, now: datetime) -> list[Given]:
+    """What was let out within the last day, unless it did not leave after all."""
+    rows = connection.execute(
+        select(
+            col(AnswerLetOut.delivery_id),
+            col(AnswerLetOut.person),
+            col(AnswerLetOut.gravity),
+            col(AnswerLetOut.known),
+            col(AnswerLetOut.at),
+            col(AnswerLetOut.wrote_at),
+        )
+        .join(Delivery, col(Delivery.id) == col(AnswerLetOut.delivery_id))
+        .where(
+            col(AnswerLetOut.mailbox) == mailbox,
+            col(AnswerLetOut.at) > now - REMEMBERED,
+            col(Delivery.state).in_(COUNTS_AS_ANSWER),
+        )
+    )
+    return [Given(*row) for row in rows]
+
+
+def _urgent_waiting(connection: Connection, mailbox: str) -> int:
+    """Urgent answers that are planned and not let out yet."""
+    query = (
+        select(col(Delivery.facts))
+        .outerjoin(AnswerLetOut, col(AnswerLetOut.delivery_id) == col(Delivery.id))
+        .where(
+            col(Delivery.mailbox) == mailbox,
+            col(Delivery.kind) == DeliveryKind.REPLY,
+            col(Delivery.state).in_((DeliveryState.WAITING, DeliveryState.WORKING)),
+            col(AnswerLetOut.delivery_id).is_(None),
+        )
+    )
+    found = (ReplyFacts.model_validate_json(facts) for facts in connection.execute(query).scalars())
+    return sum(gravity(facts.tag, crisis=facts.crisis) > 0 for facts in found)
+
+
+def _put_back(connection: Connection, mailbox: str, now: datetime) -> None:
+    latest = now + _CLOCKS_DIFFER
+    connection.execute(
+        update(AnswerLetOut).where(col(AnswerLetOut.mailbox) == mailbox, col(AnswerLetOut.at) > latest).values(at=now)
+    )
+    connection.execute(
+        update(AnswerStop)
+        .where(col(AnswerStop.mailbox) == mailbox, col(AnswerStop.stopped_at) > latest)
+        .values(stopped_at=now)
+    )
+    connection.execute(
+        update(AnswerStop)
+        .where(col(AnswerStop.mailbox) == mailbox, col(AnswerStop.resumed_at) > latest)
+        .values(resumed_at=now)
+    )
+
+
+def _write_stop(connection: Connection, mailbox: str, cause: Cause, now: datetime) -> None:
+    connection.execute(delete(AnswerStop).where(col(AnswerStop.mailbox) == mailbox))
+    connection.execute(insert(AnswerStop).values(mailbox=mailbox, stopped_at=now, cause=cause.value))
+
+
+def _stop(connection: Connection, mailbox: str) -> AnswerStop | None:
+    return next(iter(_stops(connection, col(AnswerStop.mailbox) == mailbox)), None)
+
+
+def _stops(connection: Connection, where: Any) -> list[AnswerStop]:
+    with Session(bind=connection) as session:
+        found = list(session.execute(select(AnswerStop).where(where).order_by(col(AnswerStop.mailbox))).scalars())
+        session.expunge_all()
+    return found
