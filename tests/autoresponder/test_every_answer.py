@@ -143,6 +143,28 @@ def test_each_day_is_said_in_the_languages_own_words() -> None:
     assert counted > 400
 
 
+def half_of_the_day(language: str, half: str) -> set[str]:
+    """What CLDR calls the hours before (`am`) or after noon (`pm`)."""
+    periods = Locale.parse(language, sep="-").day_periods
+    every = (widths[half] for form in periods.values() for widths in form.values() if half in widths)
+    return {" ".join(each.split()) for each in every}
+
+
+def test_each_time_of_day_is_said_as_the_language_says_it() -> None:
+    twelve_hours = set()
+    for answer in every_answer():
+        if answer.tag is Tag.URGENT:
+            continue
+        text = flat(answer.section())  # The office's hours stand in each of these: 7:30 to 16:00.
+        for half, on_twelve, on_twenty_four in (("am", "7:30", "0?7:30"), ("pm", "4:00", "16:00")):
+            words = "|".join(map(re.escape, half_of_the_day(answer.language, half)))
+            by_half = re.search(rf"({words}) ?{on_twelve}(?!\d)|(?<!\d){on_twelve} ?({words})", text)
+            assert by_half or re.search(rf"(?<!\d){on_twenty_four}(?!\d)", text), f"{answer.name}: {half}"
+            if by_half:
+                twelve_hours.add(answer.language)
+    assert twelve_hours == {"en", "es", "zh-Hans", "zh-Hant", "ar", "ht", "ko", "tl"}
+
+
 def isolated(text: str) -> Iterator[str]:
     """Each line must close what it opens: a mail program shows, and a reader quotes, line by line."""
     for line in text.splitlines():

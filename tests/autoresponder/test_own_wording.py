@@ -5,7 +5,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 from structlog.testing import capture_logs
@@ -273,6 +273,23 @@ def test_whatever_is_let_through_fills_each_placeholder_once_and_nothing_else(bu
     assert not {"{", "}"} & set(filled)
     assert all(filled.count(value) == 1 for value in values.values())
     assert len(filled.splitlines()) == 1
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    raw=st.binary(max_size=200)
+    | st.from_regex(
+        r"(\[\[?sentence\]\]?\n(english|says|x) ?= ?('Hello,'|\"[a-z{}\\\\]{0,9}\"|\[1\]|7|''|\"\"\")\n?){0,4}"
+    ).map(str.encode)
+)
+def test_whatever_stands_in_the_file_a_family_gets_a_whole_note(tmp_path: Path, raw: bytes) -> None:
+    path = tmp_path / "es.toml"
+    path.write_bytes(raw)
+    changed = next(_changes)
+    os.utime(path, ns=(changed, changed))
+    assert said("urgent", school(tmp_path)).split(": ", 1)[1] == said("urgent", IN_THE_US).split(": ", 1)[1]
+    (file,) = own_files(tmp_path)
+    assert all(fault.origin == str(path) and fault.line for fault in file.faults)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
