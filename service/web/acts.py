@@ -30,11 +30,23 @@ def act_in(words: Wording, act: str) -> str:
         "closed an item as not urgent": _("closed an item as not urgent"),
         "gave an item back to the teacher": _("gave an item back to the teacher"),
         "was refused an item": _("was refused an item"),
+        "said that a plan is agreed": _("said that a plan is agreed"),
+        "opened a case again": _("opened a case again"),
+        "said that a case is no conflict": _("said that a case is no conflict"),
+        "said that no plan is agreed yet": _("said that no plan is agreed yet"),
     }.get(act, act)
 
 
 def about_in(words: Wording, about: str) -> str:
     """What an act was done to, as people say it; what this version does not know, as it stands in the log."""
+    whole = _said(words, about)
+    if whole is not None:
+        return whole
+    parts = [_said(words, part) for part in about.split(", ")]
+    return ", ".join(part for part in parts if part is not None) if None not in parts else about
+
+
+def _said(words: Wording, about: str) -> str | None:
     _ = words.gettext
     phrases = (
         (r"by link", _("by link")),
@@ -45,8 +57,17 @@ def about_in(words: Wording, about: str) -> str:
             _("item {number}, message {message} to {mailbox}"),
         ),
         (r"case (?P<number>\d+)", _("case {number}")),
+        (r"message (?P<number>\d+)", _("message {number}")),
+        (r"all of it", _("all of it")),
+        (r"of somebody unknown", _("of somebody unknown")),
+        (r"of (?P<person>\S+)", _("of {person}")),
+        (r"from (?P<day>[\d-]+)", _("from {day} on")),
+        (r"to (?P<day>[\d-]+)", _("up to {day}")),
+        (r"before entry (?P<number>\d+)", _("before entry {number}")),
     )
+    if found := re.fullmatch(r"only: (?P<act>.+)", about):
+        return _("only: {act}").format(act=act_in(words, found["act"]))
     for pattern, phrase in phrases:
         if found := re.fullmatch(pattern, about):
             return phrase.format(**found.groupdict())
-    return about
+    return None
