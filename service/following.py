@@ -9,15 +9,17 @@ desk gets it; one that nobody can read goes to the office itself.
 from datetime import datetime
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from autoresponder.cases import CaseRules
 from autoresponder.desks import desk_for, recipients_of
+from autoresponder.drafting import why_no_draft
 from autoresponder.guards import Case, automatic, senders
 from autoresponder.identifiers import derived_message_id
 from autoresponder.plan import History, RouteFacts
 from autoresponder.routes import route_message_id
 from config.settings import MailboxSettings, Settings, Stage
-from connectors.errors import FetchFailed, MessageGone
+from connectors.errors import FetchFailed, MailboxError, MessageGone
 from connectors.labels import Tag
 from connectors.mailbox import Direction, Mailbox
 from connectors.message import Message
@@ -40,7 +42,15 @@ def follow(box: MailboxSettings, mailbox: Mailbox, assembly: Assembly) -> int:
     Raises MailboxError where the mailbox cannot be reached; what was not planned then is planned the next time.
     """
     follow_ups = FollowUps(assembly.database)
-    return sum(_follow(box, mailbox, assembly, follow_ups, each) for each in follow_ups.of(box.address))
+    went = 0
+    for each in follow_ups.of(box.address):
+        try:
+            went += _follow(box, mailbox, assembly, follow_ups, each)
+        except (MailboxError, SQLAlchemyError):
+            raise
+        except Exception as error:  # noqa: BLE001 - one message must never stop the mailbox; it is tried again each time
+            log.error("what follows from a correction could not be planned", mailbox=box.address, error=place(error))
+    return went
 
 
 def _follow(
@@ -49,10 +59,12 @@ def _follow(
     record, now = follow_up.message, assembly.clock()
     theirs = record.direction is Direction.RECEIVED and not (record.own or record.backfill)
     if box.stage is not Stage.OBSERVE and theirs and record.tag is follow_up.correction.to_tag:
-        if record.tag is Tag.CONFLICT:
-            follow_ups.to_case(follow_up, CaseRules.of(assembly.settings), now)
-            return False
         message = _read(box, mailbox, record)
+        if record.tag is Tag.CONFLICT:
+            answerable = message is not None and why_no_draft(_case(message, assembly.settings, now)) is None
+            draft = answerable and box.stage is Stage.REPLY
+            follow_ups.to_case(follow_up, CaseRules.of(assembly.settings), now, draft=draft)
+            return False
         if message is None or not _is_staffs(message, assembly.settings, now):
             wanted = _to_office(box, record, message, follow_up.correction.from_tag, assembly, now)
             went = follow_ups.to_office(follow_up, wanted, now)
@@ -70,7 +82,11 @@ def _read(box: MailboxSettings, mailbox: Mailbox, record: MessageRecord) -> Mess
         return parse_message(raw.raw, mailbox=box.address, id=raw.id, received_at=raw.received_at, size=raw.size)
     except (MessageGone, FetchFailed) as error:
         log.warning("a message that was marked as urgent cannot be read", mailbox=box.address, error=str(error))
-        return None
+    except MailboxError:
+        raise
+    except Exception as error:  # noqa: BLE001 - what cannot be read must reach the office all the same
+        log.error("a message that was marked as urgent cannot be read", mailbox=box.address, error=place(error))
+    return None
 
 
 def _is_staffs(message: Message, settings: Settings, now: datetime) -> bool:

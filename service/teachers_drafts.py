@@ -20,12 +20,13 @@ from config import SchoolCalendar
 from config.calendar import NoSchoolDay
 from config.settings import MailboxSettings, Settings, Stage
 from connectors.errors import MessageGone
-from connectors.labels import Label
+from connectors.labels import Label, Tag
 from connectors.mailbox import DraftState, Mailbox
 from connectors.message import Message
 from connectors.mime import parse_message
 from service.families import Families
 from service.letters import letter_of
+from service.logs import place
 from service.pipeline import Reader
 from store.cases import Cases
 from store.outbox import Due, Outbox
@@ -96,18 +97,28 @@ class TeachersDrafts:
             self._outbox.finish(due, DeliveryState.SET_ASIDE, now, text)
             log.error("a draft was set aside", mailbox=delivery.mailbox, delivery=due.id)
 
-    def _save(self, mailbox: Mailbox, due: Due, mime: bytes, on_step: OnStep) -> None:
+    def _save(self, mailbox: Mailbox, due: Due, name: str, mime: bytes, on_step: OnStep) -> None:
         self._outbox.saving(due)
         on_step("saving recorded", due.id)
         try:
             draft_id = mailbox.save_draft(mime)
         except Exception:
-            # Nobody was killed: it is looked for, and saved, the next time.
-            due.delivery.step = DeliveryStep.PLANNED
+            if self._is_not_there(mailbox, name):
+                due.delivery.step = DeliveryStep.PLANNED
             raise
         on_step("draft saved", due.id)
         self._outbox.drafted(due, draft_id)
         on_step("draft recorded", due.id)
+
+    @staticmethod
+    def _is_not_there(mailbox: Mailbox, name: str) -> bool:
+        """Whether a draft that could not be saved a moment ago is certainly not there: the teacher, too, has had no
+        time to touch it. False where that cannot be asked now."""
+        try:
+            return mailbox.draft_state("", name) is DraftState.GONE
+        except Exception as error:  # noqa: BLE001 - the failure to save is what is told
+            log.warning("it is not known whether a draft was saved", mailbox=mailbox.address, error=place(error))
+            return False
 
     def _brought(
         self, box: MailboxSettings, mailbox: Mailbox, due: Due, on_step: OnStep
@@ -122,16 +133,17 @@ class TeachersDrafts:
         still_asked = Label.ANOTHER_DRAFT in raw.labels or not fresh
         if plan.asked and (reason := self._refusal(box, due, original, still_asked=still_asked)) is not None:
             return DeliveryState.CANCELLED, reason
-        if mailbox.draft_state("", draft_message_id(original, box, plan.number)) is not DraftState.GONE:
+        name = draft_message_id(original, box, plan.number)
+        if mailbox.draft_state("", name) is not DraftState.GONE:
             return DeliveryState.DONE, None
         if not fresh:
             reason = "interrupted while the draft was being saved: the teacher may have had it, and gets no second"
             return DeliveryState.UNCERTAIN, reason
         try:
-            mime = self._composed(box, due, original, plan)
+            mime = self._composed(box, due, original, plan, name)
         except NoSchoolDay as error:
             return DeliveryState.CANCELLED, f"There is no day to promise: {error}."
-        self._save(mailbox, due, mime, on_step)
+        self._save(mailbox, due, name, mime, on_step)
         return DeliveryState.DONE, None
 
     def _take_label_away(self, mailbox: Mailbox, due: Due, state: DeliveryState, on_step: OnStep) -> None:
@@ -152,7 +164,7 @@ class TeachersDrafts:
             return None
         if box.stage is not Stage.REPLY:
             return f"the mailbox is back in stage {box.stage.value}"
-        if self._pages.was_corrected(message):
+        if self._pages.was_corrected(message) and message.tag is not Tag.CONFLICT:
             return "the tag was corrected"
         if now - message.received_at > timedelta(hours=self._settings.norm.answer_within_hours):
             return "it could not be saved in time"
@@ -182,7 +194,7 @@ class TeachersDrafts:
             return Known()
         return self._cases.known(message.mailbox, family, self._calendar.zone, before=before)
 
-    def _composed(self, box: MailboxSettings, due: Due, original: Message, plan: DraftPlan) -> bytes:
+    def _composed(self, box: MailboxSettings, due: Due, original: Message, plan: DraftPlan, name: str) -> bytes:
         letter = letter_of(original, self._settings.school.zone)
         verdict = next(iter(self._classifier.read([letter], explain=False)))
         sender, now = due.message.sender, self._clock()
@@ -204,6 +216,6 @@ class TeachersDrafts:
             settings=self._settings,
             now=now,
             alternative=plan.alternative,
-            message_id=draft_message_id(original, box, plan.number),
+            message_id=name,
         )
         return as_bytes(mail)

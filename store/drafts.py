@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlmodel import col
 
 from autoresponder.drafting import DraftPlan
@@ -15,6 +15,26 @@ _ON_ITS_WAY = (DeliveryState.WAITING, DeliveryState.WORKING)
 def draft_key(mailbox: str, thread: str) -> str:
     """Dedupe key of the draft that a teacher gets unasked: one per conversation."""
     return f"draft:{mailbox}:{thread}"
+
+
+def plan_draft(connection: Connection, message: MessageRecord, at: datetime) -> None:
+    """Plans the draft that a teacher gets unasked, about a message that somebody called a conflict after all. Does
+    nothing where the conversation has had one, unless that was cancelled."""
+    key = draft_key(message.mailbox, message.thread)
+    cancelled = col(Delivery.dedupe_key) == key, col(Delivery.state) == DeliveryState.CANCELLED
+    connection.execute(delete(Delivery).where(*cancelled))
+    if connection.execute(select(col(Delivery.id)).where(col(Delivery.dedupe_key) == key)).first() is not None:
+        return
+    delivery = Delivery(
+        mailbox=message.mailbox,
+        message_id=message.id or 0,
+        kind=DeliveryKind.DRAFT,
+        dedupe_key=key,
+        facts=DraftPlan().model_dump_json(),
+        next_attempt_at=at,
+        created_at=at,
+    )
+    connection.execute(insert(Delivery).values(delivery.model_dump(exclude={"id"})))
 
 
 def ask_for_draft(connection: Connection, mailbox: str, message_id: int, at: datetime) -> None:

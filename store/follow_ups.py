@@ -19,6 +19,7 @@ from store.answers import COUNTS_AS_ANSWER
 from store.case_life import retagged
 from store.case_tables import CaseMail
 from store.database import Database
+from store.drafts import plan_draft
 from store.item_events import note
 from store.matters import BETWEEN_RECIPIENTS, Matter, file_matter
 from store.pages import route_key
@@ -84,16 +85,21 @@ class FollowUps:
         with self._database.write() as connection:
             _take(connection, follow_up, now)
 
-    def to_case(self, follow_up: FollowUp, rules: CaseRules, now: datetime) -> bool:
-        """The message opens a case, or is added to its family's; one that was closed as no conflict is open again.
-        False where another worker was faster, or the tag was changed again: then nothing happens."""
+    def to_case(self, follow_up: FollowUp, rules: CaseRules, now: datetime, *, draft: bool) -> bool:
+        """The message opens a case, or is added to its family's, where it has none yet; with `draft` the teacher gets a
+        draft of the answer, where the conversation has had none. False where another worker was faster, or the tag was
+        changed again: then nothing happens."""
+        message = follow_up.message
         with self._database.write() as connection:
-            taken = _take(connection, follow_up, now)
-            in_case = select(col(CaseMail.case_id)).where(col(CaseMail.message_id) == follow_up.message.id)
-            if not taken:
+            tag = select(col(MessageRecord.tag)).where(col(MessageRecord.id) == message.id)
+            if not _take(connection, follow_up, now) or connection.execute(tag).scalar() is not Tag.CONFLICT:
                 return False
-            retagged(connection, follow_up.message.id or 0, now, rules)
-            return connection.execute(in_case).first() is not None
+            in_case = select(col(CaseMail.case_id)).where(col(CaseMail.message_id) == message.id)
+            if connection.execute(in_case).first() is None:  # else the page that brought the correction saw to it
+                retagged(connection, message.id or 0, now, rules)
+            if draft:
+                plan_draft(connection, message, now)
+        return True
 
     def to_office(self, follow_up: FollowUp, wanted: ToOffice, now: datetime) -> bool:
         """The message goes to the office as urgent: for the first time, again where its mail was cancelled, or as

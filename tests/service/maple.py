@@ -250,6 +250,10 @@ class Maple:
         """What lies in Drafts."""
         return [stored.raw for stored in self.system.account(address).drafts.values()]
 
+    def unsent(self, address: str = RIVERA) -> list[bytes]:
+        """What lies in Drafts and is the service's to send; a draft of the teacher's answer is the teacher's."""
+        return [raw for raw in self.drafts(address) if b"Message-ID: <alliance.draft." not in raw]
+
     def deliveries(self, kind: DeliveryKind | None = None) -> list[Delivery]:
         """The outbox, oldest first."""
         query = select(Delivery).order_by(col(Delivery.id))

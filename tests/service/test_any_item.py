@@ -141,7 +141,7 @@ class AnyItem(RuleBasedStateMachine):
         self.backup = sqlite3.connect(":memory:", check_same_thread=False)
         self._record().backup(self.backup)
 
-    @precondition(lambda self: self.backup is not None and not self.maple.drafts(RIVERA) + self.maple.drafts(OKAFOR))
+    @precondition(lambda self: self.backup is not None and not self.maple.unsent(RIVERA) + self.maple.unsent(OKAFOR))
     @rule()
     def the_record_is_restored(self) -> None:
         assert self.backup
@@ -171,6 +171,8 @@ class AnyItem(RuleBasedStateMachine):
     def what_somebody_has_goes_no_further(self) -> None:
         for view in items(self.maple):
             kinds = [event.kind for event in view.events]
+            if EventKind.REOPENED in kinds:  # the teacher said that it is urgent after all: it begins anew
+                kinds = kinds[len(kinds) - kinds[::-1].index(EventKind.REOPENED) :]
             taken = next((place for place, kind in enumerate(kinds) if kind in AT_REST), len(kinds))
             assert not STEP_EVENTS & set(kinds[taken:]), kinds
             assert (view.item.state is ItemState.OPEN) == (taken == len(kinds))
@@ -186,7 +188,7 @@ class AnyItem(RuleBasedStateMachine):
         self._nothing_that_is_open_is_forgotten()
         self._nobody_is_told_twice_alike()
         self._who_came_too_late_is_told()
-        assert not self.maple.drafts(RIVERA) + self.maple.drafts(OKAFOR), "a mail nobody sends is left in Drafts"
+        assert not self.maple.unsent(RIVERA) + self.maple.unsent(OKAFOR), "a mail nobody sends is left in Drafts"
         super().teardown()
 
     def _no_urgent_letter_is_without_an_item(self) -> None:

@@ -43,6 +43,13 @@ def tags(maple: Maple) -> list[Tag | None]:
     return [record.tag for record in maple.records() if record.direction is Direction.RECEIVED]
 
 
+def cases(maple: Maple) -> list[str]:
+    """Mailboxes with an open case, one entry for each."""
+    with maple.database.read() as connection:
+        rows = connection.exec_driver_sql("SELECT mailbox FROM conflict_case WHERE state = 'open' ORDER BY id").all()
+    return [row.mailbox for row in rows]
+
+
 class TestMarkedAsUrgent:
     """What a teacher marks as urgent goes the way of urgent mail, once."""
 
@@ -221,6 +228,59 @@ class TestMarkedAsUrgent:
         maple.rounds(3, minutes=1)
         assert not got(maple, NURSE)
         assert not items(maple)
+
+
+class TestAConflictAfterAll:
+    """What somebody calls a conflict opens a case, and the teacher gets a draft of the answer."""
+
+    def test_the_teachers_label_opens_a_case_and_brings_a_draft_once(self, maple: Maple) -> None:
+        message = routine(maple, "grades")
+        maple.relabel(message, Label.CONFLICT)
+        maple.rounds(4)
+        assert len(cases(maple)) == 1
+        assert len(maple.drafts()) == 1
+
+    def test_it_does_so_for_every_teacher_who_has_the_message(self, maple: Maple) -> None:
+        message = routine(maple, "grades", to=BOTH)
+        maple.relabel(message, Label.CONFLICT, address=OKAFOR)
+        maple.rounds(4)
+        assert sorted(cases(maple)) == [OKAFOR, RIVERA]
+        assert len(maple.drafts(RIVERA)) == len(maple.drafts(OKAFOR)) == 1
+
+    def test_the_office_may_find_that_it_is_one(self, maple: Maple) -> None:
+        maple.write("urgent health quarrel")
+        maple.round()
+        answers(maple, "not urgent", NURSE)
+        maple.rounds(4)
+        assert cases(maple) == [RIVERA]
+        assert len(maple.drafts()) == 1
+
+    def test_a_correction_away_from_conflict_takes_the_cases_of_all_teachers_with_it(self, maple: Maple) -> None:
+        message = maple.write("conflict grades", to=BOTH)
+        maple.rounds(2)
+        assert len(cases(maple)) == 2
+        maple.relabel(message, Label.ROUTINE)
+        maple.rounds(3)
+        assert cases(maple) == []
+
+    def test_a_slip_that_is_taken_back_leaves_one_case_and_one_draft(self, maple: Maple) -> None:
+        message = maple.write("conflict grades")
+        maple.sweep()
+        for label in (Label.ROUTINE, Label.CONFLICT):
+            maple.relabel(message, label)
+            maple.rounds(2, minutes=1)
+        assert cases(maple) == [RIVERA]
+        assert len(maple.drafts()) == 1
+
+    def test_in_stage_tag_there_is_a_case_and_no_draft_and_in_observe_neither(self) -> None:
+        for stage, opened in ((Stage.TAG, [RIVERA]), (Stage.OBSERVE, [])):
+            maple = maple_with_desks(stage=stage)
+            maple.round()
+            message = routine(maple, "grades")
+            maple.relabel(message, Label.CONFLICT)
+            maple.rounds(3)
+            assert cases(maple) == opened
+            assert not maple.drafts()
 
 
 class TestEverywhere:
