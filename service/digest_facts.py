@@ -1,7 +1,7 @@
 """What a teacher is told in the morning mail, read off the record."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 import structlog
@@ -57,7 +57,7 @@ class DigestReader:
         families = self._families_that_wait(mail, agreed)
         to_call = [self._as_waiting(box, mails, now) for mails in _to_call(cases, families, mail, (since_at, now))]
         waiting = [self._as_waiting(box, mails, now) for mails in families.values()]
-        return DigestFacts(
+        facts = DigestFacts(
             teacher=box.teacher,
             today=today,
             since=since,
@@ -73,8 +73,8 @@ class DigestReader:
                 if view.proposed_at is not None and view.proposed_at >= since_at
             ),
             handled=self._handled(box, self._handled_since(today, told_at), now),
-            page=f"{self.settings.web.origin}/" if self.settings.web is not None else "",
         )
+        return facts if self.settings.web is None else replace(facts, page=f"{self.settings.web.origin}{_path(facts)}")
 
     def _families_that_wait(
         self, mail: Sequence[FamilyMail], agreed: Sequence[CaseView]
@@ -192,6 +192,13 @@ def _to_call(
         every = {each.message.id: each for each in (*of_case, *families.pop(view.case.family, ()))}
         if every:
             yield sorted(every.values(), key=_arrival)
+
+
+def _path(facts: DigestFacts) -> str:
+    """The web page that helps on with what is told."""
+    if facts.to_call or facts.follow_ups or facts.proposals:
+        return "/cases"
+    return "/items" if facts.handled else "/"
 
 
 def _received(waiting: Waiting) -> datetime:

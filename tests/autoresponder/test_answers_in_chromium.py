@@ -60,7 +60,7 @@ def test_a_phone_shows_them_whole_and_axe_finds_nothing_wrong(tmp_path: Path, da
             browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
             _looks_right(browser.execute_script(_SEEN), name, dark)
             if number % 5 == 0:  # There are six sorts of note in a row: each has its turn.
-                assert _found_by_axe(browser) == [], name
+                assert found_by_axe(browser) == [], name
 
 
 def _looks_right(seen: Any, name: str, dark: bool) -> None:
@@ -76,7 +76,8 @@ def _looks_right(seen: Any, name: str, dark: bool) -> None:
         assert first[begins] < 1, f"{name}: the part in {first['lang']} begins on the wrong side"
 
 
-def _found_by_axe(browser: Any) -> list[str]:
+def found_by_axe(browser: Any) -> list[str]:
+    """What axe finds wrong with the mail that the browser shows."""
     # What the browser paints where a mail says nothing; axe would take it for white in the dark, too.
     browser.execute_script("document.documentElement.style.background = 'Canvas'")
     browser.execute_script(AXE.read_text("utf-8"))

@@ -15,7 +15,7 @@ import structlog
 from autoresponder.guards import GUARDS
 from autoresponder.planner import STANDINGS
 from config import SchoolCalendar
-from config.settings import CallWindow, Digest, Holiday, Role, Settings, Staff, Stage
+from config.settings import CallWindow, Digest, Holiday, Role, Settings, Staff, Stage, Web
 from connectors.errors import AuthenticationFailed, ConnectFailed, MailboxError, SendFailed, SendUncertain, Throttled
 from connectors.labels import Label
 from scorecard.roster import Roster
@@ -777,9 +777,14 @@ class TestTheMailItself:
         assert waiting.records()[-1].tag is None
         assert waiting.answers(RIVERA) == []
 
-    def test_the_teachers_page_is_linked_where_the_school_serves_one(self, waiting: Maple) -> None:
-        look(waiting)
-        assert "https://" not in text_of(mails(waiting)[0])
+    @pytest.mark.parametrize(("subject", "path"), [("routine question", "/ "), ("conflict grades", "/cases ")])
+    def test_the_page_that_helps_on_is_linked_where_the_school_serves_pages(
+        self, maple: Maple, subject: str, path: str
+    ) -> None:
+        maple.write(subject)
+        assert "https://" not in told_at(maple, SEVEN)
+        maple.settings = maple.settings.model_copy(update={"web": Web(url="https://inbox.maple.example")})
+        assert f"https://inbox.maple.example{path}" in told_at(maple, SEVEN + DAY)
 
 
 class TestInTheRunner:
