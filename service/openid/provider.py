@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from authlib.common.errors import AuthlibBaseError  # type: ignore[import-untyped]
 from authlib.integrations.base_client import OAuthError  # type: ignore[import-untyped]
 from authlib.oidc.core import CodeIDToken  # type: ignore[import-untyped]
 from joserfc import jwt
@@ -92,7 +93,11 @@ class Provider:
                 claims = self._believed(token, nonce, metadata)
                 if address_claim(self.openid) in claims or metadata.userinfo_endpoint is None:
                     return claims
-                return _completed(claims, json_at(http, metadata.userinfo_endpoint, as_whom=http.token_auth))
+                try:
+                    more = json_at(http, metadata.userinfo_endpoint, as_whom=http.token_auth)
+                except (AuthlibBaseError, KeyError) as error:
+                    raise TokenRefused("the provider gives nothing to ask its userinfo endpoint with") from error
+                return _completed(claims, more)
         finally:
             self._places.release()
 

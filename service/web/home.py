@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from autoresponder.reach_me import reach_me
 from autoresponder.sentences import norm_hours
 from autoresponder.wording import LANGUAGES, Wording
-from config.settings import MailboxSettings, Role, Settings, Stage
+from config.settings import MailboxSettings, Role, Stage
 from service.docx import write_docx
 from service.web.rendering import own_name, page, words_for
 from service.web.site import Site, site_of
@@ -46,7 +46,8 @@ def home(request: Request, visit: SignedIn) -> Response:
 def how_to_reach_me(request: Request, visit: SignedIn, teacher: str = "", language: str = "") -> Response:
     """The paragraph for syllabus and class update, in any language that families are written to in."""
     site = site_of(request)
-    box = _box(site.settings, visit, teacher)
+    boxes = _teachers(site)
+    box = _box(boxes, visit, teacher)
     chosen = language if language in LANGUAGES else words_for(request).language
     return page(
         request,
@@ -54,7 +55,7 @@ def how_to_reach_me(request: Request, visit: SignedIn, teacher: str = "", langua
         visit=visit,
         note=reach_me(chosen, box, site.settings),
         box=box,
-        boxes=site.settings.mailboxes,
+        boxes=boxes,
         chosen=chosen,
         languages=[(code, own_name(code)) for code in LANGUAGES],
     )
@@ -66,7 +67,7 @@ def in_word(request: Request, visit: SignedIn, teacher: str = "", language: str 
     site = site_of(request)
     if language not in LANGUAGES:
         raise HTTPException(404)
-    box = _box(site.settings, visit, teacher)
+    box = _box(_teachers(site), visit, teacher)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "reach-me.docx"
         write_docx(reach_me(language, box, site.settings), path)
@@ -75,14 +76,19 @@ def in_word(request: Request, visit: SignedIn, teacher: str = "", language: str 
     return Response(content.getvalue(), media_type=_WORD, headers={"Content-Disposition": saved_as})
 
 
-def _box(settings: Settings, visit: Visit, teacher: str) -> MailboxSettings:
+def _teachers(site: Site) -> list[MailboxSettings]:
+    """The teachers' own mailboxes: families are not told to write to the service's, or to the office's."""
+    return [person.mailbox for person in site.people if person.mailbox is not None]
+
+
+def _box(boxes: list[MailboxSettings], visit: Visit, teacher: str) -> MailboxSettings:
     """The mailbox asked for; somebody's own, or the first, where none was. Raises HTTPException 404."""
-    if not teacher:
-        return visit.person.mailbox or settings.mailboxes[0]
-    try:
-        return settings.mailbox(teacher)
-    except KeyError as error:
-        raise HTTPException(404) from error
+    if not teacher and visit.person.mailbox is not None:
+        return visit.person.mailbox
+    found = next((box for box in boxes if teacher.lower() in ("", box.address)), None)
+    if found is None:
+        raise HTTPException(404)
+    return found
 
 
 def _greeting(words: Wording, now: datetime) -> str:

@@ -23,7 +23,8 @@ router = APIRouter()
 PER_ADDRESS = Limit("links for one address", 5, timedelta(minutes=15))
 PER_CLIENT = Limit("links asked for by one client", 100, timedelta(minutes=10))
 """A whole school may sign in from behind one address at eight o'clock."""
-TRIES_PER_CLIENT = Limit("links tried by one client", 60, timedelta(minutes=10))
+TRIES_PER_CLIENT = Limit("links tried by one client", 300, timedelta(minutes=10))
+"""More than can be asked for: whoever got a link must not be refused because colleagues came before."""
 _LONGEST_SECRET = 100
 
 

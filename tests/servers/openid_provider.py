@@ -92,6 +92,7 @@ lines.on('line', line => {
       const id_token = typeof token === 'string' ? token : forged(ctx.body.id_token, token, client.client_secret)
       ctx.body = { ...ctx.body, id_token }
     }
+    if (badness.access && ctx.path === '/token') ctx.body = { ...ctx.body, ...badness.access }
     if (badness.keys && ctx.path === '/jwks') ctx.body = { keys: badness.keys === 'other' ? [otherJwk] : badness.keys }
     if (badness.document && ctx.path.startsWith('/.well-known/')) ctx.body = { ...ctx.body, ...badness.document }
   })
@@ -110,7 +111,7 @@ class OpenIdProvider:
 
     def turn_bad(self, **badness: Any) -> None:
         """From now on: `token` (claims, drop, alg, kid, key; or any text) says how ID tokens are forged, `keys` is the
-        set of keys ("other" for one that it does not sign with), `document` goes over the discovery document, and
+        set of keys ("other" for one that it does not sign with), `access` goes over what stands beside ID tokens, `document` goes over the discovery document, and
         `status`, `path` and `body` answer one path. Nothing given: it behaves again."""
         with self.browser() as http:
             http.post(f"{self.issuer}/turn-bad", json=badness).raise_for_status()

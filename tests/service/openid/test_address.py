@@ -13,7 +13,7 @@ from service.openid.errors import NotVouchedFor
 from service.web.openid import domains_of
 from tests.service.web.school_pages import LEE, RIVERA, URL, settings_of
 
-TENANT = "72f988bf-86f1-41af-91ab-2d7cd011db47"
+TENANT = "00000000-1111-2222-3333-444444444444"
 FOREIGN = "9188040d-6c67-4c5b-b112-36a304b66dad"
 GOOGLE = OpenId(issuer="https://accounts.google.com", client_id="x", name="Google")
 MICROSOFT = OpenId(issuer=f"https://login.microsoftonline.com/{TENANT}/v2.0", client_id="x", name="Microsoft")

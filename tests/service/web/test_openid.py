@@ -147,8 +147,13 @@ class TestTheWay:
                 other = made.browser()
                 back = come_from(elsewhere, other, "rivera")
                 elsewhere.turn_bad(path="/me", status=200, body=json.dumps({"sub": "lee", **ACCOUNTS["lee"]}))
-                assert other.get(back).status_code in (403, 503)
-                assert not signed_in(other)
+                assert other.get(back).status_code == 403
+                for access in ({"access_token": None}, {"token_type": "mac"}, {"access_token": "made up"}):
+                    elsewhere.turn_bad()
+                    back = come_from(elsewhere, other, "rivera")
+                    elsewhere.turn_bad(access=access)
+                    assert other.get(back).status_code in (403, 503)
+                    assert not signed_in(other)
 
     def test_signing_out_ends_the_session_and_says_what_does_not_end(
         self, pages: SchoolPages, provider: OpenIdProvider

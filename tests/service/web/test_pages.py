@@ -283,6 +283,25 @@ class TestTexts:
         assert rivera.get("/how-to-reach-me?language=xx").status_code == 200
         assert rivera.get("/how-to-reach-me?teacher=nobody@maple.example").status_code == 404
 
+    def test_families_are_told_to_write_to_teachers_and_to_no_shared_mailbox(self, pages: SchoolPages) -> None:
+        shared = settings_of(mailboxes=tuple(reversed(settings_of().mailboxes)))
+        with school_pages(shared) as school:
+            park = school.browser()
+            park.sign_in(PARK)  # has no mailbox: the first teacher's is shown, not the first mailbox
+            shown = park.get("/how-to-reach-me").text
+            assert f'<option value="{RIVERA}" selected>' in shown
+            assert "alliance@maple.example" not in shown
+            for path in ("/how-to-reach-me?teacher=", "/how-to-reach-me/word?language=en&teacher="):
+                assert park.get(f"{path}alliance@maple.example").status_code == 404
+                assert park.get(f"{path}{RIVERA.title()}").status_code == 200
+
+    def test_a_school_without_teachers_has_no_such_page(self) -> None:
+        service_only = settings_of(mailboxes=settings_of().mailboxes[1:])
+        with school_pages(service_only) as school:
+            park = school.browser()
+            park.sign_in(PARK)
+            assert park.get("/how-to-reach-me").status_code == 404
+
     def test_it_can_be_saved_for_word(self, rivera: Browser) -> None:
         answer = rivera.get("/how-to-reach-me/word?language=es")
         assert answer.headers["content-disposition"] == 'attachment; filename="how-to-reach-me-es.docx"'
