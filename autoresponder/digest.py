@@ -257,8 +257,8 @@ class _Digest:
         _ = self.words.gettext
         at = since.astimezone(self.settings.school.zone)
         return _(
-            "Automatic answers are paused in your mailbox since {day}, {time}: families hear from nobody but you. Your "
-            "administrator has been told."
+            "Automatic answers from your mailbox are paused since {day}, {time}, because unusually many went out. Your "
+            "administrator can resume them."
         ).format(day=self.words.day(at.date()), time=self.words.clock(at))
 
     def _family(self, family: Family) -> str:

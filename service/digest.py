@@ -25,9 +25,7 @@ from service.delivery import OnStep
 from service.digest_facts import DigestReader
 from service.logs import place
 from service.notices import mail_to_staff
-from store.cases import Cases
 from store.digests import Digests, Morning
-from store.unanswered import Unanswered
 
 if TYPE_CHECKING:
     from service.assembly import Assembly
@@ -85,9 +83,7 @@ class MorningMail:
         self._clock = assembly.clock
         self._on_step = on_step or _no_step
         self._digests = Digests(assembly.database, timedelta(seconds=settings.service.lease_seconds))
-        self._reader = DigestReader(
-            settings, assembly.calendar, assembly.roster, Unanswered(assembly.database), Cases(assembly.database)
-        )
+        self._reader = DigestReader.of(settings, assembly.calendar, assembly.roster, assembly.database)
         self._courier = Courier(
             self._digests.notices,
             assembly.clock,

@@ -15,10 +15,12 @@ from autoresponder.items import ItemState
 from autoresponder.plan import Span
 from autoresponder.planner import STANDINGS
 from config.calendar import LONGEST_BREAK_DAYS, NoSchoolDay, SchoolCalendar
-from config.settings import WEEKDAYS, MailboxSettings, Settings
+from config.settings import WEEKDAYS, MailboxSettings, Settings, Stage
 from config.wallclock import instant
 from service.families import Families
 from store.cases import Cases, CaseView
+from store.ceiling import Ceiling
+from store.database import Database
 from store.tables import MessageRecord
 from store.unanswered import FamilyMail, Unanswered
 
@@ -45,6 +47,13 @@ class DigestReader:
     roster: Families
     record: Unanswered
     cases: Cases
+    ceiling: Ceiling
+
+    @classmethod
+    def of(cls, settings: Settings, calendar: SchoolCalendar, roster: Families, database: Database) -> "DigestReader":
+        """The reader of one installation."""
+        record, cases = Unanswered(database), Cases(database)
+        return cls(settings, calendar, roster, record, cases, Ceiling(database, settings.norm))
 
     def facts(self, box: MailboxSettings, now: datetime, *, told_at: datetime | None) -> DigestFacts:
         """How things stand in a mailbox `now` (aware); `told_at` is as of when the teacher was last told."""
@@ -73,6 +82,7 @@ class DigestReader:
                 if view.proposed_at is not None and view.proposed_at >= since_at
             ),
             handled=self._handled(box, self._handled_since(today, told_at), now),
+            answers_paused_since=self._paused_since(box, now),
         )
         return facts if self.settings.web is None else replace(facts, page=f"{self.settings.web.origin}{_path(facts)}")
 
@@ -142,6 +152,12 @@ class DigestReader:
     def _handled_since(self, today: date, told_at: datetime | None) -> datetime:
         earliest = _midnight(days_back(today, _LONGEST_LOOK_BACK, self.calendar), self.calendar)
         return earliest if told_at is None else max(told_at, earliest)
+
+    def _paused_since(self, box: MailboxSettings, now: datetime) -> datetime | None:
+        """Since when the mailbox answers nobody because too many answers went out."""
+        if box.stage is not Stage.REPLY:
+            return None
+        return next((standing.stopped_at for standing in self.ceiling.standings([box.address], now)), None)
 
     def _family(self, message: MessageRecord) -> Family:
         unverified = message.guard == senders.spoofed.__name__

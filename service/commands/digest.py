@@ -39,9 +39,7 @@ def show(
     from config import ConfigError, SchoolCalendar
     from scorecard.roster import Roster
     from service.digest_facts import DigestReader
-    from store.cases import Cases
     from store.digests import Digests
-    from store.unanswered import Unanswered
 
     settings = load_settings(config)
     box = mailbox_to_show(settings, teacher)
@@ -54,7 +52,7 @@ def show(
     database = open_database(settings)
     try:
         told_at = Digests(database, timedelta(0)).last_told_at(box.address, now.date())
-        reader = DigestReader(settings, calendar, roster, Unanswered(database), Cases(database))
+        reader = DigestReader.of(settings, calendar, roster, database)
         facts = reader.facts(box, now, told_at=told_at)
     finally:
         database.close()

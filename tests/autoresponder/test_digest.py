@@ -190,7 +190,7 @@ class TestParts:
         assert "“Alliance/Plan agreed”" in text
 
     def test_answers_that_are_paused_are_one_line(self) -> None:
-        assert "Automatic answers are paused in your mailbox since Tuesday, March 3, 4:00 PM" in said(
+        assert "Automatic answers from your mailbox are paused since Tuesday, March 3, 4:00 PM, because" in said(
             answers_paused_since=at(3, 16)
         )
 

@@ -15,7 +15,7 @@ import structlog
 from autoresponder.guards import GUARDS
 from autoresponder.planner import STANDINGS
 from config import SchoolCalendar
-from config.settings import CallWindow, Digest, Holiday, Role, Settings, Staff, Stage, Web
+from config.settings import CallWindow, Digest, Holiday, Norm, Role, Settings, Staff, Stage, Web
 from connectors.errors import AuthenticationFailed, ConnectFailed, MailboxError, SendFailed, SendUncertain, Throttled
 from connectors.labels import Label
 from scorecard.roster import Roster
@@ -339,6 +339,26 @@ class TestThePromise:
         maple.round()
         teacher_writes(maple, BO)
         assert ANA in told_at(maple, SEVEN)
+
+
+class TestPausedAnswers:
+    def test_a_mailbox_that_stopped_answering_says_so_in_one_line(self) -> None:
+        maple = Maple(norm=Norm(answers_per_hour=5))
+        maple.round()
+        for number in range(12):
+            maple.write(sender=f"f{number}@family.example")
+        told = told_at(maple, SEVEN)
+        assert "Automatic answers from your mailbox are paused since Tuesday, March 3, 10:00 AM" in told
+        assert str(mails(maple)[0]["Subject"]).endswith("12 waiting, automatic answers paused")
+
+    def test_a_mailbox_that_never_answers_has_nothing_to_pause(self) -> None:
+        maple = Maple(norm=Norm(answers_per_hour=5))
+        maple.round()
+        for number in range(12):
+            maple.write(sender=f"f{number}@family.example")
+        maple.round()
+        change(maple, box={"stage": Stage.TAG})
+        assert "paused" not in told_at(maple, SEVEN)
 
 
 class TestTheOffice:
