@@ -1,4 +1,4 @@
-"""Programs that answer mail, let loose on each other for simulated weeks: nobody gets more answers than promised.
+"""Programs that answer mail, let loose on each other for simulated weeks: nobody gets more answers than is promised.
 
 Two schools' services, families' and an office's real Sieve vacations, a list as Mailman keeps one, lists that leave no
 mark on anything, robots, a ticket system, forwarders, bounces, notices: on a real Dovecot and a real SMTP server. What
@@ -67,16 +67,16 @@ class Loops:
     urgent: dict[str, list[str]] = field(default_factory=lambda: {RIVERA: [], BIRCH: []})
     """Message-IDs of a family's urgent letters, by teacher."""
 
-    def live(self, weeks: int, letters: Callable[[date], Iterable[Mail]]) -> None:
+    def live(self, weeks: int, letters: Callable[[date], Iterable[Mail]], *, most: int = 4) -> None:
         """`letters` are written in the morning of each day; programs answer all day long."""
         for day in (MONDAY + timedelta(days=number) for number in range(7 * weeks)):
             for hour in HOURS:
                 self.clock.now = datetime.combine(day, time(hour), CHICAGO).astimezone(UTC)
                 if hour == HOURS[0]:
                     self.world.post(*letters(day))
-                self.exchange()
+                self.exchange(most)
 
-    def exchange(self, most: int = 4) -> None:
+    def exchange(self, most: int) -> None:
         """Mail goes to and fro for a while; what has not come to rest goes on hours later."""
         for _ in range(most):
             moved = self.world.tick()
@@ -224,3 +224,28 @@ def test_programs_that_answer_programs_get_no_more_than_is_promised(loops: Loops
         assert all(at_office[letter] == 1 for letter in loops.urgent[teacher]), "an urgent letter is lost, or doubled"
         urgent = [each for each in world.answers if (each.mailbox, each.to) == (teacher, ANA)]
         assert len(urgent) > 3, "families are answered all the time"
+
+
+def test_a_ticket_system_of_ever_new_addresses_is_stopped_and_urgent_mail_goes_on_all_the_while() -> None:
+    """No guard can see this loop: each mail is new, from somebody new, and marked by nothing."""
+    hour, pause = 6, timedelta(hours=24)
+    with _running(Norm(answers_per_hour=hour, answers_pause_hours=24)) as loops:
+        world = loops.world
+
+        def letters(day: date) -> Iterator[Mail]:
+            for teacher in TEACHERS:
+                yield world.write(f"case.{day.day}@{TICKETS}", teacher, "routine ticket", kind="ticket")
+                if day.weekday() == 2:
+                    letter = world.write(ANA, teacher, "urgent bus", "Please call me before the bell.")
+                    loops.urgent[teacher].append(str(letter.parsed["Message-ID"]).strip("<>"))
+                    yield letter
+
+        loops.live(1, letters, most=18)
+        for teacher, office in zip(TEACHERS, OFFICES, strict=True):
+            ours = [answer for answer in world.answers if answer.mailbox == teacher]
+            tickets = [answer.at for answer in ours if answer.to.endswith(TICKETS)]
+            assert len(tickets) > hour, "it goes on by itself after the pause"
+            for number, at in enumerate(tickets[hour:]):
+                assert at - tickets[number] >= pause, "more than an hour may hold, and no pause after it"
+            assert [answer.answered for answer in ours if answer.to == ANA] == loops.urgent[teacher]
+            assert originals_at(office, loops) == Counter(loops.urgent[teacher])
