@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 
 from classifier.verdict import Reason
@@ -78,6 +79,7 @@ def create_app(
     for status in (400, 403, 404, 405, 413):
         app.add_exception_handler(status, errors.refused)
     app.add_exception_handler(HTTPException, errors.refused)
+    app.add_exception_handler(RequestValidationError, errors.refused)
     app.add_exception_handler(TooMany, errors.too_many)
     others: dict[str, str] = {}
     told_at = settings.graph.notification_url if settings.graph else None

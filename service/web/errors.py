@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from fastapi import HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 
 from autoresponder.wording import Wording
@@ -15,10 +16,11 @@ _FAMILIAR = frozenset({400, 403, 404, 413, 421, 429})
 
 
 def refused(request: Request, error: Exception) -> Response:
-    """What a handler refused with an HTTPException, or the router because there is nothing of that name."""
+    """What a handler refused with an HTTPException, or the router because there is nothing of that name: an address
+    with a word where a number stands is none either."""
     if isinstance(error, HTTPException) and error.status_code == 303 and error.headers:
         return RedirectResponse(error.headers["Location"], 303)
-    status = int(getattr(error, "status_code", 500))
+    status = 404 if isinstance(error, RequestValidationError) else int(getattr(error, "status_code", 500))
     return error_page(request, 404 if status == 405 else status)
 
 
