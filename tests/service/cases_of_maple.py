@@ -74,6 +74,12 @@ def told(maple: Maple, address: str) -> list[EmailMessage]:
     ]
 
 
+def half_sent(maple: Maple, *addresses: str) -> list[bytes]:
+    """Mails of the service's in Drafts, but for the answers that the teacher may finish."""
+    drafts = [raw for address in addresses or (RIVERA,) for raw in maple.drafts(address)]
+    return [raw for raw in drafts if b"X-Alliance-Inbox: draft" not in raw]
+
+
 def label(maple: Maple, message_id: str, *labels: Label) -> None:
     """The teacher makes these the labels of a message, and the service works."""
     maple.relabel(message_id, *labels)

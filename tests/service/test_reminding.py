@@ -14,7 +14,16 @@ from service.reminding import remind
 from store.case_tables import CaseEventKind
 from store.cases import Cases
 from store.tables import DeliveryKind, DeliveryState
-from tests.service.cases_of_maple import COACH, cases, conflict, label, maple_with_coach, teacher_writes, told
+from tests.service.cases_of_maple import (
+    COACH,
+    cases,
+    conflict,
+    half_sent,
+    label,
+    maple_with_coach,
+    teacher_writes,
+    told,
+)
 from tests.service.desks_of_maple import text_of
 from tests.service.maple import ANA, RIVERA, Maple
 
@@ -47,7 +56,7 @@ def test_the_teacher_is_reminded_at_the_end_of_the_norm_and_once(maple: Maple) -
     assert "Hello Ms. Rivera" in text_of(mail)
     assert ANA in text_of(mail)
     assert mail["Auto-Submitted"] == "auto-generated"
-    assert not maple.drafts()
+    assert not half_sent(maple)
 
 
 def test_then_the_coach_is_told_of_the_teacher_and_of_no_family(maple: Maple) -> None:
@@ -115,7 +124,7 @@ def test_a_reminder_that_school_closed_over_leaves_the_next_morning(maple: Maple
     maple.clock.now = datetime(2026, 3, 6, 14, 1, tzinfo=UTC)  # Friday, 8:01
     maple.rounds(2, minutes=16)
     assert len(told(maple, RIVERA)) == 1
-    assert not maple.drafts()
+    assert not half_sent(maple)
 
 
 def test_nobody_is_reminded_at_night_or_at_the_weekend(maple: Maple) -> None:
