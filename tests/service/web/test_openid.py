@@ -242,6 +242,7 @@ class TestWhoComesIn:
 HOSTILE = {
     "for another client": {"claims": {"aud": "somebody-else"}},
     "for another client too, and given to that one": {"claims": {"aud": [CLIENT_ID, "x"], "azp": "x"}},
+    "for another client, as if asked for by us": {"claims": {"aud": "somebody-else", "azp": CLIENT_ID}},
     "for nobody": {"drop": ["aud"]},
     "of another issuer": {"claims": {"iss": "https://evil.example"}},
     "of no issuer": {"drop": ["iss"]},
