@@ -369,6 +369,17 @@ class TestAnother:
         assert [number_of(draft) for draft in drafts(maple)] == [1, 2]
         assert maple.labels(message) == {Label.CONFLICT}
 
+    def test_asking_again_as_soon_as_the_label_is_gone_is_heard(self, maple: Maple) -> None:
+        message = maple.write(ANGRY)
+        maple.rounds(2)
+        for _ in range(2):
+            ask(maple, message)
+            maple.sweep()
+            maple.deliver()
+        maple.rounds(2)
+        assert [number_of(draft) for draft in drafts(maple)] == [1, 2, 3]
+        assert maple.labels(message) == {Label.CONFLICT}
+
     def test_asking_is_no_correction_and_counts_for_nothing_else(self, maple: Maple) -> None:
         message = maple.write(ANGRY)
         maple.rounds(2)
