@@ -12,8 +12,10 @@ from datetime import UTC, datetime
 
 from config.secrets import Secrets
 from config.settings import Exchange, MailboxSettings, Settings
+from connectors.away import Absence
 from connectors.backoff import Patience
 from connectors.errors import BROKEN, ChangesFailed, ConnectFailed, FetchFailed, MailboxError, MessageGone
+from connectors.exchange_away import out_of_office
 from connectors.exchange_changes import PageReader, Windows
 from connectors.exchange_connection import Connection
 from connectors.exchange_cursor import Cursor, parse_cursor
@@ -73,6 +75,10 @@ class ExchangeMailbox:
         page = reader.read(cursor)
         self._seen = parse_cursor(page.cursor)
         return page
+
+    def absence(self) -> Absence | None:
+        """See `connectors.away.TellsAbsence`: out-of-office replies."""
+        return out_of_office(self._connection)
 
     def fetch(self, message_id: str) -> RawMessage:
         """See `Mailbox.fetch`."""

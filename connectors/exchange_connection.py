@@ -12,7 +12,7 @@ from exchangelib.account import Identity
 from exchangelib.credentials import DELEGATE, IMPERSONATION
 from exchangelib.errors import ErrorServerBusy, EWSError
 from exchangelib.services.common import EWSAccountService
-from exchangelib.util import TNS
+from exchangelib.util import MNS, TNS
 from requests.auth import AuthBase
 
 from connectors.backoff import Busy, Patience
@@ -53,6 +53,11 @@ class _Service(EWSAccountService):  # type: ignore[misc]
 
     def _api_versions_to_try(self) -> tuple[str, ...]:
         return (self.account.version.api_version,)
+
+    def _get_element_container(self, message: Element, name: str | None = None) -> Any:
+        # The availability service's responses hold their message beside what was asked for (MS-OXWSOOF §3.1.4).
+        held = message.find(f"{{{MNS}}}ResponseMessage")
+        return super()._get_element_container(message=message if held is None else held, name=name)
 
     def _get_elements_in_container(self, container: Element) -> list[Element]:
         return [container]
@@ -247,4 +252,4 @@ class Connection:
 
 
 def _operation(request: Element) -> str:
-    return str(request.tag).rpartition("}")[2]
+    return str(request.tag).rpartition("}")[2].removesuffix("Request")

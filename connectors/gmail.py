@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from config.secrets import Secrets
 from config.settings import Gmail, MailboxSettings, Settings
 from connectors import bells
+from connectors.away import Absence
 from connectors.errors import (
     AuthenticationFailed,
     ChangesFailed,
@@ -31,6 +32,7 @@ from connectors.gmail_push import ROOT as PUBSUB_ROOT
 from connectors.gmail_push import Channel, Puller, Watch, puller_of
 from connectors.gmail_quota import Pace, pace_of
 from connectors.gmail_tagging import Tagging
+from connectors.gmail_vacation import vacation
 from connectors.labels import NAMES, Label, Relabelling, taken_away, written
 from connectors.mailbox import Changes, Direction, DraftState, Known, RawMessage, nothing_known
 
@@ -121,6 +123,11 @@ class GmailMailbox:
         """See `Mailbox.changes`."""
         with self._failing_as(ChangesFailed):
             return PageReader(self._reading, self._labels, known, limit, self._clock()).read(cursor, self.address)
+
+    def absence(self) -> Absence | None:
+        """See `connectors.away.TellsAbsence`: Gmail's vacation responder."""
+        with self._failing_as(ChangesFailed):
+            return vacation(self._calls)
 
     def fetch(self, message_id: str) -> RawMessage:
         """See `Mailbox.fetch`."""

@@ -19,6 +19,7 @@ UNITS = {
     "gmail.users.messages.list": 5,
     "gmail.users.messages.modify": 5,
     "gmail.users.threads.get": 10,
+    "gmail.users.settings.getVacation": 1,
     "gmail.users.drafts.create": 10,
     "gmail.users.drafts.delete": 10,
     "gmail.users.drafts.get": 5,

@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 
 from config.secrets import Secrets
 from config.settings import Graph, MailboxSettings, Settings
+from connectors.away import Absence
 from connectors.backoff import Patience
 from connectors.errors import AuthenticationFailed, FetchFailed, MailboxError, MessageGone, PermissionDenied
 from connectors.graph_access import Access, access_of
+from connectors.graph_away import automatic_replies
 from connectors.graph_batch import Part
 from connectors.graph_changes import Held, PageReader
 from connectors.graph_client import GraphClient
@@ -136,6 +138,10 @@ class GraphMailbox:
         page = reader.read(cursor)
         self._held = reader.held
         return page
+
+    def absence(self) -> Absence | None:
+        """See `connectors.away.TellsAbsence`: automatic replies."""
+        return automatic_replies(self._client)
 
     def fetch(self, message_id: str) -> RawMessage:
         """See `Mailbox.fetch`. A message that was moved to another folder is found there."""

@@ -13,10 +13,14 @@ See docs/write-a-connector.md. Needs pytest, which the service itself does not.
 import pytest
 
 pytest.register_assert_rewrite(
-    *(f"connectors.contract.{part}" for part in ("reader", "reading", "labelling", "sending", "robustness", "trouble"))
+    *(
+        f"connectors.contract.{part}"
+        for part in ("absence", "reader", "reading", "labelling", "sending", "robustness", "trouble")
+    )
 )
 
-from connectors.contract.harness import MailboxHarness, MailboxWorld, Marks  # noqa: E402 - asserts come first
+from connectors.contract.absence import AbsenceContract  # noqa: E402 - asserts come first
+from connectors.contract.harness import MailboxHarness, MailboxWorld, Marks  # noqa: E402
 from connectors.contract.labelling import LabellingContract  # noqa: E402
 from connectors.contract.reader import Reader  # noqa: E402
 from connectors.contract.reading import ReadingContract  # noqa: E402
@@ -27,5 +31,7 @@ from connectors.contract.trouble import TroubleContract  # noqa: E402
 __all__ = ["MailboxContract", "MailboxHarness", "MailboxWorld", "Marks", "Reader"]
 
 
-class MailboxContract(ReadingContract, LabellingContract, SendingContract, RobustnessContract, TroubleContract):
+class MailboxContract(
+    ReadingContract, LabellingContract, SendingContract, AbsenceContract, RobustnessContract, TroubleContract
+):
     """Every promise of `Mailbox`. Subclasses provide the fixture `harness`."""

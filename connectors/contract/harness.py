@@ -6,6 +6,7 @@ from typing import NoReturn, Protocol
 
 import pytest
 
+from connectors.away import Absence
 from connectors.labels import Label
 from connectors.mailbox import Mailbox
 
@@ -70,6 +71,11 @@ class MailboxHarness(Protocol):
     def teacher_renames_label(self, label: Label, name: str) -> None:
         """The teacher calls the label `name` in their own mail program; messages keep it. `marks` and `teacher_labels`
         know it by that name from then on."""
+        ...
+
+    def teacher_is_away(self, absence: Absence | None) -> None:
+        """The teacher sets their own automatic reply so in their mail program; None switches it off. Needed where the
+        connector is a `connectors.away.TellsAbsence`."""
         ...
 
     def delete(self, message_id: str) -> None:
@@ -152,6 +158,10 @@ class MailboxWorld:
     def teacher_renames_label(self, label: Label, name: str) -> None:
         """See `MailboxHarness.teacher_renames_label`."""
         _lacks("labels have no other names on this system", label, name)
+
+    def teacher_is_away(self, absence: Absence | None) -> None:
+        """See `MailboxHarness.teacher_is_away`."""
+        _lacks("this system tells nothing of the teacher's own automatic reply", absence)
 
     def move_away(self, message_id: str) -> None:
         """See `MailboxHarness.move_away`."""

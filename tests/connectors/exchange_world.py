@@ -6,11 +6,13 @@ from urllib.parse import urlsplit
 
 from config.secrets import Secrets
 from config.settings import Exchange, MailboxSettings
+from connectors.away import Absence
 from connectors.backoff import Patience
 from connectors.contract import Marks
 from connectors.exchange import ExchangeMailbox, connection_for
 from connectors.labels import NAMES, Label
 from tests.servers.ews import CLIENT, PASSWORD, SECRET, SERVICE, ExchangeServer
+from tests.servers.ews.store import OutOfOffice
 from tests.servers.network import Network, NetworkedWorld
 
 ELSEWHERE = "Kept"
@@ -69,6 +71,14 @@ class ExchangeWorld(NetworkedWorld):
     def close(self) -> None:
         for mailbox in self._opened:
             mailbox.close()
+
+    def teacher_is_away(self, absence: Absence | None) -> None:
+        own = OutOfOffice()
+        if absence is not None:
+            own.state = "Enabled" if absence.begins is None else "Scheduled"
+            own.audience = "All" if absence.to_families else "Known"
+            own.begins, own.ends = absence.begins or own.begins, absence.ends or own.ends
+        self.box.mailbox.oof = own
 
     def deliver(self, *mimes: bytes) -> None:
         for item_id in self.box.deliver(*mimes):

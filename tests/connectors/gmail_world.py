@@ -11,6 +11,7 @@ from typing import Any
 
 from config.secrets import Secrets
 from config.settings import Gmail
+from connectors.away import Absence
 from connectors.contract import Marks
 from connectors.gmail import GmailMailbox
 from connectors.gmail_access import KEY_NAME, access_for, token_name
@@ -82,6 +83,16 @@ class GmailWorld(NetworkedWorld):
             mailbox.close()
 
     # Families and the teacher.
+
+    def teacher_is_away(self, absence: Absence | None) -> None:
+        settings: dict[str, Any] = {}
+        if absence is not None:
+            settings = {"enableAutoReply": True, "responseSubject": "Away", "restrictToContacts": False}
+            settings["restrictToDomain"] = not absence.to_families
+            for name, at in (("startTime", absence.begins), ("endTime", absence.ends)):
+                if at is not None:
+                    settings[name] = str(int(at.timestamp() * 1000))
+        self.front.accounts[self.address].vacation = settings
 
     def deliver(self, *mimes: bytes, labels: tuple[str, ...] = ("INBOX", "UNREAD")) -> None:
         arriving = [(mime, str(self.front.now_ms())) for mime in mimes]

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from config.secrets import Secrets
 from config.settings import Graph
+from connectors.away import Absence
 from connectors.contract import Marks
 from connectors.graph import GraphMailbox
 from connectors.graph_access import access_of, finish_device_login, start_device_login
@@ -94,6 +95,19 @@ class GraphWorld(NetworkedWorld):
     def close(self) -> None:
         for mailbox in self._opened:
             mailbox.close()
+
+    def teacher_is_away(self, absence: Absence | None) -> None:
+        status = "disabled" if absence is None else "alwaysEnabled" if absence.begins is None else "scheduled"
+        audience = "all" if absence is None or absence.to_families else "contactsOnly"
+        times = {
+            name: {"dateTime": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.0000000", "timeZone": "UTC"}
+            for name, at in (
+                ("scheduledStartDateTime", absence and absence.begins),
+                ("scheduledEndDateTime", absence and absence.ends),
+            )
+            if at is not None
+        }
+        self.box.automatic_replies = {"status": status, "externalAudience": audience, **times}
 
     def deliver(self, *mimes: bytes) -> None:
         self.box.deliver(*mimes)

@@ -90,6 +90,8 @@ class Account:
     by_message_id: dict[str, list[str]] = field(default_factory=dict)
     watched: str | None = None
     enabled: bool = True
+    vacation: dict[str, Any] = field(default_factory=dict)
+    """VacationSettings as Google gives them: what is false or open is left out."""
 
 
 @dataclass
@@ -322,6 +324,7 @@ class GmailFront:
         special: dict[str, Callable[[str, Asked], Answer]] = {
             "gmail.users.getProfile": self._profile,
             "gmail.users.watch": self._watch,
+            "gmail.users.settings.getVacation": lambda address, _: Answer(200, self.accounts[address].vacation),
             "gmail.users.history.list": self._history,
             "gmail.users.messages.list": self._list,
             "gmail.users.messages.get": self._get,

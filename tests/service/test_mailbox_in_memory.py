@@ -2,6 +2,7 @@
 
 import pytest
 
+from connectors.away import Absence
 from connectors.contract import MailboxContract, MailboxWorld, Marks
 from connectors.contract.reader import message_id_of
 from connectors.labels import Label
@@ -36,6 +37,9 @@ class MemoryWorld(MailboxWorld):
         id_ = self.system.id_of(self.account, message_id)
         stored = self.account.inbox[id_]
         self.account.inbox[id_] = Stored(stored.raw, stored.received_at, stored.labels, frozenset({"seen", "star"}))
+
+    def teacher_is_away(self, absence: Absence | None) -> None:
+        self.account.absence = absence
 
     def delete(self, message_id: str) -> None:
         self.system.remove(self.account, self.system.id_of(self.account, message_id))

@@ -155,6 +155,16 @@ class Configuration:
     change: int = 0
 
 
+@dataclass
+class OutOfOffice:
+    """How somebody's out-of-office replies are set."""
+
+    state: str = "Disabled"
+    audience: str = "All"
+    begins: datetime = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
+    ends: datetime = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+
+
 class Mailbox:
     """One mailbox. Whoever touches it holds the server's lock."""
 
@@ -169,6 +179,7 @@ class Mailbox:
         self.change = 0
         self.trouble: Refused | None = None
         """The error that every request on this mailbox gets, e.g. while it is moved to another database."""
+        self.oof = OutOfOffice()
         self.full = False
         """Whether it is over its quota."""
         self._told = told

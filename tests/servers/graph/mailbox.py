@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from tests.servers.graph.item import Item, _id, immutable_id
 from tests.servers.graph.wire import GraphError
@@ -73,6 +73,8 @@ class Box:
         }
         self.root = _id("AQMkADAwATM3", f"{address}/msgfolderroot", 60)
         self.categories: list[Category] = []
+        self.automatic_replies: dict[str, Any] = {"status": "disabled", "externalAudience": "all"}
+        """As https://learn.microsoft.com/graph/api/resources/automaticrepliessetting has it, times in UTC."""
         self.departed: list[bytes] = []
         """Every message that left for its recipients, once for each time."""
         self.enabled = True

@@ -242,6 +242,15 @@ def _category(category: Category) -> dict[str, str]:
     return {"id": category.id, "displayName": category.name, "color": category.colour}
 
 
+def automatic_replies(request: Request, box: Box) -> Answer:
+    only(request, ())
+    asked = {part.strip() for part in request.headers.get("prefer", "").split(",")}
+    if unknown := asked - {"", 'IdType="ImmutableId"', 'outlook.timezone="UTC"'}:
+        raise Violation(f"automaticRepliesSetting: Prefer {sorted(unknown)}")
+    moment = {"dateTime": "2026-03-19T02:00:00.0000000", "timeZone": "UTC"}
+    return Answer(200, {"scheduledStartDateTime": moment, "scheduledEndDateTime": moment} | box.automatic_replies)
+
+
 # Shared
 
 

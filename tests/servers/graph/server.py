@@ -60,6 +60,10 @@ _ROUTES: dict[tuple[str, str], tuple[frozenset[str], Handler]] = {
         lambda s, r, b, k: attachments.create_session(r, b, k["id"], s.uploads if s.upload_sessions else None),
     ),
     ("POST", "/sendMail"): (_SEND, lambda s, r, b, k: messages.send_mail(r, b, s.now())),
+    ("GET", "/mailboxSettings/automaticRepliesSetting"): (
+        _SETTINGS_READ,
+        lambda s, r, b, k: messages.automatic_replies(r, b),
+    ),
     ("GET", "/outlook/masterCategories"): (_SETTINGS_READ, lambda s, r, b, k: messages.list_categories(r, b)),
     ("POST", "/outlook/masterCategories"): (_SETTINGS, lambda s, r, b, k: messages.create_category(r, b)),
 }
