@@ -164,7 +164,6 @@ class Provider:
                 {
                     "iss": {"essential": True, "value": metadata.issuer},
                     "aud": {"essential": True, "value": self.openid.client_id},
-                    "nonce": {"essential": True, "value": nonce},
                 },
                 {"nonce": nonce, "client_id": self.openid.client_id, "access_token": token.get("access_token")},
             )
