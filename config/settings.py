@@ -110,7 +110,7 @@ class Stage(StrEnum):
     TAG = "tag"
     """Also put labels on new mail, and route urgent mail to the office."""
     REPLY = "reply"
-    """Also answer families."""
+    """Also answer families, and leave drafts for hard conversations in the teacher's Drafts."""
 
 
 class Holiday(_Section):
