@@ -11,7 +11,7 @@ EMULATORS := tests/servers/emulators/node_modules/.package-lock.json
 BENCH_SERVERS := $(TEST_SERVERS) isync bogofilter
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint docs bench peers encoder model lock clean
+.PHONY: help install demo test lint docs pictures bench peers encoder model lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo 'make test      lint, then every test; installs the mail servers that the tests talk to'
 	@echo 'make lint      style, types and import order'
 	@echo 'make docs      write docs/reference/commands.md again from the commands themselves'
+	@echo 'make pictures  take the pictures in docs/images again, with Chromium'
 	@echo 'make bench     the benchmarks, beside mbsync, mailsuite, exchangelib and bogofilter, which it installs'
 	@echo 'make peers     mailsuite and exchangelib in build/bench, for the benchmarks; 600 MB'
 	@echo 'make model     the classifier, rebuilt from its corpus; PyTorch in build/train, three quarters of an hour on two cores'
@@ -77,6 +78,12 @@ docs: $(VENV)/.installed-dev
 	@for lang in $(LANGUAGES); do $(BIN)/alliance reply gallery --lang $$lang > docs/answers/$$lang.md || exit 1; done
 	@for lang in $(LANGUAGES); do $(BIN)/alliance draft gallery --lang $$lang > docs/drafts/$$lang.md || exit 1; done
 	$(BIN)/python -m typer service.cli utils docs --name alliance --title Commands | sed "s/&#x27;/'/g" > docs/reference/commands.md
+
+# What the pages and answers look like, in a real browser; fonts for all twelve languages.
+pictures: $(VENV)/.installed-dev
+	@sh .ci/servers chromium chromium-driver fonts-noto-core fonts-noto-cjk
+	$(BIN)/python -m tests.autoresponder.pictures docs/images
+	$(BIN)/python -m tests.service.web.pictures docs/images
 
 # What benchmarks.poll compares with, in an environment of its own: Microsoft's SDK alone weighs more than everything else together.
 peers: $(BIN)/python
