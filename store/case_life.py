@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select
 from sqlmodel import col
 
 from autoresponder.cases import CaseRules, CaseState, answered
-from connectors.labels import Label, Tag
+from connectors.labels import Label, Tag, tag_of
 from connectors.mailbox import Direction
 from store.case_tables import CaseEvent, CaseEventKind, CaseMail, ConflictCase, TeacherLetter
 from store.tables import Installation, MessageRecord
@@ -89,7 +89,7 @@ def file_conflict(
 ) -> None:
     """Adds a conflict message to its family's open case of the same matter, or opens one. A copy of a message goes
     where that is, whatever became of its case."""
-    _alone(connection)
+    alone(connection)
     received = min(mail.received_at, at)
     case_id = _of_copy(connection, mail) or same_matter(connection, mail, received, rules)
     if case_id is None:
@@ -116,7 +116,7 @@ def retagged(connection: Connection, message_id: int, at: datetime, rules: CaseR
     record = connection.execute(_message_query().where(col(MessageRecord.id) == message_id)).first()
     if record is None:
         return
-    _alone(connection)
+    alone(connection)
     held = connection.execute(_case_query().join(*_MAILS).where(col(CaseMail.message_id) == message_id)).first()
     if record.tag is not Tag.CONFLICT:
         if held is not None:
@@ -140,15 +140,15 @@ def relabelled(
 ) -> None:
     """The teacher changed the labels of a message on record, which carries `labels` now and `marked` newly: the label
     "plan agreed", and the tag where it is `corrected`, have their effect. `rules` as for `retagged`."""
-    agreed = Label.PLAN_AGREED in marked
-    if agreed:
+    becomes = corrected and tag_of(labels) is Tag.CONFLICT
+    if becomes:  # the plan may be that of the case which it opens, or belongs to
+        retagged(connection, message_id, at, rules)
+    if Label.PLAN_AGREED in marked:
         mark(connection, message_id, at)
     elif Label.PLAN_AGREED not in labels:
         unmark(connection, message_id, at)
-    if corrected:
+    if corrected and not becomes:
         retagged(connection, message_id, at, rules)
-        if agreed:  # perhaps of the case that has just opened with it
-            mark(connection, message_id, at)
 
 
 def weigh(connection: Connection, case_id: int, at: datetime) -> None:
@@ -177,10 +177,7 @@ def weigh(connection: Connection, case_id: int, at: datetime) -> None:
 
 
 def mark(connection: Connection, message_id: int, at: datetime) -> None:
-    """The teacher set the label "plan agreed" on a message: the case of its thread is agreed. A label that was heard
-    before says nothing new."""
-    if connection.execute(_case_query().where(col(ConflictCase.agreed_mark) == message_id)).first() is not None:
-        return
+    """The teacher set the label "plan agreed" on a message: the case of its thread is agreed."""
     row = _marked_case(connection, message_id)
     if row is None:
         return
@@ -203,7 +200,7 @@ def unmark(connection: Connection, message_id: int, at: datetime) -> None:
 
 def reopen(connection: Connection, row: AnyRow, at: datetime, *, by: str | None = None) -> bool:
     """Opens a case again; False, and nothing changes, where its matter is open in another."""
-    _alone(connection)
+    alone(connection)
     if _is_open_elsewhere(connection, row):
         return False
     values = {"state": CaseState.OPEN, "agreed_at": None, "agreed_by": None, "changed_at": at, "looks_at": at}
@@ -252,7 +249,7 @@ def _is_in(case_id: int) -> ColumnElement[bool]:
     return col(CaseMail.case_id) == case_id
 
 
-def _alone(connection: Connection) -> None:
+def alone(connection: Connection) -> None:
     """Two workers must not open two cases for one matter: on a server this makes them queue, as SQLite does anyway."""
     connection.execute(select(col(Installation.id)).with_for_update())
 

@@ -13,7 +13,7 @@ from autoresponder.cases import CaseState, CaseWord, outcome
 from autoresponder.grow import Known
 from connectors.mailbox import Direction
 from store.audit import append
-from store.case_life import AnyRow, note, reopen
+from store.case_life import AnyRow, alone, note, reopen
 from store.case_tables import CaseEvent, CaseEventKind, CaseMail, ConflictCase, TeacherLetter
 from store.database import Database
 from store.relabelling import no_conflict
@@ -176,6 +176,7 @@ class Cases:
         case. `act`, where given, goes to the audit log in the same transaction. Saying it twice changes nothing; a case
         whose matter is open in another one stays as it is. Raises CaseChanged where its `version` is not `shown`."""
         with self._database.write() as connection:
+            alone(connection)  # before the case's own row, in the order in which a page takes them
             row = connection.execute(_rows().where(col(ConflictCase.id) == number).with_for_update()).first()
             if row is None:
                 return None

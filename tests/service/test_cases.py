@@ -65,9 +65,10 @@ def test_robots_lists_and_staff_open_none(maple: Maple) -> None:
     assert not cases(maple)
 
 
-def test_old_mail_opens_none_whoever_says_that_it_is_one() -> None:
+@pytest.mark.parametrize("authenticity", [None, "mx.maple.example; dmarc=fail header.from=family.example"])
+def test_old_mail_opens_none_whoever_says_that_it_is_one(authenticity: str | None) -> None:
     maple = Maple()
-    old = maple.write("conflict grades", at=maple.clock() - timedelta(days=3))
+    old = maple.write("conflict grades", at=maple.clock() - timedelta(days=3), Authentication_Results=authenticity)
     maple.round()
     label(maple, old, Label.ROUTINE)
     label(maple, old, Label.CONFLICT)
@@ -139,6 +140,29 @@ def test_the_teacher_answers_in_the_thread_or_to_the_family(maple: Maple) -> Non
     maple.round()
     assert cases(maple)[1].case.waiting_since is None
     assert happened(maple, 1) == [CaseEventKind.OPENED, CaseEventKind.ANSWERED]
+
+
+def test_an_answer_in_the_thread_counts_at_whatever_address_it_reaches_the_family(maple: Maple) -> None:
+    first = conflict(maple)
+    maple.clock.forward(hours=1)
+    teacher_writes(maple, "ana.at.work@elsewhere.example", follows=first)
+    maple.round()
+    assert cases(maple)[0].case.waiting_since is None
+
+
+def test_one_change_may_say_that_it_is_a_conflict_and_that_the_plan_is_agreed(maple: Maple) -> None:
+    first = conflict(maple)
+    second = maple.write("routine question", In_Reply_To=f"<{first}>")
+    maple.round()
+    label(maple, second, Label.CONFLICT, Label.PLAN_AGREED)
+    assert states(maple) == [AGREED]
+    assert len(cases(maple)[0].messages) == 2
+
+
+def test_an_agreed_plan_stands_where_the_tag_is_tidied_away_with_it(maple: Maple) -> None:
+    first = conflict(maple)
+    label(maple, first, Label.ROUTINE, Label.PLAN_AGREED)
+    assert states(maple) == [AGREED]
 
 
 def test_an_answer_counts_whichever_is_read_first(maple: Maple) -> None:

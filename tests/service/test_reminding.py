@@ -214,8 +214,8 @@ def test_of_two_workers_one_takes_the_step(maple: Maple) -> None:
 
 
 def test_a_step_is_not_taken_over_an_answer_that_came_meanwhile(maple: Maple) -> None:
-    conflict(maple)
-    maple.clock.forward(hours=49)
+    maple.write("conflict grades")
+    maple.sweep()
     (view,) = Cases(maple.database).due(RIVERA, maple.clock())
     teacher_writes(maple)
     maple.sweep()
