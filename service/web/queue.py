@@ -248,13 +248,13 @@ class Reader:
     def _goes_on(self, queued: Queued, wait: Wait, due: datetime) -> str:
         _ = self.words.gettext
         if wait.left.total_seconds() <= 0:
-            return _("Nobody has taken it in time. It is going on now.")
+            return _("Nobody has taken it in time. It is going to others now.")
         if wait.left >= _SOON:
-            return _("If nobody takes it, it goes on: {when}.").format(when=self.moment(due))
+            return _("If nobody takes it, it goes to others: {when}.").format(when=self.moment(due))
         left = lasting(self.words, wait.left)
         if queued.item.steps:
-            return _("Nobody took it in time. It goes on again in {time}.").format(time=left)
-        return _("If nobody takes it, it goes on in {time}.").format(time=left)
+            return _("Nobody took it in time. It goes to others again in {time}.").format(time=left)
+        return _("If nobody takes it, it goes to others in {time}.").format(time=left)
 
 
 def _at_the_front(person: Person, settings: Settings) -> bool:

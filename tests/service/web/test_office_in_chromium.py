@@ -89,7 +89,7 @@ def test_the_whole_way_by_keyboard(pages: OfficePages, lee: Any) -> None:
     with next_page(browser):
         browser.find_element(By.ID, f"open-{reference}").send_keys(Keys.ENTER)
     with next_page(browser):
-        tab_to(browser, "I see to it").send_keys(Keys.ENTER)
+        tab_to(browser, "I'll take it").send_keys(Keys.ENTER)
     assert pages.item(reference).item.holder == LEE
     with next_page(browser):
         tab_to(browser, "Read the message").send_keys(Keys.ENTER)

@@ -70,7 +70,7 @@ class TestTheQueue:
         assert rows(lee) == [first, second]
         text = said(lee.get("/items"))
         for words in ("Pickup or transport", "Maya Lopez, Leo Lopez", "Theo Brandt", "12 minutes", "nurse",
-                     "goes on in 18 minutes", "goes on in 10 minutes", f"from {ANA} to Ms. Rivera"):  # fmt: skip
+                     "goes to others in 18 minutes", "goes to others in 10 minutes", f"from {ANA} to Ms. Rivera"):  # fmt: skip
             assert words in text
         assert "40 % of the time allowed is used" in text  # 12 of 30 minutes
 
@@ -80,7 +80,7 @@ class TestTheQueue:
         pages.maple.round()
         text = said(pages.signed_in(LEE).get("/items"))
         assert ">Late<" in text
-        assert "It goes on again in 30 minutes." in text
+        assert "It goes to others again in 30 minutes." in text
 
     def test_what_somebody_has_and_what_is_settled_stand_apart(self, pages: OfficePages) -> None:
         open_, taken, done = pages.comes(PICKUP), pages.comes(HEALTH, BO), pages.comes(PICKUP, "c@family.example")
