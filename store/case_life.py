@@ -5,21 +5,34 @@ neither can be lost, and neither happens twice, whatever crashes. Who waits for 
 record each time, so that the order in which mail is found does not matter.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 from sqlmodel import col
 
 from autoresponder.cases import CaseRules, CaseState, answered
 from connectors.labels import Label, Tag, tag_of
 from connectors.mailbox import Direction
+from store.case_matters import (
+    MAIL,
+    MAILS,
+    RECORD,
+    AnyRow,
+    ConflictMail,
+    case_query,
+    concerned,
+    is_in,
+    marked_case,
+    message_query,
+    of_copy,
+    open_elsewhere,
+    same_matter,
+)
 from store.case_tables import CaseEvent, CaseEventKind, CaseMail, ConflictCase, TeacherLetter
 from store.tables import Installation, MessageRecord
 
-AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 GRAVE = (Tag.CONFLICT, Tag.URGENT)
 """Tags of a message that keeps its case: urgent wins over conflict, and may be both."""
 
@@ -45,25 +58,6 @@ class TeacherWrites:
     marked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ConflictMail:
-    """A conflict message on record, as far as it decides which case it belongs to."""
-
-    message_id: int
-    mailbox: str
-    family: str
-    thread: str
-    fingerprint: str
-    received_at: datetime
-
-    @classmethod
-    def of(cls, message_id: int, record: "MessageRecord | AnyRow") -> "ConflictMail":
-        """Of a message's record."""
-        return cls(
-            message_id, record.mailbox, record.family or "", record.thread, record.fingerprint, record.received_at
-        )
-
-
 CasePart: TypeAlias = FamilySays | TeacherWrites
 """What a message on record means to the cases of its mailbox."""
 
@@ -74,7 +68,7 @@ def take_part(connection: Connection, message_id: int, record: MessageRecord, pa
     if isinstance(part, TeacherWrites):
         for family in part.families or ("",):
             connection.execute(insert(TeacherLetter).values(message_id=message_id, family=family))
-        for case_id in _concerned(connection, record.mailbox, record.thread, part.families):
+        for case_id in concerned(connection, record.mailbox, record.thread, part.families):
             weigh(connection, case_id, at)
     elif record.tag is Tag.CONFLICT:
         file_conflict(connection, ConflictMail.of(message_id, record), part.rules, at, hostile=part.hostile)
@@ -91,7 +85,7 @@ def file_conflict(
     where that is, whatever became of its case."""
     alone(connection)
     received = min(mail.received_at, at)
-    case_id = _of_copy(connection, mail) or same_matter(connection, mail, received, rules)
+    case_id = of_copy(connection, mail) or same_matter(connection, mail, received, rules)
     if case_id is None:
         case_id = _open(connection, mail, received, at)
     connection.execute(insert(CaseMail).values(message_id=mail.message_id, case_id=case_id))
@@ -113,11 +107,11 @@ def file_conflict(
 def retagged(connection: Connection, message_id: int, at: datetime, rules: CaseRules | None) -> None:
     """The tag of a message on record was changed by somebody at the school: its case follows. Without `rules`, the
     mailbox is only observed, and no case opens."""
-    record = connection.execute(_message_query().where(col(MessageRecord.id) == message_id)).first()
+    record = connection.execute(message_query().where(col(MessageRecord.id) == message_id)).first()
     if record is None:
         return
     alone(connection)
-    held = connection.execute(_case_query().join(*_MAILS).where(col(CaseMail.message_id) == message_id)).first()
+    held = connection.execute(case_query().join(*MAILS).where(col(CaseMail.message_id) == message_id)).first()
     if record.tag is not Tag.CONFLICT:
         if held is not None:
             _tag_taken(connection, held, at)
@@ -155,7 +149,7 @@ def weigh(connection: Connection, case_id: int, at: datetime) -> None:
     """Puts on record who waits for whom in a case, as its mail says."""
     row = case_row(connection, case_id)
     mails = connection.execute(
-        select(col(MessageRecord.received_at)).join(*_MAIL).where(_is_in(case_id), col(MessageRecord.tag).in_(GRAVE))
+        select(col(MessageRecord.received_at)).join(*MAIL).where(is_in(case_id), col(MessageRecord.tag).in_(GRAVE))
     )
     found = answered(list(mails.scalars()), _answers(connection, row), since=row.opened_at)
     values: dict[str, Any] = {
@@ -178,7 +172,7 @@ def weigh(connection: Connection, case_id: int, at: datetime) -> None:
 
 def mark(connection: Connection, message_id: int, at: datetime) -> None:
     """The teacher set the label "plan agreed" on a message: the case of its thread is agreed."""
-    row = _marked_case(connection, message_id)
+    row = marked_case(connection, message_id)
     if row is None:
         return
     values: dict[str, Any] = {"agreed_mark": message_id}
@@ -192,7 +186,7 @@ def mark(connection: Connection, message_id: int, at: datetime) -> None:
 
 def unmark(connection: Connection, message_id: int, at: datetime) -> None:
     """The label no longer stands on a message: a case that it closed is open again, unless the matter is already."""
-    for row in connection.execute(_case_query().where(col(ConflictCase.agreed_mark) == message_id)).all():
+    for row in connection.execute(case_query().where(col(ConflictCase.agreed_mark) == message_id)).all():
         connection.execute(update(ConflictCase).where(col(ConflictCase.id) == row.id).values(agreed_mark=None))
         if row.state is CaseState.AGREED:
             reopen(connection, row, at)
@@ -201,7 +195,7 @@ def unmark(connection: Connection, message_id: int, at: datetime) -> None:
 def reopen(connection: Connection, row: AnyRow, at: datetime, *, by: str | None = None) -> bool:
     """Opens a case again; False, and nothing changes, where its matter is open in another."""
     alone(connection)
-    if _is_open_elsewhere(connection, row):
+    if open_elsewhere(connection, row) is not None:
         return False
     values = {"state": CaseState.OPEN, "agreed_at": None, "agreed_by": None, "changed_at": at, "looks_at": at}
     connection.execute(update(ConflictCase).where(col(ConflictCase.id) == row.id).values(values))
@@ -217,36 +211,7 @@ def note(connection: Connection, case_id: int, kind: CaseEventKind, at: datetime
 
 def case_row(connection: Connection, case_id: int) -> AnyRow:
     """A case as it stands."""
-    return connection.execute(_case_query().where(col(ConflictCase.id) == case_id).with_for_update()).one()
-
-
-def same_matter(connection: Connection, mail: ConflictMail, at: datetime, rules: CaseRules) -> int | None:
-    """The family's open case that a conflict message received `at` belongs to: that of its thread, else the latest
-    within the span."""
-    families = select(col(CaseMail.case_id)).join(*_RECORD).where(col(MessageRecord.family) == mail.family)
-    in_thread = families.where(col(MessageRecord.thread) == mail.thread)
-    in_time = and_(col(ConflictCase.takes_until) >= at, col(ConflictCase.opened_at) <= at + rules.one_matter)
-    ours = (col(ConflictCase.mailbox) == mail.mailbox, col(ConflictCase.state) == CaseState.OPEN)
-    number = select(col(ConflictCase.id)).where(*ours).order_by(col(ConflictCase.id).desc())
-    found = connection.execute(number.where(col(ConflictCase.id).in_(in_thread))).scalar()
-    return found or connection.execute(number.where(col(ConflictCase.id).in_(families), in_time)).scalar()
-
-
-_MAILS = (CaseMail, col(CaseMail.case_id) == col(ConflictCase.id))
-_MAIL = (CaseMail, col(CaseMail.message_id) == col(MessageRecord.id))
-_RECORD = (MessageRecord, col(MessageRecord.id) == col(CaseMail.message_id))
-
-
-def _case_query() -> Any:
-    return select(*ConflictCase.__table__.columns)  # type: ignore[attr-defined]
-
-
-def _message_query() -> Any:
-    return select(*MessageRecord.__table__.columns)  # type: ignore[attr-defined]
-
-
-def _is_in(case_id: int) -> ColumnElement[bool]:
-    return col(CaseMail.case_id) == case_id
+    return connection.execute(case_query().where(col(ConflictCase.id) == case_id).with_for_update()).one()
 
 
 def alone(connection: Connection) -> None:
@@ -276,18 +241,9 @@ def _open(connection: Connection, mail: ConflictMail, received: datetime, at: da
     return case_id
 
 
-def _of_copy(connection: Connection, mail: ConflictMail) -> int | None:
-    held = select(col(CaseMail.case_id)).join(*_RECORD)
-    alike = (col(MessageRecord.mailbox) == mail.mailbox, col(MessageRecord.fingerprint) == mail.fingerprint)
-    opened = select(col(ConflictCase.id)).where(
-        col(ConflictCase.mailbox) == mail.mailbox, col(ConflictCase.reference) == mail.fingerprint
-    )
-    return connection.execute(held.where(*alike)).scalar() or connection.execute(opened).scalar()
-
-
 def _tag_taken(connection: Connection, row: AnyRow, at: datetime) -> None:
-    grave = select(col(CaseMail.message_id)).join(*_RECORD)
-    if connection.execute(grave.where(_is_in(row.id), col(MessageRecord.tag).in_(GRAVE))).first() is not None:
+    grave = select(col(CaseMail.message_id)).join(*RECORD)
+    if connection.execute(grave.where(is_in(row.id), col(MessageRecord.tag).in_(GRAVE))).first() is not None:
         weigh(connection, row.id, at)
     elif row.state is CaseState.OPEN:
         values = {"state": CaseState.NO_CONFLICT, "changed_at": at}
@@ -298,7 +254,7 @@ def _tag_taken(connection: Connection, row: AnyRow, at: datetime) -> None:
 
 def _conflict_again(connection: Connection, row: AnyRow, message_id: int, record: AnyRow, at: datetime) -> None:
     if row.state is CaseState.NO_CONFLICT and not reopen(connection, row, at):
-        other = _open_elsewhere(connection, row)
+        other = open_elsewhere(connection, row)
         moved = update(CaseMail).where(col(CaseMail.message_id) == message_id)
         connection.execute(moved.values(case_id=other))
         note(connection, other, CaseEventKind.ADDED, at)
@@ -311,7 +267,7 @@ def _conflict_again(connection: Connection, row: AnyRow, message_id: int, record
 def _answers(connection: Connection, row: AnyRow) -> list[datetime]:
     """When the teacher wrote to the family of a case, or into a thread of it in which no other family writes."""
     held = connection.execute(
-        select(col(MessageRecord.family), col(MessageRecord.thread)).join(*_MAIL).where(_is_in(row.id))
+        select(col(MessageRecord.family), col(MessageRecord.thread)).join(*MAIL).where(is_in(row.id))
     ).all()
     families, threads = {each.family for each in held} | {row.family}, {each.thread for each in held}
     shared = select(col(MessageRecord.thread)).where(
@@ -332,18 +288,11 @@ def _answers(connection: Connection, row: AnyRow) -> list[datetime]:
     return list(connection.execute(written).scalars())
 
 
-def _concerned(connection: Connection, mailbox: str, thread: str, families: Sequence[str]) -> list[int]:
-    """Cases that a mail of the teacher's may be an answer in."""
-    query = select(col(CaseMail.case_id)).join(*_RECORD).distinct()
-    who = or_(col(MessageRecord.family).in_(families), col(MessageRecord.thread) == thread)
-    return list(connection.execute(query.where(col(MessageRecord.mailbox) == mailbox, who)).scalars())
-
-
 def _propose(connection: Connection, record: MessageRecord, at: datetime) -> None:
     """The family's yes in the thread of an open case is put before the teacher."""
-    held = select(col(CaseMail.case_id)).join(*_RECORD)
+    held = select(col(CaseMail.case_id)).join(*RECORD)
     held = held.where(col(MessageRecord.family) == record.family, col(MessageRecord.thread) == record.thread)
-    query = _case_query().where(
+    query = case_query().where(
         col(ConflictCase.mailbox) == record.mailbox,
         col(ConflictCase.state) == CaseState.OPEN,
         col(ConflictCase.id).in_(held),
@@ -353,43 +302,3 @@ def _propose(connection: Connection, record: MessageRecord, at: datetime) -> Non
         consented = update(ConflictCase).where(col(ConflictCase.id) == row.id)
         connection.execute(consented.values(consented_at=min(record.received_at, at)))
         note(connection, row.id, CaseEventKind.PROPOSED, at)
-
-
-def _marked_case(connection: Connection, message_id: int) -> AnyRow | None:
-    """The case that a label on this message speaks of: its own; else the latest of its thread and family, an open one
-    before all others."""
-    record = connection.execute(_message_query().where(col(MessageRecord.id) == message_id)).one()
-    held = connection.execute(_case_query().join(*_MAILS).where(col(CaseMail.message_id) == message_id)).first()
-    if held is not None and held.state is CaseState.OPEN:
-        return held
-    to = select(col(TeacherLetter.family)).where(col(TeacherLetter.message_id) == message_id)
-    families = {record.family, *connection.execute(to).scalars()} - {None, ""}
-    in_thread = select(col(CaseMail.case_id)).join(*_RECORD).where(col(MessageRecord.thread) == record.thread)
-    if families:
-        in_thread = in_thread.where(col(MessageRecord.family).in_(families))
-    query = _case_query().where(col(ConflictCase.mailbox) == record.mailbox, col(ConflictCase.id).in_(in_thread))
-    found = connection.execute(query.order_by(col(ConflictCase.id).desc())).all()
-    return next((row for row in found if row.state is CaseState.OPEN), held or next(iter(found), None))
-
-
-def _is_open_elsewhere(connection: Connection, row: AnyRow) -> bool:
-    return _open_elsewhere(connection, row) is not None
-
-
-def _open_elsewhere(connection: Connection, row: AnyRow) -> Any:
-    """Another open case of the same matter as one that is closed: in a thread of its, or of the same time."""
-    held = select(col(MessageRecord.family), col(MessageRecord.thread)).join(*_MAIL).where(_is_in(row.id)).subquery()
-    of_family = select(col(CaseMail.case_id)).join(*_RECORD).where(col(MessageRecord.family).in_(select(held.c.family)))
-    in_thread = of_family.where(col(MessageRecord.thread).in_(select(held.c.thread)))
-    at_once = and_(
-        col(ConflictCase.id).in_(of_family),
-        col(ConflictCase.takes_until) >= row.opened_at,
-        col(ConflictCase.opened_at) <= row.takes_until,
-    )
-    query = select(col(ConflictCase.id)).where(
-        col(ConflictCase.mailbox) == row.mailbox,
-        col(ConflictCase.state) == CaseState.OPEN,
-        col(ConflictCase.id) != row.id,
-        or_(col(ConflictCase.id).in_(in_thread), at_once),
-    )
-    return connection.execute(query.order_by(col(ConflictCase.id).desc())).scalar()

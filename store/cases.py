@@ -13,7 +13,8 @@ from autoresponder.cases import CaseState, CaseWord, outcome
 from autoresponder.grow import Known
 from connectors.mailbox import Direction
 from store.audit import append
-from store.case_life import AnyRow, alone, note, reopen
+from store.case_life import alone, note, reopen
+from store.case_matters import AnyRow
 from store.case_tables import CaseEvent, CaseEventKind, CaseMail, ConflictCase, TeacherLetter
 from store.database import Database
 from store.relabelling import no_conflict
