@@ -110,9 +110,10 @@ class OpenIdProvider:
     """PEM file of who signed its certificate."""
 
     def turn_bad(self, **badness: Any) -> None:
-        """From now on: `token` (claims, drop, alg, kid, key; or any text) says how ID tokens are forged, `keys` is the
-        set of keys ("other" for one that it does not sign with), `access` goes over what stands beside ID tokens, `document` goes over the discovery document, and
-        `status`, `path` and `body` answer one path. Nothing given: it behaves again."""
+        """From now on: `token` (claims, drop, alg, kid, key; or any text) says how ID tokens are forged, `access` goes
+        over what stands beside them, `keys` is the set of keys ("other" for one that it does not sign with), `document`
+        goes over the discovery document, and `status`, `path` and `body` answer one path. Nothing given: it behaves
+        again."""
         with self.browser() as http:
             http.post(f"{self.issuer}/turn-bad", json=badness).raise_for_status()
 
