@@ -8,10 +8,13 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from autoresponder.items import ItemState
 from config import load
+from connectors.labels import Tag
 from service import logs
-from service.sample.ledger import Tally, handled, reasons_left_alone, tallies, understanding
+from service.sample.ledger import Tally, drafts_saved, handled, reasons_left_alone, tallies, understanding
 from service.sample.letters import SampleMail, load_mail
+from service.sample.office_summary import show_office
 from service.sample.school import CONNECTED, LOG_FILE, SampleSchool
 from service.sample.screen import Screen
 from service.sample.summary import (
@@ -63,12 +66,14 @@ def _play(console: Console, school: SampleSchool, mails: list[SampleMail], *, ag
                 screen.end_of_day()
         after, files_after = counted(), school.files()
         records = handled(assembly.database)
+        items, drafts = assembly.items().listing(tuple(ItemState)), drafts_saved(assembly.database)
     finally:
         assembly.close()
     if again:
         done = sum(after.values(), Tally()) - sum(before.values(), Tally())
         show_what_was_new(console, done, len(files_before), len(files_after), same=files_before == files_after)
     show_result(console, settings, after, reasons_left_alone(records, settings))
+    show_office(console, [view for view in items if view.item.tag is Tag.URGENT], drafts, settings.school.zone)
     show_understanding(console, understanding(mails, records))
     if not again:
         show_examples(console, school, mails, records)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 from sqlmodel import col
 
 from config.settings import Settings
@@ -160,3 +160,12 @@ def _reason(record: Handled, settings: Settings) -> str:
     if record.reply is not None:
         return f"reply {record.reply.value}"
     return f"stage {settings.mailbox(record.mailbox).stage.value}"
+
+
+def drafts_saved(database: Database) -> int:
+    """How many drafts of an answer lie, or lay, in teachers' Drafts."""
+    query = select(func.count()).where(
+        col(Delivery.kind) == DeliveryKind.DRAFT, col(Delivery.state) == DeliveryState.DONE
+    )
+    with database.read() as connection:
+        return connection.execute(query).scalar_one()

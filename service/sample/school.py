@@ -6,6 +6,7 @@ from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 
+from service.sample.front_office import LEE, PRINCIPAL
 from service.sample.letters import ZONE, SampleMail
 from service.sample.post_office import collect, deliver, make_maildir
 
@@ -46,6 +47,16 @@ class SampleSchool:
         return self.folder / "mail" / "office"
 
     @property
+    def administration(self) -> Path:
+        """The principal's Maildir: what nobody took at the front office."""
+        return self.folder / "mail" / "principal"
+
+    @property
+    def reminders(self) -> Path:
+        """The Maildir that stands for what teachers are reminded of."""
+        return self.folder / "mail" / "reminders"
+
+    @property
     def families(self) -> Path:
         """The Maildir that stands for all families: what left the school."""
         return self.folder / "mail" / "families"
@@ -73,7 +84,7 @@ class SampleSchool:
         for name in TEACHERS:
             make_maildir(self.mailbox(name))
             make_maildir(self.mailbox(name) / ".Sent")
-        for folder in (self.office, self.families, self.outgoing):
+        for folder in (self.office, self.administration, self.reminders, self.families, self.outgoing):
             make_maildir(folder)
         for name in ("alliance.toml", "roster.csv"):
             (self.folder / name).write_bytes((files("service.sample") / name).read_bytes())
@@ -97,8 +108,10 @@ class SampleSchool:
         )
 
     def post(self) -> int:
-        """Takes outgoing mail to the office and the families. Answers how many."""
-        return collect(self.outgoing, {"office@maple.example": self.office}, self.families)
+        """Takes outgoing mail to the staff and the families. Answers how many."""
+        desks = {"office@maple.example": self.office, LEE: self.office, PRINCIPAL: self.administration}
+        teachers = {f"{name}@maple.example": self.reminders for name in TEACHERS}
+        return collect(self.outgoing, desks | teachers, self.families)
 
     def files(self) -> set[Path]:
         """Every mail in every Maildir, without its flags."""

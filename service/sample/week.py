@@ -11,6 +11,7 @@ from connectors.maildir.folder import Folder
 from connectors.maildir.mailbox import MaildirMailbox
 from service.assembly import Assembly
 from service.runner import Runner, Watcher
+from service.sample.front_office import FrontOffice
 from service.sample.letters import SampleMail
 from service.sample.school import SampleSchool
 
@@ -61,14 +62,21 @@ class Week:
         boxes = assembly.settings.mailboxes
         failures = self._look(assembly, watcher, boxes)
         after_each()
+        office = FrontOffice(assembly.items(), assembly.calendar)
         coming = [mail for mail in self._mails if mail.arrives + LOOKS_AFTER > self._now]
-        end = (coming[-1].arrives if coming else self._now) + _LAST_LOOK
+        end = coming[-1].arrives + _LAST_LOOK if coming else self._now  # a finished week is not prolonged
         while True:
             dues = self._dues(assembly, [box for box in boxes if box.address not in failures])
-            now = min([*dues.values(), *(mail.arrives + LOOKS_AFTER for mail in coming[:1])], default=None)
+            said_at = office.next_at() if coming else None  # with the last mail the office goes home
+            moments = [*dues.values(), *(mail.arrives + LOOKS_AFTER for mail in coming[:1]), said_at]
+            now = min(filter(None, moments), default=None)
             if now is None or now > end:
+                failures |= self._look(assembly, watcher, boxes)  # who is still to be reminded of a case, is now
+                after_each()
                 return failures
             self._now = max(now, self._now + _TICK)
+            if coming:
+                office.act(self._now)
             arrived = [mail for mail in coming if mail.arrives + LOOKS_AFTER <= self._now]
             coming = coming[len(arrived) :]
             for mail in arrived:
@@ -88,9 +96,10 @@ class Week:
         return failures
 
     def _dues(self, assembly: Assembly, boxes: Sequence[MailboxSettings]) -> dict[str, datetime]:
-        """When each mailbox's next delivery is due, for those that have one."""
-        times = {box.address: assembly.outbox().next_due_at(box.address) for box in boxes}
-        return {address: due_at for address, due_at in times.items() if due_at is not None}
+        """When each mailbox's next delivery is due, or an item that nobody takes goes on, for those that have one."""
+        outbox, items = assembly.outbox(), assembly.items()
+        times = {box.address: (outbox.next_due_at(box.address), items.next_due_at(box.address)) for box in boxes}
+        return {address: min(filter(None, dues)) for address, dues in times.items() if any(dues)}
 
 
 def _name(box: MailboxSettings) -> str:

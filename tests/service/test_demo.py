@@ -1,5 +1,6 @@
 """`alliance demo`: the real service over the sample school, judged by what lies in the Maildirs afterwards."""
 
+import re
 from collections import Counter, defaultdict
 from datetime import date
 from email import message_from_bytes, policy
@@ -11,6 +12,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from autoresponder.items import ItemState
 from config import load
 from connectors.labels import Tag
 from service.cli import app
@@ -21,6 +23,7 @@ from service.sample.letters import ZONE, load_mail
 from service.sample.school import CONNECTED, SampleSchool
 from service.sample.week import SchoolAssembly, Week
 from store.database import Database
+from store.items import Items
 
 MAILS = {mail.message_id: mail for mail in load_mail()}
 SCHOOL_DAYS = [date(2025, 10, day) for day in (6, 7, 8, 9, 10, 14)]
@@ -47,6 +50,7 @@ class Played:
         return [
             str(part.get_content()["Message-ID"]).strip("<>")
             for mime in mails_in(self.school.office)
+            if not str(mime["Subject"]).startswith("Still open")  # everybody is reminded of what nobody took
             for part in mime.iter_attachments()
             if part.get_content_type() == "message/rfc822"
         ]
@@ -127,6 +131,32 @@ def test_the_office_gets_each_urgent_message_once_and_whole(played: Played) -> N
     }
     assert len(urgent) > 10
     assert sorted(played.at_office) == sorted(urgent)
+
+
+def test_it_tells_what_became_of_urgent_mail_at_the_office_and_of_conflicts(played: Played) -> None:
+    printed = " ".join(played.printed.getvalue().split())
+    database = Database.open(load(played.school.config, {}).service.database)
+    try:
+        items = Items(database).listing(tuple(ItemState))
+    finally:
+        database.close()
+    done = [view for view in items if view.item.state is ItemState.DONE]
+    gone_on = [view for view in items if view.item.steps]
+    assert f"came to the office as {len(items)} items" in printed
+    assert f"{len(done)} are done. {len(gone_on)} went on to the administration" in printed
+    assert len(done) > len(gone_on) > 2
+    assert "nobody took it: on to the administration" in printed
+    (drafts,) = re.findall(r"(\d+) families were upset", printed)
+    lying = [
+        mime for mail in ("lindqvist", "rivera", "okafor") for mime in mails_in(played.school.mailbox(mail) / ".Drafts")
+    ]
+    assert len(lying) == int(drafts) > 5
+
+
+def test_nobody_is_sent_to_the_principal_whom_the_front_office_has_taken(played: Played) -> None:
+    mails = mails_in(played.school.administration)
+    assert mails
+    assert all(str(mime["Subject"]).startswith(("Still open.", "In addition.")) for mime in mails)
 
 
 def test_everything_that_was_sent_has_left_the_outgoing_mailbox(played: Played) -> None:
