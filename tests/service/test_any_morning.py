@@ -69,6 +69,7 @@ def test_a_teacher_has_at_most_one_morning_mail_a_school_day_and_never_after_the
         happen(maple, what, how)
     maple.clock.forward(days=1)  # whatever was left in Drafts is found and taken away
     maple.clock.now = maple.clock.now.replace(hour=20)
+    maple.round()
     look(maple)
     assert maple.drafts() == []
     calendar = SchoolCalendar.of(maple.settings.school)
