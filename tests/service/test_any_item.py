@@ -99,7 +99,7 @@ class AnyItem(RuleBasedStateMachine):
         Items(self.maple.database).say(view.id, word, who, self.maple.clock())
 
     @precondition(lambda self: self.letters)
-    @rule(data=st.data(), label=st.sampled_from((Label.ROUTINE, Label.URGENT)))
+    @rule(data=st.data(), label=st.sampled_from((Label.ROUTINE, Label.URGENT, Label.CONFLICT)))
     def teacher_corrects(self, data: st.DataObject, label: Label) -> None:
         letter = data.draw(st.sampled_from(self.letters))
         for box in letter.boxes:
@@ -209,8 +209,15 @@ class AnyItem(RuleBasedStateMachine):
                     continue
                 shown = {box: self.maple.labels(letter.message_id, box) for box in letter.boxes}
                 expected = {Label.ROUTINE} if view.item.state is ItemState.NOT_URGENT else {Label.URGENT}
+                closed = any(event.kind is EventKind.DONE for event in view.events)
                 if not self.restored:
-                    assert all(labels == expected for labels in shown.values()), (letter.subject, shown)
+                    assert all(labels - {Label.HANDLED} == expected for labels in shown.values()), (
+                        letter.subject,
+                        shown,
+                    )
+                    assert closed or not any(Label.HANDLED in labels for labels in shown.values()), "nobody closed it"
+                    first = message is view.messages[0]  # what came after the closing is not handled by it
+                    assert Label.HANDLED in shown[message.mailbox] or not (closed and first), "closed, and not marked"
 
     def _nothing_that_is_open_is_forgotten(self) -> None:
         for view in items(self.maple):
