@@ -211,7 +211,7 @@ class _Voice:
         _ = self.words.gettext
         prompt = _(self.way.glow_prompt)
         if day := self.facts.last_positive_contact:
-            prompt = _("{prompt} (the last good news went home on {day})").format(
+            prompt = _("{prompt} (the family gave thanks for a message of {day})").format(
                 prompt=prompt, day=self.words.day(day)
             )
         return self._prompted(self.way.glow, _Step.GLOW, prompt, names=self._students())
