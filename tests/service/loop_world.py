@@ -1,15 +1,15 @@
 """A world in which mail answers mail: on real IMAP, LMTP and SMTP servers, with a clock that the test moves.
 
 Everything that anybody sends goes through one SMTP server, waits for the next `tick`, and is then delivered: into a
-mailbox of the Dovecot, where a Sieve vacation may answer it at once, or to one of the correspondents below, which the
-test makes up: each is a kind of program that has driven autoresponders into loops.
+mailbox of the Dovecot, where a Sieve vacation may answer it at once, or to one of the correspondents, which the test
+makes up (`loop_programs`).
 """
 
 import email
 import email.policy
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.message import EmailMessage
@@ -87,6 +87,8 @@ class Delivered:
     at: datetime
     kind: str
     subject: str
+    sender: str
+    """The address in From."""
 
 
 Correspondent = Callable[[Mail], Iterable[Mail]]
@@ -99,10 +101,11 @@ class World:
     dovecot: Dovecot
     clock: Clock
     correspondents: dict[str, Correspondent] = field(default_factory=dict)
-    """By address; a name that begins with @ is a whole domain."""
+    """By address; a name that begins with @ is a whole domain. What one at a mailbox's address does comes beside the
+    delivery."""
     answers: list[Answer] = field(default_factory=list)
-    delivered: dict[str, Delivered] = field(default_factory=dict)
-    """By Message-ID: the last delivery of each."""
+    delivered: dict[tuple[str, str], Delivered] = field(default_factory=dict)
+    """By mailbox and Message-ID."""
     seen: Counter[str] = field(default_factory=Counter)
     """How many mails of each kind were on their way."""
     _waiting: deque[Mail] = field(default_factory=deque)
@@ -112,7 +115,7 @@ class World:
         """The SMTP server took a mail: from a service, or from a vacation."""
         for recipient in arrived.recipients:
             mail = Mail(arrived.sender, recipient.lower(), self._dated(arrived.content))
-            marked, author = mail.parsed[MARK], _address(str(mail.parsed["From"]))
+            marked, author = mail.parsed[MARK], address_of(str(mail.parsed["From"]))
             if marked == "reply":
                 answered = str(mail.parsed["In-Reply-To"]).strip("<>")
                 self.answers.append(Answer(author, mail.recipient, self.clock(), answered))
@@ -130,9 +133,8 @@ class World:
                 self.seen[mail.kind] += 1
                 if mail.recipient in self.dovecot.users:
                     lmtp.sendmail(mail.sender, [mail.recipient], mail.raw)
-                    told = Delivered(mail.recipient, self.clock(), mail.kind, str(mail.parsed["Subject"]))
-                    self.delivered[str(mail.parsed["Message-ID"]).strip("<>")] = told
-                elif (correspondent := self._correspondent(mail.recipient)) is not None:
+                    self._delivered(mail)
+                if (correspondent := self._correspondent(mail.recipient)) is not None:
                     self._waiting.extend(correspondent(mail))
         return bool(batch)
 
@@ -152,14 +154,21 @@ class World:
         mail = EmailMessage(policy=email.policy.SMTP)
         mail["From"], mail["To"], mail["Subject"] = sender, named or to, subject
         mail["Date"] = format_datetime(self.clock())
-        mail["Message-ID"] = f"<{next(self._numbers)}.{kind.replace(' ', '-')}@{_address(sender).partition('@')[2]}>"
+        mail["Message-ID"] = (
+            f"<{next(self._numbers)}.{re.sub('[^a-z]+', '-', kind)}@{address_of(sender).partition('@')[2]}>"
+        )
         for name, value in headers.items():
             mail[name.replace("_", "-")] = value
         mail.set_content(body)
-        return Mail(_address(sender) if envelope is None else envelope, to, mail.as_bytes(), kind)
+        return Mail(address_of(sender) if envelope is None else envelope, to, mail.as_bytes(), kind)
 
     def _correspondent(self, address: str) -> Correspondent | None:
         return self.correspondents.get(address) or self.correspondents.get(f"@{address.partition('@')[2]}")
+
+    def _delivered(self, mail: Mail) -> None:
+        post = mail.parsed
+        told = Delivered(mail.recipient, self.clock(), mail.kind, str(post["Subject"]), address_of(str(post["From"])))
+        self.delivered[mail.recipient, str(post["Message-ID"]).strip("<>")] = told
 
     def _dated(self, raw: bytes) -> bytes:
         """A mail of a program that goes by the machine's clock, with the date of this world's."""
@@ -172,135 +181,8 @@ class World:
         return raw.replace(written[0], f"Date: {format_datetime(self.clock())}".encode(), 1)
 
 
-def mailing_list(world: World, address: str, members: Sequence[str]) -> Correspondent:
-    """A list as Mailman keeps one: its marks in the header, a prefix in the subject, answers to the list."""
-    name, _, domain = address.partition("@")
-
-    def spread(mail: Mail) -> Iterable[Mail]:
-        post = mail.parsed
-        if address in post.get_all("X-BeenThere", []):
-            return
-        for field_name in ("Reply-To", "Sender", "List-Id", "Precedence", "DKIM-Signature"):
-            del post[field_name]
-        subject = str(post["Subject"])
-        if f"[{name}]" not in subject:
-            post.replace_header("Subject", f"[{name}] {subject}")
-        post["List-Id"] = f"<{name}.{domain}>"
-        post["List-Post"] = f"<mailto:{address}>"
-        post["List-Unsubscribe"] = f"<mailto:{name}-leave@{domain}>"
-        post["X-BeenThere"] = address
-        post["X-Mailman-Version"] = "3.3.8"
-        post["Precedence"] = "list"
-        post["Sender"] = post["Errors-To"] = f"{name}-bounces@{domain}"
-        post["Reply-To"] = address
-        for member in members:
-            post.replace_header("To", member)  # Mailman's "personalize"
-            if member != _address(str(post["From"])):
-                yield Mail(f"{name}-bounces@{domain}", member, post.as_bytes(policy=email.policy.SMTP), "list")
-
-    return spread
-
-
-def bare_list(world: World, address: str, members: Sequence[str], *, hides_authors: bool = False) -> Correspondent:
-    """A list that leaves nothing of a header but who, whom, what and when, gives each copy a Message-ID of its own, and
-    names each member in To. Where it `hides_authors`, everything comes from the list itself."""
-
-    def spread(mail: Mail) -> Iterable[Mail]:
-        post = mail.parsed
-        author = _address(str(post["From"]))
-        body = post.get_body(("plain",))
-        text = body.get_content() if body is not None else "(no text)"
-        for member in members:
-            if member not in {author, mail.sender}:
-                sender = f"A neighbour <{address}>" if hides_authors else str(post["From"])
-                yield world.write(sender, member, str(post["Subject"]), text, kind="bare list", envelope=address)
-
-    return spread
-
-
-def robot(world: World, address: str) -> Correspondent:
-    """Answers everything, and looks like a person who does."""
-
-    def answer(mail: Mail) -> Iterable[Mail]:
-        yield world.write(f"Pat <{address}>", _author(mail), _about(mail), "Thanks. What else?", kind="robot")
-
-    return answer
-
-
-def ticket_system(world: World, domain: str) -> Correspondent:
-    """Opens a ticket for every mail, answers from an address of the ticket's own, and refers to nothing."""
-    numbers = count(100)
-
-    def acknowledge(mail: Mail) -> Iterable[Mail]:
-        sender = f"Help desk <case.{next(numbers)}@{domain}>"
-        yield world.write(
-            sender, _author(mail), _about(mail), "We look into it. What class is it about?", kind="ticket"
-        )
-
-    return acknowledge
-
-
-def forwarder(world: World, address: str, to: str) -> Correspondent:
-    """Passes everything on as it came (RFC 5321 §3.9.1)."""
-
-    def forward(mail: Mail) -> Iterable[Mail]:
-        yield Mail(mail.sender, to, mail.raw, f"forwarded {mail.kind}")
-
-    return forward
-
-
-def resender(world: World, address: str, to: str) -> Correspondent:
-    """Writes a mail of its own for every one that comes, with the text in it."""
-
-    def send_on(mail: Mail) -> Iterable[Mail]:
-        body = mail.parsed.get_body(("plain",))
-        text = body.get_content() if body is not None else "(no text)"
-        yield world.write(address, to, f"Fwd: {mail.parsed['Subject']}", text, kind="sent on")
-
-    return send_on
-
-
-def bouncer(world: World, address: str) -> Correspondent:
-    """Nobody of that name: a report to the envelope's sender, from nobody (RFC 3464, RFC 5321 §4.5.5)."""
-
-    def bounce(mail: Mail) -> Iterable[Mail]:
-        if mail.sender:
-            report = world.write(
-                f"MAILER-DAEMON@{address.partition('@')[2]}",
-                mail.sender,
-                "Undelivered Mail Returned to Sender",
-                f"<{address}>: host mx.example said: 550 5.1.1 no such user\n",
-                kind="bounce",
-                envelope="",
-            )
-            yield replace(
-                report, raw=report.raw.replace(b"text/plain", b"multipart/report; report-type=delivery-status", 1)
-            )
-
-    return bounce
-
-
-def bouncer_in_words(world: World, address: str) -> Correspondent:
-    """The same from the address itself, in words, with an envelope sender and no mark: as old programs do."""
-
-    def bounce(mail: Mail) -> Iterable[Mail]:
-        text = f"Sorry, your message could not be delivered.\n<{address}>: 550 5.1.1 user unknown\n"
-        yield world.write(address, _author(mail), "Undeliverable: your message", text, kind="bounce in words")
-
-    return bounce
-
-
-def _author(mail: Mail) -> str:
-    """Whom a person's mail program answers: Reply-To before From (RFC 5322 §3.6.2)."""
-    return _address(str(mail.parsed["Reply-To"] or mail.parsed["From"]))
-
-
-def _about(mail: Mail) -> str:
-    subject = re.sub(r"^(?:re: ?|fwd: ?)+", "", str(mail.parsed["Subject"]), flags=re.IGNORECASE)
-    return subject[:120] or "routine question"
-
-
-def _address(field_value: str) -> str:
+def address_of(field_value: str) -> str:
+    """The first address in a field's value, lower case."""
     return getaddresses([field_value])[0][1].lower()
 
 
