@@ -140,7 +140,7 @@ def overruled(record: MessageRecord, given: Tag, raw: RawMessage) -> Entry:
         mailbox=record.mailbox, message_id=0, from_tag=record.tag, to_tag=given, at=record.recorded_at
     )
     record.tag, record.unsure = given, checked
-    return Entry(record, given=True, correction=None if checked or record.backfill else correction)
+    return Entry(record, given=not checked, correction=None if checked or record.backfill else correction)
 
 
 def labelled_again(seen: Seen, raw: RawMessage, box: MailboxSettings, now: datetime) -> list[Delivery]:

@@ -424,8 +424,7 @@ class Pipeline:
             if given is not record.tag:
                 return overruled(record, given, candidate.raw)
             record.unsure = Label.CHECK in candidate.raw.labels
-            entry = Entry(record, given=True)
-            return with_mails(entry, message, plan, background, identity, box, matter)
+            return with_mails(Entry(record), message, plan, background, identity, box, matter)
         return with_mails(labelled(record, plan.labels, box), message, plan, background, identity, box, matter)
 
 

@@ -126,7 +126,8 @@ class Entry:
     saying: Saying | None = None
     """What it says about an item, where it is a reply of the office."""
     given: bool = False
-    """Whether it came with a tag that somebody gave it before the service saw it."""
+    """Whether it came with a tag that somebody gave it before the service saw it, against the classifier's: what was
+    said of other copies does not change that."""
     correction: Correction | None = None
     """What that tag corrects, where it is not the classifier's."""
     part: CasePart | None = None

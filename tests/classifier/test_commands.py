@@ -29,7 +29,9 @@ def test_plain_text_from_standard_input_becomes_a_verdict() -> None:
     found = verdict(
         "--received", "2026-02-10 09:19", given="Subject: pickup\nGrandpa gets Lena today at 1, mom is in hospital"
     )
-    assert set(found) == {"urgent", "conflict", "tag", "unsure", "language", "topic", "reasons", "model"}
+    assert set(found) == {
+        "urgent", "conflict", "tag", "otherwise", "unsure", "language", "topic", "reasons", "model",
+    }  # fmt: skip
     assert found["tag"] == "urgent"
     assert found["language"] == "en"
 

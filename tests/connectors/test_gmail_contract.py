@@ -10,7 +10,7 @@ from tests.connectors.gmail_world import GmailWorld, google
 from tests.servers import network
 from tests.servers.gmail_front import GmailFront
 
-USERS = [f"t{number}@school.example" for number in range(120)]
+USERS = [f"t{number}@school.example" for number in range(160)]
 
 
 @pytest.fixture(scope="module")

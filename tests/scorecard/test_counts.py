@@ -143,7 +143,7 @@ def test_a_corrected_message_counts_under_its_new_tag_and_once_as_corrected(book
     book.message(MONDAY, "a", tag=Tag.URGENT)
     for before, after in ((Tag.URGENT, Tag.ROUTINE), (Tag.ROUTINE, Tag.CONFLICT)):
         correction = Correction(mailbox=RIVERA, message_id=1, from_tag=before, to_tag=after, at=MONDAY)
-        book.commit(relabelled=[Relabelled(1, frozenset(), correction)], at=MONDAY)
+        book.commit(relabelled=[Relabelled(1, frozenset(), frozenset(), correction)], at=MONDAY)
     (week,) = book.weeks(MONDAY)
     assert (week.urgent, week.conflict, week.routine, week.corrected) == (0, 1, 0, 1)
 
