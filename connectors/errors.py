@@ -80,3 +80,5 @@ class SendUncertain(MailboxError):
 
 BROKEN = (ConnectFailed, AuthenticationFailed, InsecureConnection)
 """Errors of the connection, after which no other message fares better."""
+NOT_OUT = (SendFailed, SendRejected, MessageGone, AuthenticationFailed, InsecureConnection)
+"""Errors of sending after which the mail is certainly not out."""

@@ -172,6 +172,12 @@ class Mailbox(Protocol):
         ...
 
 
+def discard_named(mailbox: Mailbox, message_id: str) -> None:
+    """`Mailbox.discard_draft`, of the draft with this Message-ID (without angle brackets), whose id nobody noted. Only
+    where `Mailbox.draft_state` says that there is one. Raises what the two raise."""
+    mailbox.discard_draft(mailbox.save_draft(f"Message-ID: <{message_id}>\r\n\r\n".encode()))  # finds that one
+
+
 def tag_each(mailbox: Mailbox, wanted: Mapping[str, frozenset[Label]]) -> Mapping[str, MailboxError]:
     """`Mailbox.tag_many`, one message after the other."""
     failed: dict[str, MailboxError] = {}

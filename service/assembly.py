@@ -20,10 +20,11 @@ from connectors.registry import open_mailbox
 from scorecard.roster import Roster
 from service.answering import Gate
 from service.composing import Composer
-from service.delivery import Deliverer, OnStep
+from service.delivery import Deliverer
 from service.judging import judged_again
 from service.models import bearings_of, open_in_use
 from service.pipeline import Pipeline
+from service.steps import OnStep
 from service.teachers_drafts import TeachersDrafts
 from store.cases import Cases
 from store.database import Database

@@ -12,17 +12,10 @@ from datetime import datetime, timedelta
 import structlog
 
 from config import ConfigError
-from connectors.errors import (
-    AuthenticationFailed,
-    InsecureConnection,
-    MailboxError,
-    MessageGone,
-    SendFailed,
-    SendRejected,
-)
-from connectors.mailbox import DraftState, Mailbox
-from service.delivery import OnStep
+from connectors.errors import NOT_OUT, MailboxError
+from connectors.mailbox import DraftState, Mailbox, discard_named
 from service.logs import place
+from service.steps import OnStep
 from store.notices import Notices
 from store.outbox import LeaseLost
 from store.tables import Notice
@@ -31,8 +24,6 @@ log = structlog.get_logger()
 
 _FIRST_WAIT = timedelta(minutes=1)
 _LONGEST_WAIT = timedelta(minutes=30)
-_NOT_OUT = (SendFailed, SendRejected, MessageGone, AuthenticationFailed, InsecureConnection)
-"""Errors of sending after which the notice is certainly not out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +84,14 @@ class Courier:
             self.on_step("notice draft saved", notice.id or 0)
             return False, draft_id
         if state is DraftState.DRAFT:
-            # Saving finds the one that is there.
-            mailbox.discard_draft(mailbox.save_draft(f"Message-ID: <{notice.rfc_message_id}>\r\n\r\n".encode()))
+            discard_named(mailbox, notice.rfc_message_id)
         if mime is not None:
             log.error("a notice was handed over so often that it is given up", handovers=notice.handovers)
         return False, None
 
     def _put_off(self, notice: Notice, error: Exception, *, handing_over: bool) -> None:
         wait = min(_FIRST_WAIT * float(2 ** min(notice.attempts - 1, 10)), _LONGEST_WAIT)
-        not_out = handing_over and isinstance(error, _NOT_OUT)
+        not_out = handing_over and isinstance(error, NOT_OUT)
         if handing_over and not not_out:
             wait = max(wait, self.settle)
         reason = str(error) if isinstance(error, MailboxError | ConfigError) else f"unexpected: {place(error)}"

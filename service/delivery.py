@@ -19,25 +19,27 @@ from autoresponder.plan import ReplyFacts, RouteFacts
 from config.settings import MailboxSettings, Settings, Stage
 from connectors.errors import (
     BROKEN,
+    NOT_OUT,
     AuthenticationFailed,
     ConnectFailed,
     InsecureConnection,
     MailboxError,
     MessageGone,
-    SendFailed,
     SendRejected,
 )
 from connectors.labels import Tag
-from connectors.mailbox import DraftState, Mailbox
+from connectors.mailbox import DraftState, Mailbox, discard_named
 from service.answering import Gate
 from service.composing import Composer
 from service.logs import place
 from service.reminding import unwanted
+from service.steps import OnStep, no_step
 from service.teachers_drafts import TeachersDrafts
 from store.cases import Cases
 from store.items import Items
+from store.label_words import labels_from
 from store.outbox import Due, LeaseLost, Outbox
-from store.pages import Pages, labels_from
+from store.pages import Pages
 from store.tables import DeliveryKind, DeliveryState, DeliveryStep
 
 log = structlog.get_logger()
@@ -61,12 +63,7 @@ _AT_MOST_ONCE = frozenset({DeliveryKind.REPLY, DeliveryKind.REMIND})
 _GONE_ATTEMPTS = 3
 """So often a message is looked for that the mailbox's changes do not call gone: it may just have got another id."""
 _CHUNK_OF_TAGS = 50
-_NOT_OUT = (SendFailed, SendRejected, MessageGone, AuthenticationFailed, InsecureConnection)
-"""Errors of sending after which the mail is certainly not out."""
 _REFUSED = (AuthenticationFailed, InsecureConnection)
-
-OnStep = Callable[[str, int], None]
-"""Told of each step of a delivery, by name and delivery number, as soon as its effect stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +76,6 @@ class Delivered:
     drafts: int = 0
     refused: Exception | None = None
     """Why the mail server lets nothing be sent, although mail can be read: only a person can mend that."""
-
-
-def _no_step(step: str, delivery: int) -> None:
-    del step, delivery
 
 
 def _never() -> bool:
@@ -104,7 +97,7 @@ class Deliverer:
         clock: Callable[[], datetime],
         *,
         gate: Gate,
-        on_step: OnStep = _no_step,
+        on_step: OnStep = no_step,
     ) -> None:
         """`clock` tells the time, aware."""
         self._settings = settings
@@ -245,7 +238,7 @@ class Deliverer:
         self._on_step("sending recorded", due.id)
         try:
             mailbox.send_draft(delivery.draft_id)
-        except _NOT_OUT:
+        except NOT_OUT:
             self._outbox.not_out(due)
             raise
         self._on_step("sent", due.id)
@@ -377,10 +370,10 @@ class Deliverer:
         """Takes the draft of a mail that is not going out now from the teacher's sight, also one whose id a crash kept
         from the record."""
         draft_id, identifier = due.delivery.draft_id, due.delivery.rfc_message_id or ""
-        if not draft_id and mailbox.draft_state("", identifier) is DraftState.DRAFT:
-            draft_id = mailbox.save_draft(f"Message-ID: <{identifier}>\r\n\r\n".encode())  # finds the one that is there
         if draft_id:
             mailbox.discard_draft(draft_id)
+        elif mailbox.draft_state("", identifier) is DraftState.DRAFT:
+            discard_named(mailbox, identifier)
 
     def _discard(self, mailbox: Mailbox, due: Due) -> None:
         """The same, where something failed already: that is what has to be recorded. The next attempt makes a new

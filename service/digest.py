@@ -21,10 +21,10 @@ from config.settings import MailboxSettings, Settings, Stage
 from config.wallclock import instant
 from connectors.mailbox import DraftState, Mailbox
 from service.courier import Courier, Errand
-from service.delivery import OnStep
 from service.digest_facts import DigestReader
 from service.logs import place
 from service.notices import mail_to_staff
+from service.steps import OnStep, no_step
 from store.digests import Digests, Morning
 
 if TYPE_CHECKING:
@@ -67,10 +67,6 @@ def gets_digest(box: MailboxSettings, settings: Settings) -> bool:
     return settings.digest.enabled and box.digest and reached and box.address not in nobody_reads
 
 
-def _no_step(step: str, notice: int) -> None:
-    del step, notice
-
-
 class MorningMail:
     """Sends the morning mails of one installation. Threads share it, each with its own mailbox. Raises nothing: what it
     cannot do is logged and tried again until the first bell; other mail goes on meanwhile."""
@@ -81,7 +77,7 @@ class MorningMail:
         self._settings = settings
         self._calendar = assembly.calendar
         self._clock = assembly.clock
-        self._on_step = on_step or _no_step
+        self._on_step = on_step or no_step
         self._digests = Digests(assembly.database, timedelta(seconds=settings.service.lease_seconds))
         self._reader = DigestReader.of(settings, assembly.calendar, assembly.roster, assembly.database)
         self._courier = Courier(

@@ -16,8 +16,9 @@ from connectors.labels import REMARKS, TEACHERS, Label, Tag, tag_of
 from connectors.mailbox import Direction, LabelState, RawMessage
 from connectors.message import MARKER, Message
 from store.drafts import draft_key
+from store.label_words import labels_from, words
 from store.matters import BETWEEN_RECIPIENTS, Behind, Matter
-from store.pages import Background, Entry, Identity, Relabelled, Seen, labels_from, reply_key, route_key, words
+from store.pages import Background, Entry, Identity, Relabelled, Seen, reply_key, route_key
 from store.tables import (
     Correction,
     Delivery,

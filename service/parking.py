@@ -19,9 +19,9 @@ from config.settings import MailboxSettings, Settings
 from connectors.errors import MailboxError
 from connectors.mailbox import Mailbox
 from service.courier import Courier, Errand
-from service.delivery import OnStep
 from service.logs import place
 from service.notices import compose_notice, notice_message_id
+from service.steps import OnStep, no_step
 from service.stopping import StopTeller
 from store.parking import ParkingLot, Taken
 from store.tables import NoticeKind, Parking
@@ -95,10 +95,6 @@ def ripe(
     return due
 
 
-def _no_step(step: str, notice: int) -> None:
-    del step, notice
-
-
 class Attendant:
     """Looks after the parked mailboxes of one installation, and tells of those whose answers stopped. Threads share it.
     Raises nothing: what it cannot record or tell is logged, and tried again; mail goes on meanwhile."""
@@ -109,7 +105,7 @@ class Attendant:
         """`environ` holds the passwords."""
         self._assembly = assembly
         self._environ = environ
-        self._on_step = on_step or _no_step
+        self._on_step = on_step or no_step
         settings = assembly.settings
         self._lot = ParkingLot(assembly.database, timedelta(seconds=settings.service.lease_seconds))
         self._box = notices_box(settings)

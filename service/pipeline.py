@@ -41,6 +41,7 @@ from service.families import Families
 from service.hearing import office_says
 from service.letters import letter_of
 from service.logs import place
+from store.label_words import words
 from store.pages import (
     Background,
     CursorMoved,
@@ -48,7 +49,6 @@ from store.pages import (
     Identity,
     Page,
     Pages,
-    words,
 )
 from store.tables import Delivery, MailboxState, MessageRecord
 

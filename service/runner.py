@@ -17,7 +17,7 @@ from config.settings import MailboxSettings, Stage
 from connectors.errors import MailboxError, Throttled
 from connectors.mailbox import Mailbox
 from service.assembly import Assembly
-from service.delivery import Delivered, OnStep
+from service.delivery import Delivered
 from service.digest import MorningMail
 from service.escalation import escalate
 from service.following import follow
@@ -25,6 +25,7 @@ from service.logs import place
 from service.parking import AT_ONCE, Attendant, needs_a_person
 from service.pipeline import Swept
 from service.reminding import remind
+from service.steps import OnStep
 
 log = structlog.get_logger()
 

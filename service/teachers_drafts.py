@@ -28,6 +28,7 @@ from service.families import Families
 from service.letters import letter_of
 from service.logs import place
 from service.pipeline import Reader
+from service.steps import OnStep
 from store.cases import Cases
 from store.outbox import Due, Outbox
 from store.pages import Pages
@@ -39,9 +40,6 @@ _ASKED_BY = frozenset({Label.ANOTHER_DRAFT})
 _ATTEMPTS = 30
 _GONE_ATTEMPTS = 3
 """So often a message is looked for that the mailbox's changes do not call gone: it may just have got another id."""
-
-OnStep = Callable[[str, int], None]
-"""As `service.delivery.OnStep`."""
 
 
 class TeachersDrafts:

@@ -31,7 +31,8 @@ from store.case_matters import (
     same_matter,
 )
 from store.case_tables import CaseEvent, CaseEventKind, CaseMail, ConflictCase, TeacherLetter
-from store.tables import Installation, MessageRecord
+from store.tables import MessageRecord
+from store.turns import alone
 
 GRAVE = (Tag.CONFLICT, Tag.URGENT)
 """Tags of a message that keeps its case: urgent wins over conflict, and may be both."""
@@ -212,11 +213,6 @@ def note(connection: Connection, case_id: int, kind: CaseEventKind, at: datetime
 def case_row(connection: Connection, case_id: int) -> AnyRow:
     """A case as it stands."""
     return connection.execute(case_query().where(col(ConflictCase.id) == case_id).with_for_update()).one()
-
-
-def alone(connection: Connection) -> None:
-    """Two workers must not open two cases for one matter: on a server this makes them queue, as SQLite does anyway."""
-    connection.execute(select(col(Installation.id)).with_for_update())
 
 
 def _open(connection: Connection, mail: ConflictMail, received: datetime, at: datetime) -> int:

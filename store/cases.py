@@ -13,12 +13,13 @@ from autoresponder.cases import CaseState, CaseWord, outcome
 from autoresponder.grow import Known
 from connectors.mailbox import Direction
 from store.audit import append
-from store.case_life import alone, note, reopen
+from store.case_life import note, reopen
 from store.case_matters import AnyRow
 from store.case_tables import CaseEvent, CaseEventKind, CaseMail, ConflictCase, TeacherLetter
 from store.database import Database
 from store.relabelling import no_conflict
 from store.tables import Delivery, MessageRecord
+from store.turns import alone
 
 _CLOCK_SET_BACK = timedelta(minutes=10)
 """A case that was looked at further ahead than this was dated by a clock that has been set back since."""

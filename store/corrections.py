@@ -9,7 +9,8 @@ from sqlmodel import col
 from connectors.labels import REMARKS, Label, Tag
 from connectors.mailbox import Direction
 from store.database import Database
-from store.pages import AnyRow, Query, labels_from
+from store.label_words import labels_from
+from store.pages import AnyRow, Query
 from store.tables import Correction, MessageRecord
 
 

@@ -30,12 +30,12 @@ from store.tables import (
     DeliveryState,
     DeliveryStep,
     EventKind,
-    Installation,
     Item,
     ItemEvent,
     ItemMail,
     MessageRecord,
 )
+from store.turns import alone
 
 _NOT_ON_ITS_WAY = (DeliveryState.CANCELLED, DeliveryState.SET_ASIDE)
 
@@ -107,8 +107,7 @@ class FollowUps:
         already, another worker was faster, or the tag was changed again: then nothing is planned."""
         message = follow_up.message
         with self._database.write() as connection:
-            # On a server this makes those queue who may open an item for one matter, as SQLite does anyway.
-            connection.execute(select(col(Installation.id)).with_for_update())
+            alone(connection)
             tag = select(col(MessageRecord.tag)).where(col(MessageRecord.id) == message.id)
             if not _take(connection, follow_up, now) or connection.execute(tag).scalar() is not Tag.URGENT:
                 return False

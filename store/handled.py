@@ -8,6 +8,7 @@ from sqlmodel import col
 from autoresponder.plan import TagFacts
 from connectors.labels import Label
 from connectors.mailbox import Direction
+from store.label_words import labels_from, words
 from store.tables import Delivery, DeliveryKind, ItemMail, MessageRecord
 
 
@@ -28,7 +29,7 @@ def mark_handled(connection: Connection, item_id: int, at: datetime) -> None:
         col(MessageRecord.labels) != "",  # in observe nothing was written
     )
     for row in connection.execute(copies.order_by(col(MessageRecord.id))).all():
-        carried = frozenset(Label(word) for word in row.labels.split(","))
+        carried = labels_from(row.labels)
         if Label.HANDLED in carried:
             continue
         delivery = Delivery(
@@ -40,6 +41,6 @@ def mark_handled(connection: Connection, item_id: int, at: datetime) -> None:
             next_attempt_at=at,
             created_at=at,
         )
-        labels = ",".join(sorted(carried | {Label.HANDLED}))
+        labels = words(carried | {Label.HANDLED})
         connection.execute(update(MessageRecord).where(col(MessageRecord.id) == row.id).values(labels=labels))
         connection.execute(insert(Delivery).values(delivery.model_dump(exclude={"id"})))

@@ -32,11 +32,11 @@ from store.tables import (
     Delivery,
     DeliveryKind,
     EventKind,
-    Installation,
     Item,
     ItemMail,
     MessageRecord,
 )
+from store.turns import alone
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 BETWEEN_RECIPIENTS = ", "
@@ -118,8 +118,7 @@ def file_matter(connection: Connection, matter: Matter, message_id: int) -> None
     )
     if connection.execute(route).first() is None:
         return
-    # Two workers must not open two items for one matter: on a server this makes them queue, as SQLite does anyway.
-    connection.execute(select(col(Installation.id)).with_for_update())
+    alone(connection)
     item_id = _same_matter(connection, matter)
     if item_id is None:
         item_id = _open(connection, matter)

@@ -11,11 +11,8 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, upd
 from sqlmodel import Session, col
 
 from store.database import Database
-from store.outbox import LeaseLost
+from store.outbox import LONGEST_LEASE, LeaseLost
 from store.tables import Notice, NoticeKind
-
-_LONGEST_LEASE = timedelta(hours=2)
-"""Longer than any lease lasts: one that ends later was given by a clock that was ahead."""
 
 
 def write_notice(connection: Connection, kind: NoticeKind, rfc_message_id: str, now: datetime) -> int:
@@ -90,7 +87,7 @@ def _is_due(now: datetime) -> ColumnElement[bool]:
     return and_(
         col(Notice.told_at).is_(None),
         col(Notice.next_attempt_at) <= now,
-        or_(lease.is_(None), lease <= now, lease > now + _LONGEST_LEASE),
+        or_(lease.is_(None), lease <= now, lease > now + LONGEST_LEASE),
     )
 
 

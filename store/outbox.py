@@ -11,13 +11,15 @@ from sqlmodel import Session, col
 from store.answers import overtaken
 from store.database import Database
 from store.drafts import asked_no_more
-from store.pages import Query, route_key, words
+from store.label_words import words
+from store.pages import Query, route_key
 from store.tables import Delivery, DeliveryKind, DeliveryState, DeliveryStep, MessageRecord
 
 _FURTHEST_AHEAD = timedelta(minutes=20)
 """Longer than anything is put off."""
-_LONGEST_LEASE = timedelta(hours=2)
-"""Longer than any lease lasts, with the settling time that may follow."""
+LONGEST_LEASE = timedelta(hours=2)
+"""Longer than any lease lasts, with the settling time that may follow: one that ends later was given by a clock that
+was ahead."""
 _URGENT_FIRST = case(
     (col(Delivery.kind).in_((DeliveryKind.ROUTE, DeliveryKind.ESCALATE)), 0),
     (col(Delivery.kind) == DeliveryKind.TAG, 1),
@@ -276,7 +278,7 @@ def _is_due(now: datetime) -> Any:
         ),
         and_(
             col(delivery.state) == DeliveryState.WORKING,
-            or_(lease_until <= now, lease_until > now + _LONGEST_LEASE),
+            or_(lease_until <= now, lease_until > now + LONGEST_LEASE),
         ),
     )
 

@@ -23,6 +23,7 @@ from store.answers import Answers, answers_given
 from store.case_life import CasePart, relabelled, take_part
 from store.database import Database
 from store.drafts import ask_for_draft, draft_key
+from store.label_words import labels_from, words
 from store.matters import Behind, Matter, Saying, behind, file_matter, hear
 from store.relabelling import correct, heed
 from store.tables import (
@@ -167,16 +168,6 @@ class Page:
     """When it was decided; needed where `removed` is not empty or a label was changed."""
     case_rules: CaseRules | None = None
     """How conflict mail that a label makes one is filed; None where the mailbox is only observed."""
-
-
-def words(labels: Iterable[Label]) -> str:
-    """Labels as the tables keep them."""
-    return ",".join(sorted(labels))
-
-
-def labels_from(text: str) -> frozenset[Label]:
-    """Labels from the tables."""
-    return frozenset(Label(word) for word in text.split(",") if word)
 
 
 def reply_key(sender: str, original: str) -> str:

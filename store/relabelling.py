@@ -19,6 +19,7 @@ from connectors.labels import REMARKS, Label, Tag
 from connectors.mailbox import Direction
 from store.case_life import retagged
 from store.item_events import note
+from store.label_words import labels_from, words
 from store.tables import (
     Correction,
     Delivery,
@@ -41,7 +42,7 @@ def correct(connection: Connection, correction: Correction, labels: frozenset[La
         select(col(MessageRecord.fingerprint)).where(col(MessageRecord.id) == correction.message_id)
     ).scalar_one()
     tag = correction.to_tag or Tag.ROUTINE
-    _record(connection, correction, {"labels": _words(labels)}, "the teacher corrected the tag")
+    _record(connection, correction, {"labels": words(labels)}, "the teacher corrected the tag")
     for copy in _copies(connection, fingerprint, col(MessageRecord.tag) != tag):
         if copy.id != correction.message_id:
             _copy(connection, copy, correction.to_tag, correction.at, "the teacher corrected the tag of another copy")
@@ -123,9 +124,9 @@ def _copy(connection: Connection, copy: AnyRow, to_tag: Tag | None, at: datetime
     )
     values: dict[str, Any] = {}
     shown = _unwritten(connection, copy.id)
-    carried = frozenset(Label(word) for word in copy.labels.split(",") if word)
+    carried = labels_from(copy.labels)
     if carried - REMARKS:  # in observe, and on old mail, nothing was written
-        values["labels"] = _words((carried & REMARKS) | {Label(to_tag or Tag.ROUTINE)})
+        values["labels"] = words((carried & REMARKS) | {Label(to_tag or Tag.ROUTINE)})
     number = _record(connection, correction, values, reason)
     if to_tag is not Tag.CONFLICT:  # a case is opened by what follows from the correction
         retagged(connection, copy.id, at, None)
@@ -191,7 +192,3 @@ def _plan_labels(connection: Connection, copy: AnyRow, facts: TagFacts, number: 
         created_at=at,
     )
     connection.execute(insert(Delivery).values(delivery.model_dump(exclude={"id"})))
-
-
-def _words(labels: frozenset[Label]) -> str:
-    return ",".join(sorted(labels))

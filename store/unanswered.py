@@ -18,7 +18,8 @@ from connectors.labels import Tag, tag_of
 from connectors.mailbox import Direction
 from store.case_tables import TeacherLetter
 from store.database import Database
-from store.pages import Query, labels_from
+from store.label_words import labels_from
+from store.pages import Query
 from store.tables import Correction, Delivery, DeliveryKind, DeliveryState, Item, ItemMail, MessageRecord
 
 

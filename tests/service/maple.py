@@ -22,11 +22,12 @@ from connectors.labels import Label, Tag
 from connectors.mailbox import Mailbox
 from scorecard.roster import Roster
 from service.assembly import Assembly
-from service.delivery import Delivered, Deliverer, OnStep
+from service.delivery import Delivered, Deliverer
 from service.escalation import escalate
 from service.following import follow
 from service.pipeline import Pipeline, Swept
 from service.reminding import remind
+from service.steps import OnStep, no_step
 from store.database import Database
 from store.pages import Page, Pages
 from store.tables import Delivery, DeliveryKind, DeliveryState, MessageRecord
@@ -34,6 +35,16 @@ from tests.service.mailbox_in_memory import MailSystem, MemoryMailbox
 
 RIVERA, OKAFOR, OFFICE = "rivera@maple.example", "okafor@maple.example", "office@maple.example"
 ANA, BO = "ana@family.example", "bo@family.example"
+SCHOOL_TOML = """
+[school]
+name = "Maple Street School"
+timezone = "America/Chicago"
+
+[office]
+address = "office@maple.example"
+phone = "555 0100"
+"""
+"""Where the configuration files of its tests begin."""
 TUESDAY = datetime(2026, 3, 3, 16, 0, tzinfo=UTC)
 """Ten in the morning in Chicago, on a school day."""
 
@@ -50,10 +61,6 @@ def _empty_database() -> Database:
         for table in reversed(SQLModel.metadata.sorted_tables):
             connection.execute(table.delete())
     return database
-
-
-def _no_step(step: str, delivery: int) -> None:
-    del step, delivery
 
 
 class SubjectSays:
@@ -137,7 +144,7 @@ class Maple:
         box = self.settings.mailbox(address)
         return box if stage is None else box.model_copy(update={"stage": stage})
 
-    def assembly(self, on_step: OnStep = _no_step) -> Assembly:
+    def assembly(self, on_step: OnStep = no_step) -> Assembly:
         """The parts of the service, with mailboxes that open on the mail system. `on_step` is told of commits, too."""
         system = self.system
 
@@ -170,11 +177,11 @@ class Maple:
         """A fresh connection to a mailbox."""
         return self.system.open(address)
 
-    def sweep(self, address: str = RIVERA, *, stage: Stage | None = None, on_step: OnStep = _no_step) -> list[Swept]:
+    def sweep(self, address: str = RIVERA, *, stage: Stage | None = None, on_step: OnStep = no_step) -> list[Swept]:
         """Reads what is new in a mailbox."""
         return list(self.assembly(on_step).pipeline.sweep(self.box(address, stage=stage), self.mailbox(address)))
 
-    def deliver(self, address: str = RIVERA, *, stage: Stage | None = None, on_step: OnStep = _no_step) -> Delivered:
+    def deliver(self, address: str = RIVERA, *, stage: Stage | None = None, on_step: OnStep = no_step) -> Delivered:
         """Carries out what is due in a mailbox."""
         assembly = self.assembly()
         box = self.box(address, stage=stage)
@@ -184,7 +191,7 @@ class Maple:
         deliverer: Deliverer = assembly.deliverer(on_step=on_step)
         return deliverer.deliver(self.box(address, stage=stage), self.mailbox(address))
 
-    def round(self, *, on_step: OnStep = _no_step) -> None:
+    def round(self, *, on_step: OnStep = no_step) -> None:
         """One round over every mailbox; a mailbox that fails waits for the next, as in the runner."""
         for box in self.settings.mailboxes:
             with suppress(MailboxError):

@@ -10,17 +10,9 @@ from typer.testing import CliRunner, Result
 from config.settings import Norm
 from service.cli import app
 from store.database import Database
-from tests.service.maple import RIVERA, Maple
+from tests.service.maple import RIVERA, SCHOOL_TOML, Maple
 
-_CONFIGURATION = """
-[school]
-name = "Maple Street School"
-timezone = "America/Chicago"
-
-[office]
-address = "office@maple.example"
-phone = "555 0100"
-
+_CONFIGURATION = f"""{SCHOOL_TOML}
 [norm]
 answers_per_hour = 5
 

@@ -11,28 +11,20 @@ from service.cli import app
 from store.cases import Cases
 from store.database import Database
 from tests.service.cases_of_maple import conflict
-from tests.service.maple import ANA, BO, OKAFOR, RIVERA, Maple
+from tests.service.maple import ANA, BO, OKAFOR, RIVERA, SCHOOL_TOML, Maple
 
-_CONFIGURATION = """
-[school]
-name = "Maple Street School"
-timezone = "America/Chicago"
-
-[office]
-address = "office@maple.example"
-phone = "555 0100"
-
+_CONFIGURATION = f"""{SCHOOL_TOML}
 [[mailboxes]]
 address = "rivera@maple.example"
 teacher = "Ms. Rivera"
 connector = "maildir"
-maildir = { path = "mail" }
+maildir = {{ path = "mail" }}
 
 [[mailboxes]]
 address = "okafor@maple.example"
 teacher = "Ms. Okafor"
 connector = "maildir"
-maildir = { path = "other" }
+maildir = {{ path = "other" }}
 """
 
 

@@ -1,10 +1,7 @@
 """A mailbox that gives too many answers stops; urgent mail reaches the office all the same, and somebody is told."""
 
-import email
-import email.policy
 import threading
 from datetime import timedelta
-from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -15,20 +12,16 @@ from config.settings import Norm
 from connectors.errors import SendRejected
 from connectors.labels import Label
 from scorecard.roster import Roster
-from service.parking import AT_ONCE, Attendant
+from service.parking import AT_ONCE
 from store.ceiling import Ceiling
 from store.database import Database
 from store.tables import DeliveryKind, DeliveryState
 from tests.service.maple import ANA, OKAFOR, RIVERA, Maple
+from tests.service.notices_of_maple import ALLIANCE, IT, Crash, attendant, notices, text
 
-IT, ALLIANCE = "it@maple.example", "alliance@maple.example"
 TOLD = {"administrator": IT, "notices_from": ALLIANCE}
 FEW = Norm(answers_per_hour=5)
 REPLY = DeliveryKind.REPLY
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing catches it."""
 
 
 def connected(**given: object) -> Maple:
@@ -61,29 +54,6 @@ def ceiling(maple: Maple) -> Ceiling:
 
 def stopped(maple: Maple) -> bool:
     return ceiling(maple).room(RIVERA, maple.clock(), planning=True) is not None
-
-
-def attendant(maple: Maple, die_at: str = "") -> Attendant:
-    def step(name: str, _notice: int) -> None:
-        if name == die_at:
-            raise Killed
-
-    return Attendant(maple.assembly(), environ={}, on_step=step)
-
-
-def notices(maple: Maple) -> list[EmailMessage]:
-    """What really left for the administrator."""
-    mails = [
-        email.message_from_bytes(raw, _class=EmailMessage, policy=email.policy.default)
-        for _, raw in maple.system.departed
-    ]
-    return [mail for mail in mails if mail["To"] == IT]
-
-
-def text(mail: EmailMessage) -> str:
-    body = mail.get_body(("plain",))
-    assert body is not None
-    return " ".join(body.get_content().split())
 
 
 class TestStopping:
@@ -244,11 +214,11 @@ class TestCrashesWorkersAndClocks:
                 nonlocal seen
                 seen += name == step
                 if seen == 2:
-                    raise Killed
+                    raise Crash
 
             try:
                 maple.deliver(on_step=on_step)
-            except Killed:
+            except Crash:
                 maple.clock.forward(minutes=4)
         maple.rounds(6, minutes=4)
         assert left(maple) <= 5
@@ -374,7 +344,7 @@ class TestTelling:
     def test_a_crash_while_telling_leaves_one_notice(self, maple: Maple, step: str) -> None:
         families(maple, 6)
         maple.round()
-        with pytest.raises(Killed):
+        with pytest.raises(Crash):
             attendant(maple, die_at=step).tell(AT_ONCE)
         for _ in range(4):
             maple.clock.forward(minutes=20)

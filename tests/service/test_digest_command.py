@@ -7,29 +7,21 @@ from typer.testing import CliRunner, Result
 
 from service.cli import app
 from store.database import Database
-from tests.service.maple import ANA, BO, TUESDAY, Maple
+from tests.service.maple import ANA, BO, SCHOOL_TOML, TUESDAY, Maple
 
-_CONFIGURATION = """
-[school]
-name = "Maple Street School"
-timezone = "America/Chicago"
-
-[office]
-address = "office@maple.example"
-phone = "555 0100"
-
+_CONFIGURATION = f"""{SCHOOL_TOML}
 [[mailboxes]]
 address = "rivera@maple.example"
 teacher = "Ms. Rivera"
 connector = "maildir"
 stage = "reply"
-maildir = { path = "mail", outgoing = "outgoing" }
+maildir = {{ path = "mail", outgoing = "outgoing" }}
 
 [[mailboxes]]
 address = "okafor@maple.example"
 teacher = "Mr. Okafor"
 connector = "maildir"
-maildir = { path = "more", outgoing = "outgoing" }
+maildir = {{ path = "more", outgoing = "outgoing" }}
 """
 MORNING = "2026-03-04 07:00"
 

@@ -9,17 +9,9 @@ from typer.testing import CliRunner, Result
 from service.cli import app
 from store.database import Database
 from tests.service.desks_of_maple import LEE, NURSE, maple_with_desks
-from tests.service.maple import ANA
+from tests.service.maple import ANA, SCHOOL_TOML
 
-_CONFIGURATION = """
-[school]
-name = "Maple Street School"
-timezone = "America/Chicago"
-
-[office]
-address = "office@maple.example"
-phone = "555 0100"
-
+_CONFIGURATION = f"""{SCHOOL_TOML}
 [[mailboxes]]
 address = "rivera@maple.example"
 teacher = "Ms. Rivera"

@@ -34,42 +34,12 @@ from tests.servers import dovecot, smtp_sink
 from tests.servers import graph as microsoft
 from tests.service.connecting_home import Home, words
 from tests.service.maple import OFFICE, OKAFOR, RIVERA, Maple
+from tests.service.notices_of_maple import ALLIANCE, IT, Crash, attendant, notices, text
 
-IT, ALLIANCE = "it@maple.example", "alliance@maple.example"
 REFUSED = AuthenticationFailed("imap.maple.example refused the password")
 TOLD = {"administrator": IT, "notices_from": ALLIANCE, "poll_seconds": 60}
 MANY = tuple(f"teacher{number}@maple.example" for number in range(60))
 PATIENCE = 30.0
-
-
-class Crash(BaseException):
-    """The process is gone."""
-
-
-def attendant(maple: Maple, die_at: str = "") -> Attendant:
-    """A fresh process's attendant, that dies at a step if told so."""
-
-    def step(name: str, _notice: int) -> None:
-        if name == die_at:
-            raise Crash
-
-    return Attendant(maple.assembly(), environ={}, on_step=step)
-
-
-def notices(maple: Maple) -> list[EmailMessage]:
-    """What really left for the administrator."""
-    mails = [
-        email.message_from_bytes(raw, _class=EmailMessage, policy=email.policy.default)
-        for _, raw in maple.system.departed
-    ]
-    return [mail for mail in mails if mail["To"] == IT]
-
-
-def text(mail: EmailMessage) -> str:
-    """Its plain text, on one line."""
-    body = mail.get_body(("plain",))
-    assert body is not None
-    return " ".join(body.get_content().split())
 
 
 @pytest.fixture
