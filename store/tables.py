@@ -199,6 +199,7 @@ class MessageRecord(SQLModel, table=True):
         Index("ix_message_thread", "mailbox", "thread", "direction"),
         Index("ix_message_received", "mailbox", "received_at"),
         Index("ix_message_family", "mailbox", "family", "received_at"),
+        Index("ix_message_sender", "sender", "received_at"),
     )
 
     id: int | None = Field(default=None, primary_key=True)

@@ -3,7 +3,16 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from store import answer_tables, case_tables, digest_tables, tables, web_tables  # noqa: F401 - they fill SQLModel.metadata
+from store import (  # noqa: F401 - they fill SQLModel.metadata
+    answer_tables,
+    case_tables,
+    contact_tables,
+    digest_tables,
+    roster_tables,
+    scorecard_tables,
+    tables,
+    web_tables,
+)
 
 context.configure(
     connection=context.config.attributes["connection"],
