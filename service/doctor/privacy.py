@@ -103,6 +103,7 @@ KEPT: Mapping[str, str] = MappingProxyType(
         "roster_person.language": "a language code",
         "roster_grade.student": "the identifier of a student",
         "roster_grade.grade": "the grade, as the school writes it",
+        "roster_grade.schools": "identifiers of schools",
         "roster_family.student": "the identifier of a student",
         "roster_family.family": "a random identifier of a family",
         "roster_address.address": "an address on the school's roster",

@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("at", sa.DateTime(), nullable=False),
         sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("from_settings", sa.Boolean(), nullable=False),
         sa.Column("added", sa.Integer(), nullable=False),
         sa.Column("changed", sa.Integer(), nullable=False),
         sa.Column("ended", sa.Integer(), nullable=False),
@@ -35,6 +36,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "roster_membership",
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("person", sa.String(), nullable=False),
         sa.Column("school_class", sa.String(), nullable=False),
@@ -42,9 +44,10 @@ def upgrade() -> None:
         sa.Column("ends", sa.Date(), nullable=True),
         sa.Column("since", sa.Date(), nullable=True),
         sa.Column("until", sa.Date(), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
+        sa.PrimaryKeyConstraint("number"),
     )
     with op.batch_alter_table("roster_membership", schema=None) as batch_op:
+        batch_op.create_index("ix_roster_membership_id", ["id"], unique=False)
         batch_op.create_index("ix_roster_membership_class", ["school_class"], unique=False)
         batch_op.create_index("ix_roster_membership_person", ["person"], unique=False)
     op.create_table(
@@ -55,6 +58,7 @@ def upgrade() -> None:
         sa.Column("family_name", sa.String(), nullable=False),
         sa.Column("schools", sa.String(), nullable=False),
         sa.Column("language", sa.String(), nullable=True),
+        sa.Column("matched", sa.Boolean(), nullable=False),
         sa.Column("since", sa.Date(), nullable=True),
         sa.Column("until", sa.Date(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
@@ -80,18 +84,24 @@ def upgrade() -> None:
     )
     op.create_table(
         "roster_address",
+        sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("address", sa.String(), nullable=False),
         sa.Column("person", sa.String(), nullable=False),
+        sa.Column("matched", sa.Boolean(), nullable=False),
+        sa.Column("since", sa.Date(), nullable=True),
+        sa.Column("until", sa.Date(), nullable=True),
         sa.ForeignKeyConstraint(
             ["person"],
             ["roster_person.id"],
         ),
-        sa.PrimaryKeyConstraint("address", "person"),
+        sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("roster_address", schema=None) as batch_op:
+        batch_op.create_index("ix_roster_address_address", ["address"], unique=False)
         batch_op.create_index("ix_roster_address_person", ["person"], unique=False)
     op.create_table(
         "roster_care",
+        sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("student", sa.String(), nullable=False),
         sa.Column("guardian", sa.String(), nullable=False),
         sa.Column("since", sa.Date(), nullable=True),
@@ -104,10 +114,11 @@ def upgrade() -> None:
             ["student"],
             ["roster_person.id"],
         ),
-        sa.PrimaryKeyConstraint("student", "guardian"),
+        sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("roster_care", schema=None) as batch_op:
         batch_op.create_index("ix_roster_care_guardian", ["guardian"], unique=False)
+        batch_op.create_index("ix_roster_care_student", ["student"], unique=False)
     op.create_table(
         "roster_family",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -129,6 +140,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("student", sa.String(), nullable=False),
         sa.Column("grade", sa.String(), nullable=False),
+        sa.Column("schools", sa.String(), nullable=False),
         sa.Column("since", sa.Date(), nullable=True),
         sa.Column("until", sa.Date(), nullable=True),
         sa.ForeignKeyConstraint(
