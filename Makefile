@@ -116,7 +116,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --gener
 lock: | $(BIN)/python
 	@test -x $(BIN)/uv || $(PIP) install -qq --only-binary :all: --require-hashes -r requirements-dev.txt
 	$(LOCK) pyproject.toml --all-extras --group build --group dev --output-file requirements-dev.txt
-	$(LOCK) pyproject.toml --extra gmail --extra graph --extra exchange --group build --constraints requirements-dev.txt --output-file requirements.txt
+	$(LOCK) pyproject.toml --extra gmail --extra graph --extra exchange --extra postgresql --group build --constraints requirements-dev.txt --output-file requirements.txt
 	@for python in 3.11 3.12 3.13; do for machine in x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin; do \
 	  MACOSX_DEPLOYMENT_TARGET=14.0 $(BIN)/uv pip install --quiet --dry-run --target build/lock --only-binary :all: --require-hashes \
 	    --python-version $$python --python-platform $$machine -r requirements-dev.txt || exit 1; \

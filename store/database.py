@@ -10,12 +10,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.pool import StaticPool
 
 _BUSY_SECONDS = 30
+_MIGRATING = 0x616C6C69
+"""The number of the lock that lets one worker at a time bring the tables of a PostgreSQL up to date."""
 
 
 class StoreError(Exception):
@@ -86,6 +88,8 @@ class Database:
         """Brings the tables to this version's shape. Does nothing where they have it. Raises StoreError where the
         tables belong to a newer version."""
         with self.write() as connection:
+            if connection.dialect.name == "postgresql":  # SQLite's write lock is held already
+                connection.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
             try:
                 command.upgrade(_alembic(connection), "head")
             except Exception as error:

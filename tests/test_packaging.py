@@ -44,7 +44,7 @@ def _wanted() -> Iterator[Requirement]:
     project = PROJECT["project"]
     groups = [
         project["dependencies"],
-        *(project["optional-dependencies"][extra] for extra in ("gmail", "graph", "exchange")),
+        *(project["optional-dependencies"][extra] for extra in ("gmail", "graph", "exchange", "postgresql")),
         PROJECT["dependency-groups"]["build"],
         PROJECT["build-system"]["requires"],
     ]

@@ -1,0 +1,121 @@
+"""A real PostgreSQL for a test: a cluster of its own in a folder of its own, reached by a socket there alone."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from sqlalchemy import create_engine
+from sqlalchemy.engine import URL
+
+from tests.servers.required import Guard, lacking
+
+_DEBIAN = Path("/usr/lib/postgresql")
+_NOT_ROOT = ("postgres", "nobody")
+"""PostgreSQL refuses to run as root; who it runs as instead, the first that there is."""
+_UNSAFE_BUT_FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+
+
+class Postgres:
+    """A running server. Every `database()` is new and empty."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` holds the socket."""
+        self._folder = folder
+        self._numbers = count(1)
+
+    def url(self, name: str) -> URL:
+        """Where the database of this name is."""
+        return URL.create("postgresql+psycopg", username="alliance", database=name, query={"host": str(self._folder)})
+
+    def database(self) -> str:
+        """The URL of a new database."""
+        name = f"school{next(self._numbers)}"
+        engine = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        engine.dispose()
+        return self.url(name).render_as_string()
+
+
+@contextmanager
+def postgres(*, settings: Sequence[str] = _UNSAFE_BUT_FAST) -> Iterator[Postgres]:
+    """Runs a server while the block runs. `settings` are lines of postgresql.conf: those of a test lose data in a power
+    cut, which no test survives either."""
+    initdb, server = _program("initdb"), _program("postgres")
+    user = next(name for name in _NOT_ROOT if _is_known(name)) if os.geteuid() == 0 else None
+    # A socket's path may have 107 bytes at most (unix(7)): a test's own folder is too deep.
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    try:
+        if user is not None:
+            shutil.chown(folder, user)
+        cluster = folder / "cluster"
+        command = [
+            initdb,
+            "-D",
+            cluster,
+            "-U",
+            "alliance",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        ]
+        subprocess.run(command, check=True, capture_output=True, user=user, group=_group(user), cwd=folder)
+        options = [part for line in settings for part in ("-c", line)]
+        process = subprocess.Popen(
+            [server, "-D", cluster, "-k", folder, "-c", "listen_addresses=", "-c", "max_connections=200", *options],
+            stdout=subprocess.DEVNULL,
+            stderr=(folder / "log").open("wb"),
+            user=user,
+            group=_group(user),
+            cwd=folder,
+            start_new_session=True,
+        )
+        guard = Guard(process.pid, folder)
+        try:
+            _wait(process, folder)
+            yield Postgres(folder)
+        finally:
+            process.send_signal(signal.SIGINT)  # "fast": sessions are ended, nothing is waited for
+            process.wait(30)
+            guard.dismiss()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait(process: "subprocess.Popen[bytes]", folder: Path) -> None:
+    """Until it takes connections, as pg_isready says. Raises RuntimeError where it ended instead."""
+    isready = _program("pg_isready")
+    while subprocess.run([isready, "-q", "-t", "10", "-h", folder], check=False).returncode != 0:
+        if process.poll() is not None:
+            raise RuntimeError(f"PostgreSQL did not start: {(folder / 'log').read_text(errors='replace')[-2000:]}")
+
+
+def _program(name: str) -> str:
+    """Debian keeps the server's programs out of the way, by version: the newest one's."""
+    versions = sorted(_DEBIAN.glob("*/bin"), key=lambda path: float(path.parent.name)) if _DEBIAN.is_dir() else []
+    found = shutil.which(name, path=str(versions[-1])) if versions else shutil.which(name)
+    if found is None:
+        lacking(f"{name} is not installed; on Debian: apt-get install postgresql")
+    return found
+
+
+def _is_known(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def _group(user: str | None) -> int | None:
+    return pwd.getpwnam(user).pw_gid if user is not None else None

@@ -1,0 +1,47 @@
+"""The same tables and promises on a real PostgreSQL as on SQLite."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect
+from sqlmodel import SQLModel
+
+from store import tables
+from store.database import Database, Shape
+from tests.servers.postgres import Postgres, postgres
+
+pytestmark = pytest.mark.server("postgres")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    with postgres() as running:
+        yield running
+
+
+def test_the_migrations_build_exactly_the_tables_that_the_code_expects(server: Postgres) -> None:
+    database = Database.open(server.database())
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        assert compare_metadata(context, SQLModel.metadata) == []
+        assert tables.MessageRecord.__tablename__ in inspect(connection).get_table_names()
+    assert database.shape() is Shape.CURRENT
+    database.close()
+
+
+def test_workers_that_open_a_new_database_at_once_make_its_tables_once(server: Postgres) -> None:
+    location, together = server.database(), Barrier(4)
+
+    def open_it(_: int) -> Shape:
+        together.wait(30)
+        database = Database.open(location)
+        shape = database.shape()
+        database.close()
+        return shape
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(open_it, range(4))) == [Shape.CURRENT] * 4
