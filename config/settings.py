@@ -285,6 +285,28 @@ class CallWindow(_Section):
         return self
 
 
+class PartnershipCalls(_Section):
+    """A time, twice a month or so, in which a teacher can be called for a few minutes: offered in answers to routine
+    mail and in drafts of good news."""
+
+    day: Weekday
+    """Which weekday."""
+    weeks: tuple[Annotated[int, Field(ge=1, le=4)], ...] = Field(default=(1, 3), min_length=1)
+    """Which of that weekday in the month, e.g. [1, 3]: the first and the third. One without school is left out."""
+    opens: TimeOfDay
+    """From when, local time."""
+    closes: TimeOfDay
+    """Until when, local time."""
+    minutes: Literal[5, 10] = 5
+    """How long one call is."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "PartnershipCalls":
+        if self.opens >= self.closes:
+            raise Misplaced(("closes",), f"a time of day after opens ({self.opens:%H:%M})")
+        return self
+
+
 class OwnWording(_Section):
     """The school's own sentences, where it wants others than the built-in ones (docs/howto/wording.md)."""
 
@@ -543,6 +565,8 @@ class MailboxSettings(_Section):
     """The teacher's name as families use it, e.g. "Ms. Rivera"."""
     call_windows: tuple[CallWindow, ...] = ()
     """When the teacher can be called: offered to families who are upset."""
+    partnership_calls: tuple[PartnershipCalls, ...] = ()
+    """When the teacher can be called for a few minutes: offered to every family."""
     away: tuple[Days, ...] = ()
     """Days on which the teacher's own out-of-office answer is on, first/last, e.g. "2026-12-01/2026-12-05": no routine
     note goes out beside it. Gmail, Microsoft 365 and Exchange Server are asked as well; IMAP and Maildir cannot be."""
@@ -681,6 +705,16 @@ class Digest(_Section):
     """Family mail older than this many school days is no longer named in it."""
 
 
+class Glow(_Section):
+    """Good news: which families have had none from a teacher yet this term, and drafts for them."""
+
+    drafts_per_day: int = Field(default=3, ge=1, le=10)
+    """So many drafts of good news a teacher gets in one day at most, each because they asked for it. None is ever sent
+    by the service."""
+    named_per_day: int = Field(default=3, ge=0, le=5)
+    """So many families the morning mail names who have had no good word yet, on days with little else; 0 for none."""
+
+
 class Service(_Section):
     """How the service runs."""
 
@@ -752,6 +786,8 @@ class Settings(BaseSettings):
     """How sure the classifier must be before it tags."""
     digest: Digest = Digest()
     """The mail that each teacher gets on a school morning."""
+    glow: Glow = Glow()
+    """Good news: which families have had none yet, and drafts for them."""
     service: Service = Service()
     """How the service runs."""
     imap: ImapServer | None = None
