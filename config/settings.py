@@ -285,6 +285,23 @@ class CallWindow(_Section):
         return self
 
 
+class Term(_Section):
+    """A stretch of the school year that figures are computed for, where the roster names none: one [[terms]] each."""
+
+    title: str = Field(min_length=1, max_length=60)
+    """What people call it, e.g. "Fall 2026". Each has another."""
+    first: CalendarDate
+    """Its first day."""
+    last: CalendarDate
+    """Its last day."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Term":
+        if self.last < self.first:
+            raise Misplaced(("last",), "a day that is not before first")
+        return self
+
+
 class PartnershipCalls(_Section):
     """A time, twice a month or so, in which a teacher can be called for a few minutes: offered in answers to routine
     mail and in drafts of good news."""
@@ -624,6 +641,9 @@ class Staff(_Section):
     """The name that colleagues see, e.g. "Sam Lee"."""
     role: Role
     """teacher, office, leader or administrator. Who is two of these stands here twice."""
+    leads: tuple[str, ...] = ()
+    """For a leader: the teams whose teachers' figures they see in the scorecard, as the mailboxes name them; the whole
+    school where left out."""
 
 
 class OpenId(_Section):
@@ -715,6 +735,13 @@ class Glow(_Section):
     """So many families the morning mail names who have had no good word yet, on days with little else; 0 for none."""
 
 
+class Scorecard(_Section):
+    """The Alliance Scorecard (docs/scorecard.md)."""
+
+    smallest_group: int = Field(default=10, ge=5, le=100)
+    """Figures of a group of fewer families are withheld, and with them others that they could be computed from."""
+
+
 class Service(_Section):
     """How the service runs."""
 
@@ -788,6 +815,8 @@ class Settings(BaseSettings):
     """The mail that each teacher gets on a school morning."""
     glow: Glow = Glow()
     """Good news: which families have had none yet, and drafts for them."""
+    scorecard: Scorecard = Scorecard()
+    """The Alliance Scorecard: whom its figures protect."""
     service: Service = Service()
     """How the service runs."""
     imap: ImapServer | None = None
@@ -804,6 +833,9 @@ class Settings(BaseSettings):
     """The web pages for the staff."""
     staff: tuple[Staff, ...] = ()
     """Who may sign in to the web pages beside the teachers, one [[staff]] each."""
+    terms: tuple[Term, ...] = ()
+    """The terms of the school year, for the scorecard, where the roster names none; without either, a school year is
+    one term, from August 1 to July 31."""
     mailboxes: tuple[MailboxSettings, ...] = Field(min_length=1)
     """The teachers' mailboxes, one [[mailboxes]] each."""
 
@@ -823,6 +855,14 @@ class Settings(BaseSettings):
     def _addresses_are_unique(self) -> "Settings":
         for fault in addresses_used_twice(enumerate(self.mailboxes)):
             raise fault
+        return self
+
+    @model_validator(mode="after")
+    def _terms_have_titles_of_their_own(self) -> "Settings":
+        titles = [term.title for term in self.terms]
+        for place, title in enumerate(titles):
+            if title in titles[:place]:
+                raise Misplaced(("terms", place, "title"), f"a title of its own ({title} is a term already)")
         return self
 
     @model_validator(mode="after")

@@ -28,7 +28,7 @@ class Group:
     """What people call it."""
     within: tuple[Grouping, str] | None = field(compare=False, default=None)
     """The group that it is a part of: everybody for schools and teams, its school for a grade, its team for a
-    teacher; None for everybody."""
+    teacher (everybody where they have none); None for everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +128,8 @@ class GroupFigures:
     """The service's own counts by the week's Monday."""
     hidden: frozenset[Indicator] = frozenset()
     """Indicators that are withheld; those figures are empty."""
+    counts_withheld: bool = False
+    """True where the service's own counts are, in sum and by week; those are empty."""
     withheld: bool = False
     """True where the group as a whole is: no figure of it is shown, nor how many families it has."""
 
