@@ -7,25 +7,19 @@ from enum import StrEnum
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
+from autoresponder.contacts import ContactKind, ContactTone
 from store.tables import UtcDateTime, _Word
 
-
-class ContactKind(StrEnum):
-    """How somebody at the school was in touch with a family, other than by mail."""
-
-    CALL = "call"
-    TEXT = "text"
-    NOTE = "note"
-    """On paper, or through another app."""
-    MEETING = "meeting"
-
-
-class ContactTone(StrEnum):
-    """What a contact was about."""
-
-    GOOD_NEWS = "good news"
-    NEUTRAL = "neutral"
-    CONCERN = "concern"
+__all__ = [
+    "Contact",
+    "ContactKind",
+    "ContactSource",
+    "ContactTone",
+    "HeardReply",
+    "Incident",
+    "Judgement",
+    "LetterRecipient",
+]
 
 
 class ContactSource(StrEnum):
@@ -106,7 +100,30 @@ class Contact(SQLModel, table=True):
     logged_by: str | None = None
     """Address of who logged it; None for a file."""
     logged_at: datetime = Field(sa_type=UtcDateTime)
+    over_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """The end of its day, or when the service was told, if that was earlier: what a family wrote until then is answered
+    by a talk that reached them. None where it answers nothing."""
     withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    withdrawn_by: str | None = None
+    """Who withdrew it: their address, or "administrator" for the command. None where the school's own list did."""
+
+
+class HeardReply(SQLModel, table=True):
+    """A teacher's answer to the morning mail that has been heard: each once, however many copies of it there are."""
+
+    __tablename__ = "heard_reply"
+    __table_args__ = (UniqueConstraint("mailbox", "fingerprint"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    mailbox: str
+    """The teacher's."""
+    fingerprint: str
+    """The answer's `autoresponder.identifiers.fingerprint`."""
+    on_day: date
+    """When it was written, in the school's time zone."""
+    heard_at: datetime = Field(sa_type=UtcDateTime)
+    doubts: str = ""
+    """Lines of it that nothing could be made of, by number and reason, such as "2 nobody,3 several": no word of any."""
 
 
 class Incident(SQLModel, table=True):

@@ -24,13 +24,26 @@ def upgrade() -> None:
         sa.Column("source", sa.String(length=16), nullable=False),
         sa.Column("logged_by", sa.String(), nullable=True),
         sa.Column("logged_at", sa.DateTime(), nullable=False),
+        sa.Column("over_at", sa.DateTime(), nullable=True),
         sa.Column("withdrawn_at", sa.DateTime(), nullable=True),
+        sa.Column("withdrawn_by", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("reference"),
     )
     with op.batch_alter_table("contact", schema=None) as batch_op:
         batch_op.create_index("ix_contact_mailbox", ["mailbox", "on_day"], unique=False)
         batch_op.create_index("ix_contact_student", ["student", "on_day"], unique=False)
+    op.create_table(
+        "heard_reply",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("mailbox", sa.String(), nullable=False),
+        sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.Column("on_day", sa.Date(), nullable=False),
+        sa.Column("heard_at", sa.DateTime(), nullable=False),
+        sa.Column("doubts", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("mailbox", "fingerprint"),
+    )
     op.create_table(
         "incident",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -80,4 +93,5 @@ def downgrade() -> None:
     op.drop_table("letter_recipient")
     op.drop_table("judgement")
     op.drop_table("incident")
+    op.drop_table("heard_reply")
     op.drop_table("contact")
