@@ -1,13 +1,14 @@
 """The tables that the scorecard keeps its figures in, so that a page never counts from the start.
 
 What may have changed is marked in the transaction that changes it (`store.marks`); the scorecard works the marks off
-and corrects the tallies by the difference. Everything here can be dropped and made again from the other tables.
+and corrects the tallies by the difference. Everything here but `TeamRecord` and `Told` can be made again from the other
+tables.
 """
 
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import Index
+from sqlalchemy import Index, Text
 from sqlmodel import Field, SQLModel
 
 from store.tables import UtcDateTime, _Word
@@ -32,15 +33,71 @@ class MarkKind(StrEnum):
     """What may have changed."""
 
     ADDRESS = "address"
-    """What somebody wrote or was written; the key is the address as it is compared."""
+    """What somebody wrote or was written, or whose address it is; the key is the address as it is compared."""
+    MESSAGE = "message"
+    """The key is `message.id`: whom it concerns, its week and its conversation are looked up when the mark is worked
+    off."""
     STUDENT = "student"
-    """A student's place on the roster, contacts or incidents; the key is `roster_person.id`."""
+    """Somebody's place on the roster, contacts or incidents; the key is `roster_person.id`. For a teacher, all students
+    of their classes; for a guardian, all that they look after."""
+    CLASS = "class"
+    """A class's days, school or terms; the key is `roster_class.id`."""
+    FAMILY = "family"
+    """The key is `roster_family.family`."""
     WEEK = "week"
-    """The service's own counts of a mailbox's week; the key is the mailbox, a space, and the Monday (ISO 8601)."""
+    """The service's own counts of a mailbox's week; the key is the mailbox, a space, and an instant in that week (UTC,
+    ISO 8601)."""
+    THREAD = "thread"
+    """A conversation: in which week it was opened, and when it was answered; the key is the mailbox, a space, and
+    `message.thread`."""
+    ITEM = "item"
+    """The key is `item.id`."""
+    MAILBOX = "mailbox"
+    """Every week of a mailbox; the key is its address."""
     CASE = "case"
     """The key is `conflict_case.id`."""
+    INCIDENTS = "incidents"
+    """Every incident of a student; the key is `roster_person.id`."""
     EVERYTHING = "everything"
     """Teams, terms or the calendar: all of it. The key is empty."""
+
+
+class Measure(StrEnum):
+    """What a tally counts. The week is that in which it happened; a family counts once."""
+
+    ENROLLED = "enrolled"
+    """Families that belong to the group at the end of the fourth school week, or now where that is yet to come; in the
+    week in which the term begins."""
+    POSITIVE = "positive"
+    """Of those, the ones with a positive contact by the end of the fourth school week; in the week of the first."""
+    WRITTEN = "written"
+    """Families that were written to; in the week of the first time."""
+    TWO_WAY = "two_way"
+    """Of those, the ones who wrote or replied; in the first week by which both had happened."""
+    URGENT = "urgent"
+    CONFLICT = "conflict"
+    ROUTINE = "routine"
+    UNSURE = "unsure"
+    ANSWERED = "answered"
+    ROUTED = "routed"
+    CORRECTED = "corrected"
+    NORM_KEPT = "norm_kept"
+    NORM_MISSED = "norm_missed"
+    NORM_OPEN = "norm_open"
+    CLAIMED = "claimed"
+    CLAIM_MINUTES = "claim_minutes"
+    CLAIMED_SOON = "claimed_soon"
+
+
+OF_FAMILIES = (Measure.ENROLLED, Measure.POSITIVE, Measure.WRITTEN, Measure.TWO_WAY)
+"""For every grouping."""
+OF_MAILBOXES = tuple(each for each in Measure if each not in OF_FAMILIES)
+"""The service's own counts, named as `scorecard.report.Counts` names them; for everybody, teams and teachers only."""
+
+
+class _MeasureWord(_Word):
+    words = Measure
+    cache_ok = True
 
 
 class _GroupingWord(_Word):
@@ -66,21 +123,26 @@ class Mark(SQLModel, table=True):
 
 
 class ScorecardState(SQLModel, table=True):
-    """One row: how far the figures are. Who brings them up to date holds it."""
+    """One row: how far the figures are. Who brings them up to date steps `version` on in the same transaction, over the
+    one that they began with: of two at once, one has done nothing."""
 
     __tablename__ = "scorecard_state"
 
     id: int = Field(default=1, primary_key=True)
+    version: int = 0
     looked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """When the figures were last brought up to date."""
+    """When the figures were last all up to date."""
     day: date | None = None
     """The school's day then: with a new one, places on the roster begin and end."""
     settings: str = ""
-    """Checksum of what of the settings the figures rest on."""
+    """Checksum of what of the settings, and of the terms that had begun, the figures rest on."""
+    terms: str = Field(default="[]", sa_type=Text)
+    """Identifiers of those terms, as a JSON list."""
 
 
 class TeamRecord(SQLModel, table=True):
-    """The team of a mailbox, and from when until when: a figure of last term counts for the team of last term."""
+    """The team of a mailbox that the settings name, and from when until when: a figure of last term counts for the team
+    of last term. The settings do not tell what they were: this cannot be made again."""
 
     __tablename__ = "team_record"
     __table_args__ = (Index("ix_team_record_mailbox", "mailbox"),)
@@ -88,6 +150,7 @@ class TeamRecord(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     mailbox: str
     team: str
+    """"" for none."""
     since: date | None = None
     """None for what the service found when it first looked."""
     until: date | None = None
@@ -149,11 +212,16 @@ class WeekStanding(SQLModel, table=True):
     """The service's own counts of a mailbox's week: what they were when last counted."""
 
     __tablename__ = "scorecard_week"
+    __table_args__ = (Index("ix_scorecard_week_due", "due_at"), Index("ix_scorecard_week_passed", "passed_at"))
 
     mailbox: str = Field(primary_key=True)
     monday: date = Field(primary_key=True)
-    numbers: str = "{}"
-    """Counts by name, as JSON."""
+    numbers: str = Field(default="[]", sa_type=Text)
+    """What it adds to tallies, as JSON: lists of term, grouping, key, measure and number."""
+    due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When the first norm of it that still runs ends: then it is counted again."""
+    passed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When the last norm of it ended that was missed: a clock that is set back before it makes it run again."""
 
 
 class Tally(SQLModel, table=True):
@@ -166,7 +234,7 @@ class Tally(SQLModel, table=True):
     key: str = Field(primary_key=True)
     monday: date = Field(primary_key=True)
     """Of the week in which it happened; a family counts in the week in which it first did."""
-    measure: str = Field(primary_key=True)
+    measure: Measure = Field(primary_key=True, sa_type=_MeasureWord)
     n: int
 
 
@@ -183,3 +251,14 @@ class Told(SQLModel, table=True):
     measure: str = Field(primary_key=True)
     value: float
     told_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class AddressSpelling(SQLModel, table=True):
+    """An address as it stands on mail where it is not as it is compared: with what its owner adds behind a plus."""
+
+    __tablename__ = "address_spelling"
+    __table_args__ = (Index("ix_address_spelling_address", "address"),)
+
+    spelling: str = Field(primary_key=True)
+    address: str
+    """As it is compared (`autoresponder.family.person`)."""

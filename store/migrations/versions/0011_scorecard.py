@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from autoresponder.family import person
+
 revision = "0011"
 down_revision = "0010"
 branch_labels = None
@@ -36,9 +38,11 @@ def upgrade() -> None:
     op.create_table(
         "scorecard_state",
         sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("looked_at", sa.DateTime(), nullable=True),
         sa.Column("day", sa.Date(), nullable=True),
         sa.Column("settings", sa.String(), nullable=False),
+        sa.Column("terms", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
@@ -47,7 +51,7 @@ def upgrade() -> None:
         sa.Column("grouping", sa.String(length=16), nullable=False),
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("monday", sa.Date(), nullable=False),
-        sa.Column("measure", sa.String(), nullable=False),
+        sa.Column("measure", sa.String(length=16), nullable=False),
         sa.Column("n", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("term", "grouping", "key", "monday", "measure"),
     )
@@ -66,9 +70,23 @@ def upgrade() -> None:
         "scorecard_week",
         sa.Column("mailbox", sa.String(), nullable=False),
         sa.Column("monday", sa.Date(), nullable=False),
-        sa.Column("numbers", sa.String(), nullable=False),
+        sa.Column("numbers", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.DateTime(), nullable=True),
+        sa.Column("passed_at", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("mailbox", "monday"),
     )
+    with op.batch_alter_table("scorecard_week", schema=None) as batch_op:
+        batch_op.create_index("ix_scorecard_week_due", ["due_at"], unique=False)
+        batch_op.create_index("ix_scorecard_week_passed", ["passed_at"], unique=False)
+    op.create_table(
+        "address_spelling",
+        sa.Column("spelling", sa.String(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("spelling"),
+    )
+    with op.batch_alter_table("address_spelling", schema=None) as batch_op:
+        batch_op.create_index("ix_address_spelling_address", ["address"], unique=False)
+    _spell_out()
     op.create_table(
         "team_record",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -119,6 +137,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Back."""
     op.drop_index("ix_message_sender", "message")
+    op.drop_table("address_spelling")
     op.drop_table("scorecard_incident")
     op.drop_table("scorecard_case")
     op.drop_table("team_record")
@@ -128,3 +147,14 @@ def downgrade() -> None:
     op.drop_table("scorecard_state")
     op.drop_table("scorecard_mark")
     op.drop_table("scorecard_family")
+
+
+def _spell_out() -> None:
+    """Addresses of mail that is on record already."""
+    message = sa.table("message", sa.column("sender", sa.String()))
+    spelling = sa.table("address_spelling", sa.column("spelling", sa.String()), sa.column("address", sa.String()))
+    plus = sa.select(message.c.sender).where(message.c.sender.like("%+%")).distinct()
+    spellings = [(each, person(each)) for each in op.get_bind().execute(plus).scalars()]
+    rows = [{"spelling": each, "address": address} for each, address in spellings if each != address]
+    if rows:
+        op.bulk_insert(spelling, rows)
