@@ -1,13 +1,14 @@
-"""Every draft that a teacher can get for a hard conversation, with made-up facts: to be read before families read what
-becomes of it."""
+"""Every draft that a teacher can get, for a hard conversation and for good news, with made-up facts: to be read before
+families read what becomes of it."""
 
 from collections.abc import Iterator
 from datetime import date, datetime
 
 from autoresponder.conversation import MATTERS, WAYS
+from autoresponder.glow import GlowFacts, glow_note
 from autoresponder.grow import ALTERNATIVES, DraftFacts, draft_note
 from autoresponder.note import Note
-from autoresponder.plan import Span
+from autoresponder.plan import ShortCalls, Span
 from config.settings import Settings
 
 _FOLLOW_UP = date(2026, 3, 6)
@@ -51,11 +52,21 @@ def gallery(language: str, settings: Settings) -> Iterator[tuple[tuple[str, ...]
         yield tuple(topics), notes
 
 
+def good_news(language: str, settings: Settings) -> Note:
+    """The draft of good news in `language` alone, for the school's first teacher, with times for short calls."""
+    begins, ends = (at.replace(tzinfo=settings.school.zone) for at in _CALL)
+    facts = GlowFacts(
+        students=(_STUDENT,), languages=(language,), short_calls=ShortCalls(spans=(Span(begins=begins, ends=ends),))
+    )
+    return glow_note(facts, mailbox=settings.mailboxes[0], settings=settings)
+
+
 def as_page(language: str, settings: Settings) -> str:
     """The gallery of one language as a page in Markdown."""
-    parts = [f"# Drafts for hard conversations: {language}\n"]
+    note = good_news(language, settings)
+    parts = [f"# Drafts: {language}\n", f"## Good news\n\n```text\n{note.title}\n\n{note.text()}```\n"]
     for topics, notes in gallery(language, settings):
-        parts.append(f"## {', '.join(topics).replace('_', ' ').capitalize()}\n")
+        parts.append(f"## A hard conversation: {', '.join(topics).replace('_', ' ')}\n")
         for way, note in zip(WAYS, notes, strict=True):
             parts.append(f"### {way.name.capitalize()}\n\n```text\n{note.text()}```\n")
     return "\n".join(parts)

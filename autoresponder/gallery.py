@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from autoresponder.note import Note
-from autoresponder.plan import Missing, ReplyFacts, Span
+from autoresponder.plan import Missing, ReplyFacts, ShortCalls, Span
 from autoresponder.replies import reply_note
 from config.settings import Settings
 from connectors.labels import Tag
@@ -25,6 +25,8 @@ class Kind:
     office_has_it: bool = False
     can_be_called: bool = False
     """Whether the teacher named times for calls."""
+    short_calls: bool = False
+    """Whether the teacher named times for short calls."""
     more: Mapping[str, object] = field(default_factory=dict)
     """Further facts (`ReplyFacts`)."""
 
@@ -34,6 +36,7 @@ KINDS: Mapping[str, Kind] = {
     "routine, office closed": Kind(Tag.ROUTINE, closed=True),
     "routine, before holidays, student known": Kind(Tag.ROUTINE, more=_WEEK | {"missing": (Missing.PERIOD,)}),
     "routine, before a free day, nothing missing": Kind(Tag.ROUTINE, more=_DAY | {"missing": ()}),
+    "routine, the teacher can be called for a few minutes": Kind(Tag.ROUTINE, short_calls=True),
     "conflict": Kind(Tag.CONFLICT),
     "conflict, office closed, the teacher can be called": Kind(Tag.CONFLICT, closed=True, can_be_called=True),
     "urgent": Kind(Tag.URGENT),
@@ -54,6 +57,7 @@ def facts_of(kind: Kind, languages: tuple[str, ...], settings: Settings) -> Repl
     """Made-up facts of a note of this kind: a Tuesday noon in March, to be answered by Thursday."""
     received = _RECEIVED.replace(tzinfo=settings.school.zone)
     calls = [received.replace(day=day, hour=15, minute=0) for day in (4, 5)]
+    fortnightly = [received.replace(day=day, hour=15, minute=40) for day in (3, 17)]
     return ReplyFacts(
         tag=kind.tag,
         languages=languages,
@@ -62,6 +66,9 @@ def facts_of(kind: Kind, languages: tuple[str, ...], settings: Settings) -> Repl
         same_day_closed=kind.closed,
         office_opens_at=received.replace(day=4, hour=7, minute=30) if kind.closed else None,
         call_windows=tuple(Span(begins=at, ends=at.replace(minute=20)) for at in calls if kind.can_be_called),
+        short_calls=ShortCalls(
+            spans=tuple(Span(begins=at, ends=at.replace(hour=16, minute=0)) for at in fortnightly if kind.short_calls)
+        ),
     ).model_copy(update=dict(kind.more))
 
 

@@ -80,6 +80,15 @@ class Span(_Frozen):
     ends: datetime
 
 
+class ShortCalls(_Frozen):
+    """Times in which every family can call the teacher for a few minutes."""
+
+    spans: tuple[Span, ...] = ()
+    """The next of them; none where there are none."""
+    minutes: int = 5
+    """How long one call is."""
+
+
 class ReplyFacts(_Frozen):
     """All that a reply is worded from, besides the original's headers."""
 
@@ -103,6 +112,8 @@ class ReplyFacts(_Frozen):
     """Their last day."""
     call_windows: tuple[Span, ...] = ()
     """The next times in which the teacher can be called."""
+    short_calls: ShortCalls = ShortCalls()
+    """When the teacher can be called for a few minutes; none but in a routine note."""
     office_told: bool = True
     """Whether the front office is among those who get an urgent message: only then may the note say so."""
 

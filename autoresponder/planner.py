@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from autoresponder.away import days_away
-from autoresponder.calls import next_calls
+from autoresponder.calls import next_calls, next_partnership_calls
 from autoresponder.desks import desk_for, recipients_of, tells_office
 from autoresponder.drafting import calls_for_draft
 from autoresponder.guards import (
@@ -27,7 +27,7 @@ from autoresponder.guards import (
 )
 from autoresponder.hours import reply_by
 from autoresponder.missing import missing_in
-from autoresponder.plan import History, Missing, NoReply, Plan, ReplyFacts, RouteFacts
+from autoresponder.plan import History, Missing, NoReply, Plan, ReplyFacts, RouteFacts, ShortCalls
 from autoresponder.wording import is_written, script_of, written_languages
 from classifier.verdict import Verdict
 from config.calendar import NoSchoolDay, SchoolCalendar
@@ -218,6 +218,9 @@ def reply_facts(
     teachers = calendar.without(away) if away else calendar
     deadline = reply_by(received_at, settings.norm.reply_within_hours[1], teachers)
     holidays = calendar.break_between(now.astimezone(calendar.zone).date(), deadline.date())
+    short_calls = ShortCalls()
+    if tag is Tag.ROUTINE:
+        short_calls = next_partnership_calls(mailbox.partnership_calls, now, teachers)
     return ReplyFacts(
         tag=tag,
         languages=languages,
@@ -230,6 +233,7 @@ def reply_facts(
         closed_from=holidays[0] if holidays else None,
         closed_until=holidays[1] if holidays else None,
         call_windows=next_calls(mailbox.call_windows, now, deadline, teachers),
+        short_calls=short_calls,
         office_told=office_told,
     )
 

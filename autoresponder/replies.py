@@ -14,7 +14,7 @@ from autoresponder.in_thread import answer_to, reply_address
 from autoresponder.note import Block, Note, Paragraph, Row, Rows, Section, Signature
 from autoresponder.own_wording import words_for
 from autoresponder.plan import Missing, ReplyFacts, Span
-from autoresponder.sentences import danger, norm_hours, office_for_today
+from autoresponder.sentences import danger, norm_hours, office_for_today, short_calls
 from autoresponder.wording import LANGUAGES, Wording, written_languages
 from config.crisis import numbers_of
 from config.settings import MailboxSettings, Settings
@@ -122,10 +122,15 @@ class _Voice:
                 ).format(norm=norm_hours(self.settings), day=self._reply_day())
             ),
             *self._holidays(),
+            *self._short_calls(),
             *self._same_day(),
             *self._asked_for(),
             self._once(),
         ]
+
+    def _short_calls(self) -> list[Block]:
+        said = short_calls(self.words, self.facts.short_calls, self.settings)
+        return [Paragraph(said)] if said else []
 
     def _holidays(self) -> list[Block]:
         """Why the day of the answer is so far away."""

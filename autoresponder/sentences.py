@@ -1,5 +1,6 @@
 """Sentences that stand in more than one text."""
 
+from autoresponder.plan import ShortCalls
 from autoresponder.wording import Wording
 from config.crisis import numbers_of
 from config.settings import Settings
@@ -32,3 +33,24 @@ def danger(words: Wording, settings: Settings) -> str:
     if emergency:
         return _("If someone is in danger right now, please call {number}.").format(number=emergency)
     return _("If someone is in danger right now, please call your local emergency number.")
+
+
+def short_call_times(words: Wording, calls: ShortCalls, settings: Settings) -> str:
+    """The times for short calls, in words; empty where there are none."""
+    zone = settings.school.zone
+    spans = [words.span(span.begins.astimezone(zone), span.ends.astimezone(zone)) for span in calls.spans]
+    return words.list(spans, either=True) if spans else ""
+
+
+def short_calls(words: Wording, calls: ShortCalls, settings: Settings, times: str = "") -> str:
+    """The offer of a call of a few minutes, empty where there are no times for it; with `times` in place of the words
+    for these times."""
+    _ = words.gettext
+    if not calls.spans:
+        return ""
+    # Translators: {times} is one time or two, such as on Tuesday, October 6, from 3:40 PM to 4:00 PM.
+    return _("You can also call me for {length} minutes {times}: {phone}.").format(
+        length=calls.minutes,
+        times=times or short_call_times(words, calls, settings),
+        phone=settings.office.phone,
+    )

@@ -13,7 +13,7 @@ from autoresponder.planner import reply_facts
 from autoresponder.replies import compose_reply, reply_note
 from autoresponder.wording import LANGUAGES
 from config.calendar import SchoolCalendar
-from config.settings import CallWindow, Crisis, Holiday, MailboxSettings, Office, School, Settings
+from config.settings import CallWindow, Crisis, Holiday, MailboxSettings, Office, PartnershipCalls, School, Settings
 from connectors.labels import Tag
 from tests.autoresponder.sample import ZONE, original
 
@@ -110,6 +110,7 @@ def _school(language: str) -> Settings:
     """English is the school's; a family that reads English has a school of Spanish, so that every mail has two parts.
     The school of the Korean and the French families knows no emergency numbers."""
     calls = tuple(CallWindow(day=day, opens=time(12, 10), closes=time(12, 40)) for day in ("tue", "thu"))
+    short = (PartnershipCalls(day="tue", weeks=(1, 3), opens=time(15, 40), closes=time(16, 0)),)
     country = None if language in {"ko", "fr"} else "US"
     return Settings(
         school=School(
@@ -124,5 +125,9 @@ def _school(language: str) -> Settings:
         ),
         office=Office(address="office@maple.example", phone=PHONE, opens=time(7, 30), closes=time(16, 0)),
         crisis=Crisis(),
-        mailboxes=(MailboxSettings(address="rivera@maple.example", teacher="Ms. Rivera", call_windows=calls),),
+        mailboxes=(
+            MailboxSettings(
+                address="rivera@maple.example", teacher="Ms. Rivera", call_windows=calls, partnership_calls=short
+            ),
+        ),
     )

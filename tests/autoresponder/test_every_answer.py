@@ -120,6 +120,9 @@ def days_said(answer: Answer) -> Iterator[date]:
         yield facts.office_opens_at.astimezone(zone).date()
     if answer.tag is Tag.CONFLICT:
         yield from (span.begins.astimezone(zone).date() for span in facts.call_windows)
+    if answer.tag is Tag.ROUTINE:
+        assert len(facts.short_calls.spans) == 2
+        yield from (span.begins.astimezone(zone).date() for span in facts.short_calls.spans)
 
 
 def test_each_day_is_said_in_the_languages_own_words() -> None:

@@ -301,7 +301,7 @@ def test_every_built_in_sentence_would_be_let_through(language: str) -> None:
 
 
 def test_a_prompt_for_the_teacher_stays_in_brackets() -> None:
-    (sentence,) = (each for each in replaceable() if each.startswith("[Unfinished"))
+    (sentence,) = (each for each in replaceable() if each.startswith("[Unfinished draft, "))
     (lack,) = lacks_of(sentence, "Borrador {number} de {count}.")
     assert "square brackets" in lack.expected
 
