@@ -8,6 +8,7 @@ from store import (  # noqa: F401 - they fill SQLModel.metadata
     case_tables,
     contact_tables,
     digest_tables,
+    glow_tables,
     roster_tables,
     scorecard_tables,
     tables,
