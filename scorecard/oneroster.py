@@ -207,7 +207,7 @@ class _Reading:
             is_student = PersonKind.STUDENT in people[person].kinds
             for agent in named:
                 if self._is_there(Listed.PEOPLE, agent, there):
-                    found[Care(person, agent) if is_student else Care(agent, person)] = None
+                    found[Care(person, agent) if is_student else Care(agent, person, by_guardian=True)] = None
                 else:
                     self._reject("users", line, "agentSourcedIds", f"there is no person {agent}")
         return iter(found)

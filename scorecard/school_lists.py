@@ -73,6 +73,8 @@ class Person:
     grades: tuple[str, ...] = ()
     language: str | None = None
     """ISO 639-1 code of the language at home."""
+    schools: tuple[str, ...] = ()
+    """Identifiers of the schools that they belong to; none where the list does not say."""
 
     @property
     def name(self) -> str:
@@ -97,6 +99,18 @@ class Care:
 
     student: str
     guardian: str
+    by_guardian: bool = False
+    """Whether the guardian's row says so, not the student's: only that row can take it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleChange:
+    """An incomplete list says that somebody has become something at a school, or is it no more."""
+
+    person: str
+    kind: PersonKind
+    school: str = ""
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +138,9 @@ class SchoolLists:
     terms: Sequence[Term] = ()
     classes: Sequence[SchoolClass] = ()
     people: Sequence[Person] = ()
+    role_changes: Sequence[RoleChange] = ()
     cares: Sequence[Care] = ()
-    """Of the students among `people`, all that there are."""
+    """Of the students among `people` all that their rows say, of the guardians all that theirs do."""
     memberships: Sequence[Membership] = ()
     gone: Mapping[Listed, frozenset[str]] = field(default_factory=dict)
     """Identifiers that an incomplete list takes away."""

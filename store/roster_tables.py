@@ -94,6 +94,8 @@ class RosterCare(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     student: str = Field(foreign_key="roster_person.id")
     guardian: str = Field(foreign_key="roster_person.id")
+    by_guardian: bool = False
+    """Whether the list has it in the guardian's row, not in the student's."""
     since: date | None = None
     until: date | None = None
 

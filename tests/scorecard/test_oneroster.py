@@ -108,7 +108,7 @@ def test_a_delta_says_what_is_no_more_and_claims_nothing_about_the_rest(tmp_path
 def test_a_guardian_whose_row_names_the_students_looks_after_them(tmp_path: Path) -> None:
     users = f'{USERS}\np,,,true,o1,parent,p,Eva,Lopez,eva@home.example,"s1,s2",\ns1,,,true,o1,student,s,Mia,Lopez,,,\n'
     lists = read_oneroster(folder(tmp_path, {"users": users}))
-    assert lists.cares == [Care("s1", "p")]
+    assert lists.cares == [Care("s1", "p", by_guardian=True)]
     assert [str(each) for each in lists.rejected] == ["users.csv:2: agentSourcedIds: there is no person s2"]
 
 

@@ -104,6 +104,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("student", sa.String(), nullable=False),
         sa.Column("guardian", sa.String(), nullable=False),
+        sa.Column("by_guardian", sa.Boolean(), nullable=False),
         sa.Column("since", sa.Date(), nullable=True),
         sa.Column("until", sa.Date(), nullable=True),
         sa.ForeignKeyConstraint(
