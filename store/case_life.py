@@ -31,6 +31,7 @@ from store.case_matters import (
     same_matter,
 )
 from store.case_tables import CaseEvent, CaseEventKind, CaseMail, ConflictCase, TeacherLetter
+from store.contact_answers import talks_with
 from store.tables import MessageRecord
 from store.turns import alone
 
@@ -158,7 +159,7 @@ def weigh(connection: Connection, case_id: int, at: datetime) -> None:
         "last_answer_at": found.last,
         "waiting_since": found.waiting_since,
     }
-    if found.last is not None and found.last != row.last_answer_at:
+    if found.last is not None and (row.last_answer_at is None or found.last > row.last_answer_at):
         note(connection, case_id, CaseEventKind.ANSWERED, at)
     over = row.waiting_since is not None and found.last is not None and found.last >= row.waiting_since
     if over or found.waiting_since is None:
@@ -261,10 +262,10 @@ def _conflict_again(connection: Connection, row: AnyRow, message_id: int, record
 
 
 def _answers(connection: Connection, row: AnyRow) -> list[datetime]:
-    """When the teacher wrote to the family of a case, or into a thread of it in which no other family writes."""
-    held = connection.execute(
-        select(col(MessageRecord.family), col(MessageRecord.thread)).join(*MAIL).where(is_in(row.id))
-    ).all()
+    """When the teacher wrote to the family of a case, or into a thread of it in which no other family writes; and when
+    a talk that reached the family was over."""
+    columns = (col(MessageRecord.family), col(MessageRecord.thread), col(MessageRecord.sender))
+    held = connection.execute(select(*columns).join(*MAIL).where(is_in(row.id))).all()
     families, threads = {each.family for each in held} | {row.family}, {each.thread for each in held}
     shared = select(col(MessageRecord.thread)).where(
         col(MessageRecord.mailbox) == row.mailbox,
@@ -281,7 +282,8 @@ def _answers(connection: Connection, row: AnyRow) -> list[datetime]:
             or_(col(TeacherLetter.family).in_(families), col(MessageRecord.thread).in_(own)),
         )
     )
-    return list(connection.execute(written).scalars())
+    talks = talks_with(connection, row.mailbox, {each.sender for each in held})
+    return [*connection.execute(written).scalars(), *(at for every in talks.values() for at in every)]
 
 
 def _propose(connection: Connection, record: MessageRecord, at: datetime) -> None:

@@ -63,8 +63,8 @@ def of_copy(connection: Connection, mail: ConflictMail) -> int | None:
 
 
 def concerned(connection: Connection, mailbox: str, thread: str, families: Sequence[str]) -> list[int]:
-    """Cases that a mail of the teacher's may be an answer in."""
-    query = select(col(CaseMail.case_id)).join(*RECORD).distinct()
+    """Cases that a mail of the teacher's may be an answer in, by number."""
+    query = select(col(CaseMail.case_id)).join(*RECORD).distinct().order_by(col(CaseMail.case_id))
     who = or_(col(MessageRecord.family).in_(families), col(MessageRecord.thread) == thread)
     return list(connection.execute(query.where(col(MessageRecord.mailbox) == mailbox, who)).scalars())
 

@@ -20,7 +20,7 @@ class CaseEventKind(StrEnum):
     ADDED = "added"
     """Further conflict mail of the same matter came."""
     ANSWERED = "answered"
-    """The teacher wrote to the family."""
+    """The teacher wrote to the family, or spoke with them."""
     PROPOSED = "proposed"
     """The family wrote what may be an agreement."""
     NOT_YET = "not yet"
@@ -73,7 +73,7 @@ class ConflictCase(SQLModel, table=True):
     """Until when further conflict mail of the family belongs to it, while it is open; in its threads, always."""
     first_answer_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_answer_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """When the teacher first and last wrote to the family."""
+    """When the teacher first and last wrote to the family, or spoke with them."""
     waiting_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """When the family wrote what the teacher has not answered; None where nothing waits."""
     consented_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

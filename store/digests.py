@@ -92,16 +92,21 @@ class Digests:
     def last_told_at(self, mailbox: str, before: date) -> datetime | None:
         """As of when the teacher was last told how things stand, on a day before `before`: by a mail that is out, or
         by none because there was nothing to tell."""
-        told = or_(col(DigestRecord.sent_at).is_not(None), col(DigestRecord.notice_id).is_(None))
-        query = (
-            select(col(DigestRecord.decided_at))
-            .where(col(DigestRecord.mailbox) == mailbox, col(DigestRecord.day) < before, told)
-            .order_by(col(DigestRecord.day).desc())
-            .limit(1)
-        )
         with self._database.read() as connection:
-            found: datetime | None = connection.execute(query).scalar()
-        return found
+            return told_before(connection, mailbox, before)
+
+
+def told_before(connection: Connection, mailbox: str, day: date) -> datetime | None:
+    """As `Digests.last_told_at`, within the caller's transaction."""
+    told = or_(col(DigestRecord.sent_at).is_not(None), col(DigestRecord.notice_id).is_(None))
+    query = (
+        select(col(DigestRecord.decided_at))
+        .where(col(DigestRecord.mailbox) == mailbox, col(DigestRecord.day) < day, told)
+        .order_by(col(DigestRecord.day).desc())
+        .limit(1)
+    )
+    found: datetime | None = connection.execute(query).scalar()
+    return found
 
 
 def _this(mailbox: str, day: date) -> ColumnElement[bool]:
