@@ -740,6 +740,9 @@ class Scorecard(_Section):
 
     smallest_group: int = Field(default=10, ge=5, le=100)
     """Figures of a group of fewer families are withheld, and with them others that they could be computed from."""
+    weekly_mail: bool = True
+    """Whether each leader among the [[staff]] gets a mail with the figures on the first school morning of a week, from
+    service.notices_from, at the time that [digest] names."""
 
 
 class Service(_Section):

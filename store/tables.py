@@ -75,7 +75,7 @@ class DeliveryStep(StrEnum):
 
 
 class NoticeKind(StrEnum):
-    """What a notice tells the administrator, or a teacher."""
+    """What a notice tells the administrator, a teacher or a leader."""
 
     PARKED = "parked"
     """Mailboxes are not worked on until somebody acts."""
@@ -85,6 +85,8 @@ class NoticeKind(StrEnum):
     """A teacher's morning mail."""
     STOPPED = "stopped"
     """Mailboxes give no more answers, because too many went out."""
+    WEEKLY = "weekly"
+    """A principal's mail of the week."""
 
 
 class _Word(TypeDecorator[StrEnum]):

@@ -13,6 +13,7 @@ from store import (  # noqa: F401 - they fill SQLModel.metadata
     scorecard_tables,
     tables,
     web_tables,
+    weekly_tables,
 )
 
 context.configure(
