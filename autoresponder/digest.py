@@ -6,10 +6,11 @@ passed is said, and no more.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeVar
 
+from autoresponder.digest_contacts import ContactFacts, contact_blocks, counted_contacts, how_to_tell
 from autoresponder.identifiers import derived_message_id
 from autoresponder.items import ItemState
 from autoresponder.note import Block, Link, Note, Paragraph, Row, Rows, Section
@@ -100,6 +101,8 @@ class DigestFacts:
     proposals: tuple[Proposal, ...] = ()
     handled: tuple[Handled, ...] = ()
     """The oldest first."""
+    contacts: ContactFacts = field(default_factory=ContactFacts)
+    """What came of the teacher's answers to earlier morning mails."""
     answers_paused_since: datetime | None = None
     """Since when the service answers nobody in this mailbox, where something stopped it."""
     page: str = ""
@@ -109,7 +112,7 @@ class DigestFacts:
     def is_empty(self) -> bool:
         """Whether there is nothing that the teacher need be told."""
         parts = (self.waiting, self.to_call, self.follow_ups, self.proposals, self.handled)
-        return not any(parts) and self.answers_paused_since is None
+        return not any(parts) and self.contacts.is_empty and self.answers_paused_since is None
 
 
 def digest_message_id(mailbox: str, day: date) -> str:
@@ -144,6 +147,7 @@ class _Digest:
             (_("{count} seen to by the office"), facts.handled),
         )
         said = [text.format(count=len(entries)) for text, entries in counted if entries]
+        said += counted_contacts(facts.contacts, self.words)
         if facts.answers_paused_since is not None:
             said.append(_("automatic answers paused"))
         return _("Good morning: {counts}").format(counts=_(", ").join(said))
@@ -168,6 +172,7 @@ class _Digest:
         ]
         # Each part a block of its own, for the space between them.
         yield from (Rows((row,)) for row in rows)
+        yield from contact_blocks(facts.contacts, self.words)
         if facts.proposals:
             yield Paragraph(
                 _(
@@ -184,6 +189,7 @@ class _Digest:
                     "a family instead, take the label off their message, and it is no longer named."
                 ).format(day=self.words.day(facts.since))
             )
+        yield from how_to_tell(facts.contacts, self.words)
         yield Paragraph(
             _(
                 "This mail names families: please do not pass it on. It was written automatically; your administrator "

@@ -17,6 +17,7 @@ from autoresponder.planner import STANDINGS
 from config.calendar import LONGEST_BREAK_DAYS, NoSchoolDay, SchoolCalendar
 from config.settings import WEEKDAYS, MailboxSettings, Settings, Stage
 from config.wallclock import instant
+from service.digest_contacts import contact_facts
 from service.families import Families
 from store.cases import Cases, CaseView
 from store.ceiling import Ceiling
@@ -48,12 +49,13 @@ class DigestReader:
     record: Unanswered
     cases: Cases
     ceiling: Ceiling
+    database: Database
 
     @classmethod
     def of(cls, settings: Settings, calendar: SchoolCalendar, roster: Families, database: Database) -> "DigestReader":
         """The reader of one installation."""
         record, cases = Unanswered(database), Cases(database)
-        return cls(settings, calendar, roster, record, cases, Ceiling(database, settings.norm))
+        return cls(settings, calendar, roster, record, cases, Ceiling(database, settings.norm), database)
 
     def facts(self, box: MailboxSettings, now: datetime, *, told_at: datetime | None) -> DigestFacts:
         """How things stand in a mailbox `now` (aware); `told_at` is as of when the teacher was last told."""
@@ -82,6 +84,7 @@ class DigestReader:
                 if view.proposed_at is not None and view.proposed_at >= since_at
             ),
             handled=self._handled(box, self._handled_since(today, told_at), now),
+            contacts=contact_facts(self.database, box.address, told_at, now, today),
             answers_paused_since=self._paused_since(box, now),
         )
         return facts if self.settings.web is None else replace(facts, page=f"{self.settings.web.origin}{_path(facts)}")
@@ -214,7 +217,9 @@ def _path(facts: DigestFacts) -> str:
     """The web page that helps on with what is told."""
     if facts.to_call or facts.follow_ups or facts.proposals:
         return "/cases"
-    return "/items" if facts.handled else "/"
+    if facts.handled:
+        return "/items"
+    return "/" if facts.waiting or facts.contacts.is_empty else "/contacts"
 
 
 def _received(waiting: Waiting) -> datetime:

@@ -8,7 +8,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from typing import TypeAlias
 
-from autoresponder.identifiers import derived_message_id
+from autoresponder.identifiers import derived_message_id, thread_id
 from autoresponder.note import Block, Note, Paragraph, Row, Rows, Section
 from autoresponder.outgoing import WIRE, address_field, as_bytes, date_field, id_field, one_line, text_field
 from autoresponder.routes import PRODUCT
@@ -55,6 +55,8 @@ def mail_to_staff(note: Note, *, rfc_message_id: str, sender: str, recipient: st
     mail["Subject"] = text_field(note.title, _SUBJECT_CHARACTERS)
     mail["Date"] = date_field(now)
     mail["Message-ID"] = id_field(rfc_message_id)
+    # Some servers give sent mail a Message-ID of their own; this comes back with every answer anyway.
+    mail["References"] = id_field(thread_id(rfc_message_id))
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5.1
     # Not "All": a non-delivery report must come back, or nobody learns that the administrator never saw this.
     mail["X-Auto-Response-Suppress"] = "RN, NRN, OOF, AutoReply"  # [MS-OXCMAIL] §2.1.3.2.20

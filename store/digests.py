@@ -6,12 +6,13 @@ The decision and its notice commit together, under a unique day; the notice is h
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from store.database import Database
 from store.digest_tables import DigestRecord
+from store.digest_times import told_before
 from store.notices import Notices, write_notice
 from store.tables import Notice, NoticeKind
 
@@ -94,19 +95,6 @@ class Digests:
         by none because there was nothing to tell."""
         with self._database.read() as connection:
             return told_before(connection, mailbox, before)
-
-
-def told_before(connection: Connection, mailbox: str, day: date) -> datetime | None:
-    """As `Digests.last_told_at`, within the caller's transaction."""
-    told = or_(col(DigestRecord.sent_at).is_not(None), col(DigestRecord.notice_id).is_(None))
-    query = (
-        select(col(DigestRecord.decided_at))
-        .where(col(DigestRecord.mailbox) == mailbox, col(DigestRecord.day) < day, told)
-        .order_by(col(DigestRecord.day).desc())
-        .limit(1)
-    )
-    found: datetime | None = connection.execute(query).scalar()
-    return found
 
 
 def _this(mailbox: str, day: date) -> ColumnElement[bool]:

@@ -1,7 +1,8 @@
 """What families wrote to a teacher, whether the teacher has written back, and what the office has of it: as the record
 has it.
 
-An answer is a mail of the teacher's own, to the family or in its thread; what this service sent is none.
+An answer is a mail of the teacher's own, to the family or in its thread, or a talk that reached them; what this service
+sent is none.
 """
 
 from collections import Counter
@@ -17,6 +18,7 @@ from autoresponder.plan import ReplyFacts
 from connectors.labels import Tag, tag_of
 from connectors.mailbox import Direction
 from store.case_tables import TeacherLetter
+from store.contact_answers import talks_with
 from store.database import Database
 from store.label_words import labels_from
 from store.pages import Query
@@ -40,7 +42,8 @@ class FamilyMail:
     message: MessageRecord
     office: AtOffice | None = None
     answered: bool = False
-    """Whether the teacher has written to the family, or into a thread that is theirs alone, since."""
+    """Whether the teacher has written to the family, or into a thread that is theirs alone, or spoken with them
+    since."""
     put_away: bool = False
     """Whether the teacher took the label off, and is done with it."""
     promised_by: datetime | None = None
@@ -80,11 +83,12 @@ class Unanswered:
             letters = _Letters.read(connection, mailbox, since)
             office, put_away = _at_office(connection, mailbox, since), _put_away(connection, mailbox)
             promised = _promised(connection, mailbox, since)
+            talks = talks_with(connection, mailbox, {each.sender for each in found})
         return [
             FamilyMail(
                 each,
                 office.get(each.id or 0),
-                answered=letters.answer(each),
+                answered=letters.answer(each) or any(at >= each.received_at for at in talks.get(each.sender or "", ())),
                 put_away=each.id in put_away and tag_of(labels_from(each.labels)) is None,
                 promised_by=promised.get(each.id or 0),
             )
