@@ -429,7 +429,7 @@ def test_a_language_that_nobody_translated_falls_back_to_one_that_somebody_did(
 
 
 IN_CATALOGUE = {
-    OFFICE: {"routes.py", "tells.py", "digest.py", "case_notes.py"},
+    OFFICE: {"routes.py", "tells.py", "digest.py", "digest_contacts.py", "case_notes.py"},
     CONVERSATION: {"conversation.py", "glow.py", "grow.py"},
 }
 
@@ -447,10 +447,14 @@ def sentences(catalogue: str) -> set[str]:
 
 
 def of_the_pages() -> set[str]:
-    """The sentences of the staff's web pages, in code and templates."""
+    """The sentences of the staff's web pages, in code and templates, and of the scorecard."""
     methods = [("**.py", "python"), ("**.j2", "jinja2.ext:babel_extract")]
-    pages = LOCALE_FOLDER.parents[1] / "service" / "web"
-    found = extract_from_dir(pages, methods, keywords={"_": None, "gettext": None})
+    root = LOCALE_FOLDER.parents[1]
+    found = [
+        each
+        for folder in (root / "service" / "web", root / "scorecard")
+        for each in extract_from_dir(folder, methods, keywords={"_": None, "gettext": None})
+    ]
     return {message if isinstance(message, str) else message[0] for _, _, message, _, _ in found}
 
 
