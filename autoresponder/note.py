@@ -3,6 +3,8 @@
 A block holds plain words. Escaping, wrapping and dialable phone numbers are the renderings' business.
 """
 
+import base64
+import hashlib
 import re
 import textwrap
 from dataclasses import dataclass, field
@@ -55,7 +57,36 @@ class Link:
     url: str
 
 
-Block = Paragraph | Rows | Signature | Link
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number that is to be seen at a glance, and what it says."""
+
+    title: str
+    figure: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that travels with the mail; in plain text stands what it shows."""
+
+    png: bytes
+    shows: str
+    wide: int
+    """Pixels of the page that it takes where there is room; its own may be more."""
+
+    @property
+    def content_id(self) -> str:
+        """What it is called within its mail, without angle brackets (RFC 2392): the same picture, the same name."""
+        return f"{hashlib.sha256(self.png).hexdigest()[:32]}@picture"
+
+    @property
+    def as_data(self) -> str:
+        """The picture itself as an address (RFC 2397), for a page that stands alone."""
+        return f"data:image/png;base64,{base64.b64encode(self.png).decode()}"
+
+
+Block = Paragraph | Rows | Signature | Link | Figure | Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +114,29 @@ class Note:
             for section in self.sections
         )
 
-    def html(self) -> str:
-        """The note as a complete HTML page, readable on a phone, without anything to be loaded."""
-        return template("note.html.j2").render(note=self)
+    def html(self, *, alone: bool = True) -> str:
+        """The note as a complete HTML page, readable on a phone, without anything to be loaded. Pictures are in it, or
+        where it does not stand `alone`, in the mail around it."""
+        return template("note.html.j2").render(note=self, alone=alone)
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """Those of all sections, each once."""
+        blocks = (block for section in self.sections for block in section.blocks)
+        return tuple(dict.fromkeys(block for block in blocks if isinstance(block, Picture)))
 
     def fill(self, mail: EmailMessage) -> None:
-        """Makes this note the body of `mail`: multipart/alternative, plainest first (RFC 2046 §5.1.4).
-        Quoted-printable, so that no server on the way re-codes it and breaks a DKIM signature (RFC 6376 §5.3)."""
+        """Makes this note the body of `mail`: multipart/alternative, plainest first (RFC 2046 §5.1.4), the HTML form
+        with its pictures where it has any (multipart/related, RFC 2387). Quoted-printable, so that no server on the way
+        re-codes it and breaks a DKIM signature (RFC 6376 §5.3)."""
         mail.set_content(self.text(), charset="utf-8", cte="quoted-printable")
-        mail.add_alternative(self.html(), subtype="html", charset="utf-8", cte="quoted-printable")
+        html = self.html(alone=False)
+        mail.add_alternative(html, subtype="html", charset="utf-8", cte="quoted-printable")
+        hypertext = mail.get_body(("html",))
+        for picture in self.pictures:
+            name = f"<{picture.content_id}>"
+            if isinstance(hypertext, EmailMessage):
+                hypertext.add_related(picture.png, "image", "png", cid=name, disposition="inline", cte="base64")
         mail["Content-Language"] = ", ".join(section.language for section in self.sections)  # RFC 3282 §2
 
     def _block_text(self, block: Block, direction: str) -> str:
@@ -101,6 +146,10 @@ class Note:
             return "\n".join(block.lines) + "\n"
         if isinstance(block, Link):
             return f"{self._wrapped(f'{block.label}:', direction)}\n{block.url}\n"
+        if isinstance(block, Figure):
+            return f"{block.title}: {block.figure}\n{self._wrapped(block.text, direction)}\n"
+        if isinstance(block, Picture):
+            return self._wrapped(f"[{block.shows}]", direction) + "\n"
         return "\n".join(self._row_text(row, direction) for row in block.rows) + "\n"
 
     def _row_text(self, row: Row, direction: str) -> str:
@@ -150,6 +199,8 @@ def _environment() -> Environment:
     environment.filters["dialable"] = _dialable
     environment.tests["paragraph"] = lambda block: isinstance(block, Paragraph)
     environment.tests["rows"] = lambda block: isinstance(block, Rows)
+    environment.tests["figure"] = lambda block: isinstance(block, Figure)
+    environment.tests["picture"] = lambda block: isinstance(block, Picture)
     environment.tests["link"] = lambda block: isinstance(block, Link)
     return environment
 

@@ -38,7 +38,7 @@ def page(
     """One page. `visit` is who is signed in, for the navigation; `values` are what the template shows besides."""
     site, words = site_of(request), words_for(request)
     shown = (
-        _environment()
+        environment()
         .get_template(template)
         .render(
             request_path=request.url.path,
@@ -101,7 +101,8 @@ def _when(site: Site, words: Wording) -> Callable[[datetime], str]:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of the pages: what is put into one is escaped, and must be there."""
     return Environment(
         loader=PackageLoader("service.web"),
         autoescape=True,
