@@ -21,6 +21,7 @@ from service.delivery import Delivered
 from service.digest import MorningMail
 from service.escalation import escalate
 from service.following import follow
+from service.glow_writer import GlowWriter
 from service.logs import place
 from service.parking import AT_ONCE, Attendant, needs_a_person
 from service.pipeline import Swept
@@ -88,6 +89,7 @@ class Runner:
         self._on_step = on_step
         self._attendant = Attendant(assembly, environ=environ, on_step=on_step)
         self._morning_mail = MorningMail(assembly, on_step=on_step)
+        self._glow_writer = GlowWriter(assembly, on_step=on_step)
         self._boxes = tuple(boxes if boxes is not None else assembly.settings.mailboxes)
         self._stop = threading.Event()
         self._open: set[Mailbox] = set()
@@ -187,6 +189,7 @@ class Runner:
                 return
         if not delivered_after_last_page:
             deliver()
+        self._glow_writer.look_after(box, mailbox)
         self._morning_mail.look_after(box, mailbox)
         self._note(box, delivered)
 
@@ -212,7 +215,8 @@ class Runner:
     def _wait(self, box: MailboxSettings, mailbox: Mailbox) -> None:
         """Until the server says that something changed, the next poll is due, or a delivery is."""
         seconds = self._assembly.settings.service.poll_seconds
-        due_at = min(filter(None, (self._next_due_at(box), self._morning_mail.next_at(box))), default=None)
+        due = (self._next_due_at(box), self._morning_mail.next_at(box), self._glow_writer.next_at(box))
+        due_at = min(filter(None, due), default=None)
         if due_at is not None:
             until_due = (due_at - self._assembly.clock()).total_seconds()
             seconds = min(seconds, max(until_due, _SHORTEST_WAIT))

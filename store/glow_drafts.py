@@ -66,6 +66,8 @@ class GlowDrafts:
             if found is None:
                 connection.execute(insert(GlowDraft).values(values))
             else:
+                # The attempts go on counting: a worker that held it before does not hold it now.
+                values.pop("attempts")
                 connection.execute(update(GlowDraft).where(col(GlowDraft.id) == found.id).values(values))
             number = connection.execute(select(col(GlowDraft.id)).where(this)).scalar_one()
             audit.append(

@@ -28,7 +28,7 @@ class HomeHelpers:
             col(HomeHelper.mailbox) == mailbox, col(HomeHelper.withdrawn_at).is_(None)
         )
         with self._database.read() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return {row.family: row.since for row in connection.execute(query)}
 
     def add(self, mailbox: str, family: str, *, by: str | None, day: date, now: datetime) -> bool:
         """Puts a family on the list; False where it stands there. `by` is the address of who says so, None for the

@@ -1,0 +1,31 @@
+"""How often families confirmed something with a thumbs-up, a thank-you or an "ok"."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+from sqlmodel import col
+
+from autoresponder.guards import content, thanks
+from connectors.mailbox import Direction
+from store.tables import MessageRecord
+
+_GUARDS = (content.reaction.__name__, thanks.thanks_only.__name__)
+"""The guards that know such a message."""
+
+
+def thumbs_up(connection: Connection, mailbox: str, senders: Collection[str], since: datetime, until: datetime) -> int:
+    """How many such messages came from `senders`, as they are written on mail, from `since` to before `until`."""
+    query = (
+        select(func.count())
+        .select_from(MessageRecord)
+        .where(
+            col(MessageRecord.sender).in_(sorted(senders)),
+            col(MessageRecord.mailbox) == mailbox,
+            col(MessageRecord.received_at) >= since,
+            col(MessageRecord.received_at) < until,
+            col(MessageRecord.direction) == Direction.RECEIVED,
+            col(MessageRecord.guard).in_(_GUARDS),
+        )
+    )
+    return int(connection.execute(query).scalar_one())
