@@ -12,7 +12,6 @@ from autoresponder.family import person
 from config.wallclock import instant
 from connectors.mailbox import Direction
 from scorecard.places import Places
-from scorecard.report import SchoolTerm
 from scorecard.roster_slice import rows_in
 from scorecard.standings import MOST_RECIPIENTS, Happened
 from store.contact_tables import Contact, ContactTone, Judgement, LetterRecipient
@@ -42,13 +41,6 @@ def happened(
     for student, event in _contacts(connection, students, term_days, mailboxes):
         found[student].append(event)
     return found
-
-
-def by_term(events: Collection[Happened], terms: Collection[SchoolTerm]) -> dict[str, list[Happened]]:
-    """Events by the identifier of each term that they lie in."""
-    return {
-        term.id: mine for term in terms if (mine := [each for each in events if term.first <= each.day <= term.last])
-    }
 
 
 def day_begins(day: date, zone: ZoneInfo) -> datetime:

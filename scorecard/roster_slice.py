@@ -40,7 +40,7 @@ from store.scorecard_tables import TeamRecord
 _CHUNK = 500
 Query: TypeAlias = Select[*tuple[Any, ...]]
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
-_NEVER_TEACHES = ("guardian", "guardian,student", "student")
+NEVER_TEACHES = ("guardian", "guardian,student", "student")
 """Kinds of people who have no mailbox at the school."""
 
 
@@ -69,6 +69,12 @@ def students_of_addresses(connection: Connection, addresses: Iterable[str]) -> s
     guardians = {row.person for row in rows_in(connection, query, RosterAddress.address, addresses)}
     cares = select(col(RosterCare.student))
     return {row.student for row in rows_in(connection, cares, RosterCare.guardian, guardians)}
+
+
+def students_of_classes(connection: Connection, classes: Iterable[str]) -> set[str]:
+    """Everybody who ever had a place in these classes: their students, and their teachers."""
+    query = select(col(RosterMembership.person))
+    return {row.person for row in rows_in(connection, query, RosterMembership.school_class, classes)}
 
 
 def mailbox_names(connection: Connection, settings: Settings) -> Mapping[str, str]:
@@ -137,7 +143,7 @@ def _teaching(
     connection: Connection, classes: Collection[str], mailboxes: Mapping[str, str]
 ) -> dict[str, list[TeachingPlace]]:
     places = _memberships().join(RosterPerson, col(RosterPerson.id) == col(RosterMembership.person))
-    places = places.where(col(RosterPerson.kinds).not_in(_NEVER_TEACHES))
+    places = places.where(col(RosterPerson.kinds).not_in(NEVER_TEACHES))
     rows = list(rows_in(connection, places, RosterMembership.school_class, classes))
     boxes: dict[str, list[tuple[str, Stretch]]] = defaultdict(list)
     for row in rows_in(connection, _addresses(), RosterAddress.person, {row.person for row in rows}):

@@ -15,6 +15,7 @@ from sqlmodel import col
 from autoresponder.cases import CaseRules, CaseState, answered
 from connectors.labels import Label, Tag, tag_of
 from connectors.mailbox import Direction
+from store import marks
 from store.case_matters import (
     MAIL,
     MAILS,
@@ -32,6 +33,7 @@ from store.case_matters import (
 )
 from store.case_tables import CaseEvent, CaseEventKind, CaseMail, ConflictCase, TeacherLetter
 from store.contact_answers import talks_with
+from store.scorecard_tables import MarkKind
 from store.tables import MessageRecord
 from store.turns import alone
 
@@ -208,6 +210,7 @@ def reopen(connection: Connection, row: AnyRow, at: datetime, *, by: str | None 
 
 def note(connection: Connection, case_id: int, kind: CaseEventKind, at: datetime, *, by: str | None = None) -> None:
     """Puts on record what happened to a case."""
+    marks.mark(connection, MarkKind.CASE, [str(case_id)])
     connection.execute(insert(CaseEvent).values(case_id=case_id, kind=kind, at=at, by=by))
 
 

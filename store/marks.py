@@ -49,6 +49,12 @@ def week_key(mailbox: str, at: datetime) -> str:
     return f"{mailbox} {at.astimezone(UTC).isoformat()}"
 
 
+def week_of_key(key: str) -> tuple[str, datetime]:
+    """The mailbox and the instant that such a key names."""
+    mailbox, _, at = key.partition(" ")
+    return mailbox, datetime.fromisoformat(at)
+
+
 def monday_of(day: date) -> date:
     """The Monday of a day's week: weeks begin on Mondays (ISO 8601)."""
     return day - timedelta(days=day.weekday())

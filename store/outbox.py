@@ -12,7 +12,9 @@ from store.answers import overtaken
 from store.database import Database
 from store.drafts import asked_no_more
 from store.label_words import words
+from store.marks import mark
 from store.pages import Query, route_key
+from store.scorecard_tables import MarkKind
 from store.tables import Delivery, DeliveryKind, DeliveryState, DeliveryStep, MessageRecord
 
 _FURTHEST_AHEAD = timedelta(minutes=20)
@@ -265,6 +267,8 @@ class Outbox:
         )
         if connection.execute(ours.values(values)).rowcount != 1:
             raise LeaseLost(f"delivery {due.id} was taken over by another worker")
+        if values.get("state") is DeliveryState.DONE:
+            mark(connection, MarkKind.MESSAGE, [str(due.delivery.message_id)])
 
 
 def _is_due(now: datetime) -> Any:

@@ -20,6 +20,8 @@ from connectors.mailbox import Direction
 from store.case_life import retagged
 from store.item_events import note
 from store.label_words import labels_from, words
+from store.marks import mark
+from store.scorecard_tables import MarkKind
 from store.tables import (
     Correction,
     Delivery,
@@ -143,6 +145,7 @@ def _record(connection: Connection, correction: Correction, values: dict[str, An
     number = connection.execute(statement.returning(col(Correction.id))).scalar_one()
     cancel_unbegun(connection, correction.message_id, reason, correction.at)
     values |= {"tag": tag, "unsure": False}
+    mark(connection, MarkKind.MESSAGE, [str(correction.message_id)])
     connection.execute(update(MessageRecord).where(col(MessageRecord.id) == correction.message_id).values(values))
     _close_items(connection, correction.message_id, correction.at)
     return number or 0

@@ -135,9 +135,10 @@ class ScorecardState(SQLModel, table=True):
     day: date | None = None
     """The school's day then: with a new one, places on the roster begin and end."""
     settings: str = ""
-    """Checksum of what of the settings, and of the terms that had begun, the figures rest on."""
-    terms: str = Field(default="[]", sa_type=Text)
-    """Identifiers of those terms, as a JSON list."""
+    """Checksum of `rests_on`."""
+    rests_on: str = Field(default="", sa_type=Text)
+    """What of the settings, and which terms that had begun, the figures rest on, as JSON
+    (`scorecard.foundations.Foundations`)."""
 
 
 class TeamRecord(SQLModel, table=True):

@@ -157,7 +157,7 @@ KEPT: Mapping[str, str] = MappingProxyType(
         "address_spelling.spelling": "the sender's address as it stands on mail, with what they add behind a plus",
         "address_spelling.address": "the sender's address",
         "scorecard_state.settings": "a checksum of settings",
-        "scorecard_state.terms": "the identifiers of terms",
+        "scorecard_state.rests_on": "terms, mailboxes with their teams, and a checksum of the calendar",
         "team_record.mailbox": "the teacher's address",
         "team_record.team": "the teacher's team",
         "scorecard_family.term": "the identifier of a term",

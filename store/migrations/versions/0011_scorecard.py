@@ -42,7 +42,7 @@ def upgrade() -> None:
         sa.Column("looked_at", sa.DateTime(), nullable=True),
         sa.Column("day", sa.Date(), nullable=True),
         sa.Column("settings", sa.String(), nullable=False),
-        sa.Column("terms", sa.Text(), nullable=False),
+        sa.Column("rests_on", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(

@@ -1,0 +1,313 @@
+"""Keeps the scorecard's figures up to date: works off what is marked, so much at a time.
+
+Each step reads a batch of marks and what they are about, computes, and then in one short transaction writes the
+differences, takes exactly those marks away, and steps the version on over the one that it began with. So a kill at any
+moment loses nothing and doubles nothing, two that work at once never add a difference twice, and mail never waits for
+the computing. What changes meanwhile brings marks of its own, which the step has not read and leaves.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import col
+
+from config import SchoolCalendar
+from config.settings import Settings
+from scorecard.differences import (
+    Differences,
+    FamilyKey,
+    family_differences,
+    list_differences,
+    week_differences,
+)
+from scorecard.foundations import Foundations, changes, foundations_of
+from scorecard.grouped_lists import Lists
+from scorecard.happenings import happened
+from scorecard.mailbox_weeks import WeekKey, Weeks
+from scorecard.places import Places
+from scorecard.report import SchoolTerm
+from scorecard.roster_slice import (
+    AnyRow,
+    Query,
+    mailbox_names,
+    read_places,
+    read_teams,
+    students_of_families,
+)
+from scorecard.standings import Stands, family_standings
+from scorecard.turning import Turning, record_teams
+from scorecard.work import Resolver, Work
+from store.database import Database
+from store.marks import mark
+from store.scorecard_tables import (
+    CaseStanding,
+    IncidentStanding,
+    Mark,
+    MarkKind,
+    ScorecardState,
+    WeekStanding,
+)
+
+_BATCH = 400
+"""How much is worked off in one step, a family being one."""
+_COSTS = {MarkKind.STUDENT: 2, MarkKind.CLASS: 20, MarkKind.MAILBOX: 40, MarkKind.EVERYTHING: _BATCH}
+_TOO_MUCH = 2 * _BATCH
+"""Where marks turn out to be about more than this, they are split up first."""
+_NORMS_AT_ONCE = 100
+_CLOCKS_DIFFER = timedelta(minutes=2)
+"""Workers do not read their clocks at one moment; further back, a clock was set back."""
+_NOTED_EVERY = timedelta(seconds=30)
+"""How often it is put on record that nothing has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """How far the figures are."""
+
+    complete: bool
+    """Whether everything that was on record when this began is in them."""
+    steps: int
+    """How many steps it took."""
+
+
+class _Overtaken(Exception):
+    """Somebody else has stepped on meanwhile; nothing was written."""
+
+
+def bring_up_to_date(
+    database: Database, settings: Settings, calendar: SchoolCalendar, now: datetime, limit: int | None = None
+) -> Brought:
+    """Works off what is marked, in `limit` steps at most (all of it where left out). `now` is aware.
+
+    Any number of workers may do so at once, and each may be killed at any moment.
+    """
+    keeper = _Keeper(database, settings, calendar, now)
+    steps = 0
+    while limit is None or steps < limit:
+        steps += 1
+        try:
+            if keeper.step():
+                return Brought(complete=True, steps=steps)
+        except _Overtaken:
+            continue
+    return Brought(complete=False, steps=steps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What a step goes by."""
+
+    state: AnyRow | None
+    foundations: Foundations
+    digest: str
+    terms: Sequence[SchoolTerm]
+    today: date
+
+    @property
+    def holds(self) -> bool:
+        """Whether the figures on record rest on the same."""
+        return self.state is not None and (self.state.settings, self.state.day) == (self.digest, self.today)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What a step works off."""
+
+    taken: Sequence[AnyRow]
+    """The marks."""
+    work: Work
+    differences: Differences | None
+    """What is to be written; None where the work is too much for one step and only split up."""
+    everything: bool
+    last: bool
+    """Whether nothing is left after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Keeper:
+    database: Database
+    settings: Settings
+    calendar: SchoolCalendar
+    now: datetime
+
+    def step(self) -> bool:
+        """One step. True where nothing is left to do. Raises _Overtaken."""
+        with self.database.read() as connection:
+            basis = self._basis(connection)
+            batch = self._batch(connection, basis) if basis.holds and not self._is_set_back(basis) else None
+        if batch is None:
+            self._turn(basis)
+            return False
+        if not batch.taken and not batch.work.weeks:
+            return self._noted(basis)
+        with self.database.write() as connection:
+            self._step_on(connection, basis, {"looked_at": self.now} if batch.last else {})
+            if batch.everything:
+                Turning(connection, self.calendar.zone).everything()
+            if batch.differences is not None:
+                batch.differences.write(connection)
+            else:
+                for kind, keys in batch.work.marks():
+                    mark(connection, kind, keys)
+            _take_away(connection, [row.id for row in batch.taken])
+        return batch.last
+
+    def _batch(self, connection: Connection, basis: _Basis) -> _Batch:
+        """What the next marks ask for, and what comes of it."""
+        marks = connection.execute(_marks()).all()
+        taken = _affordable(marks)
+        work = Resolver(connection, self.calendar.zone).resolve((row.kind, row.key) for row in taken)
+        due = self._due(connection)
+        work.weeks |= due
+        everything = any(row.kind is MarkKind.EVERYTHING for row in taken)
+        if everything or work.size > _TOO_MUCH:
+            return _Batch(taken, work, None, everything=everything, last=False)
+        last = len(taken) == len(marks) < _BATCH and len(due) < _NORMS_AT_ONCE
+        return _Batch(taken, work, self._computed(connection, work, basis), everything=False, last=last)
+
+    def _basis(self, connection: Connection) -> _Basis:
+        of = ScorecardState
+        state = connection.execute(
+            select(col(of.version), col(of.looked_at), col(of.day), col(of.settings)).where(col(of.id) == 1)
+        ).first()
+        today = self.now.astimezone(self.calendar.zone).date()
+        foundations, terms = foundations_of(connection, self.settings, self.calendar, today)
+        return _Basis(state, foundations, foundations.digest, terms, today)
+
+    def _is_set_back(self, basis: _Basis) -> bool:
+        """Whether the clock was: what it made of norms that ran out has to be taken back."""
+        looked_at = None if basis.state is None else basis.state.looked_at
+        return looked_at is not None and looked_at > self.now + _CLOCKS_DIFFER
+
+    def _turn(self, basis: _Basis) -> None:
+        """Another day, other settings, or a clock that was set back: marks what that asks for."""
+        with self.database.write() as connection:
+            if basis.state is None:
+                begin = _dialect(connection).insert(ScorecardState).values(id=1, version=0, settings="", rests_on="")
+                connection.execute(begin.on_conflict_do_nothing())
+            self._step_on(connection, basis, {"looked_at": None} if self._is_set_back(basis) else {})
+            record_teams(connection, {box.address: box.team for box in self.settings.mailboxes}, basis.today)
+            turning = Turning(connection, self.calendar.zone)
+            rested_on = connection.execute(select(col(ScorecardState.rests_on))).scalar_one()
+            if not rested_on:
+                turning.everything()
+            else:
+                self._turn_from(turning, Foundations.model_validate_json(rested_on), basis)
+            state = {"settings": basis.digest, "rests_on": basis.foundations.model_dump_json(), "day": basis.today}
+            connection.execute(update(ScorecardState).values(state))
+
+    def _turn_from(self, turning: Turning, was: Foundations, basis: _Basis) -> None:
+        changed = changes(was, basis.foundations, basis.today)
+        if changed.calendar:
+            turning.everything()
+        turning.terms(changed)
+        turning.class_terms(changed.class_terms)
+        for address in sorted(changed.mailboxes):
+            boxes = [each.mailboxes[address] for each in (was, basis.foundations) if address in each.mailboxes]
+            turning.mailbox(address, boxes)
+        if basis.state is not None and basis.state.day is not None and basis.state.day != basis.today:
+            turning.day(basis.state.day, basis.today, basis.foundations, basis.terms)
+        if self._is_set_back(basis):
+            turning.clock_set_back(self.now)
+
+    def _step_on(self, connection: Connection, basis: _Basis, values: Mapping[str, object]) -> None:
+        """Nobody else has stepped on since `basis` was read, nor will while this transaction lasts. Raises
+        _Overtaken."""
+        of = ScorecardState
+        version = 0 if basis.state is None else basis.state.version
+        ours = update(of).where(col(of.id) == 1, col(of.version) == version)
+        if connection.execute(ours.values(version=version + 1, **values)).rowcount != 1:
+            raise _Overtaken
+
+    def _noted(self, basis: _Basis) -> bool:
+        """Nothing is left to do: that is put on record, now and then. Raises _Overtaken."""
+        looked_at = None if basis.state is None else basis.state.looked_at
+        if looked_at is None or self.now - looked_at >= _NOTED_EVERY:
+            with self.database.write() as connection:
+                self._step_on(connection, basis, {"looked_at": self.now})
+        return True
+
+    def _due(self, connection: Connection) -> set[WeekKey]:
+        """Weeks in which a norm has run out since they were counted."""
+        of = WeekStanding
+        query = select(col(of.mailbox), col(of.monday)).where(col(of.due_at) < self.now)
+        rows = connection.execute(query.order_by(col(of.due_at)).limit(_NORMS_AT_ONCE))
+        return {(row.mailbox, row.monday) for row in rows}
+
+    def _computed(self, connection: Connection, work: Work, basis: _Basis) -> Differences:
+        found = Differences()
+        mailboxes = mailbox_names(connection, self.settings)
+        standings = self._standings(connection, work.families, basis, mailboxes)
+        terms = {term.id: term for term in basis.terms}
+        family_differences(connection, work.families, standings, terms, found)
+        weeks = Weeks(
+            connection,
+            self.calendar,
+            basis.terms,
+            Places(teams=read_teams(connection)),
+            self.settings.norm.reply_within_hours[1],
+            self.now,
+        )
+        if work.weeks or work.mailboxes:
+            counts = weeks.count(work.weeks, work.mailboxes)
+            week_differences(connection, work.weeks, work.mailboxes, counts, found)
+        lists = Lists(connection, basis.terms, mailboxes, self.calendar.zone)
+        grouped: list[CaseStanding | IncidentStanding] = [*lists.cases(work.cases), *lists.incidents(work.incidents)]
+        list_differences(connection, work.cases, work.incidents, grouped, found)
+        return found
+
+    def _standings(
+        self, connection: Connection, families: Collection[str], basis: _Basis, mailboxes: Mapping[str, str]
+    ) -> dict[FamilyKey, Stands]:
+        """How these families stand in every term."""
+        if not families or not basis.terms:
+            return {}
+        students = students_of_families(connection, families)
+        places = read_places(connection, students, mailboxes)
+        days = min(term.first for term in basis.terms), max(term.last for term in basis.terms)
+        events = happened(connection, students, places, days, mailboxes, self.calendar.zone)
+        found: dict[FamilyKey, Stands] = {}
+        for term in basis.terms:
+            members: dict[str, list[str]] = defaultdict(list)
+            for student in students:
+                family = places.family_in(student, term, basis.today)
+                if family in families and family is not None:
+                    members[family].append(student)
+            for family, of_it in members.items():
+                mine = [
+                    event for each in of_it for event in events.get(each, ()) if term.first <= event.day <= term.last
+                ]
+                for (grouping, key), stands in family_standings(of_it, term, basis.today, mine, places).items():
+                    found[term.id, grouping, key, family] = stands
+        return found
+
+
+def _marks() -> Query:
+    query: Query = select(col(Mark.id), col(Mark.kind), col(Mark.key)).order_by(col(Mark.id)).limit(_BATCH)
+    return query
+
+
+def _affordable(marks: Iterable[AnyRow]) -> list[AnyRow]:
+    """The first of these marks, as many as one step can work off: one, at least."""
+    taken: list[AnyRow] = []
+    cost = 0
+    for row in marks:
+        cost += _COSTS.get(row.kind, 1)
+        if taken and cost > _BATCH:
+            break
+        taken.append(row)
+    return taken
+
+
+def _take_away(connection: Connection, numbers: Collection[int]) -> None:
+    if numbers:
+        connection.execute(delete(Mark).where(col(Mark.id).in_(numbers)))
+
+
+def _dialect(connection: Connection) -> Any:
+    return postgresql if connection.dialect.name == "postgresql" else sqlite
