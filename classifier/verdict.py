@@ -56,3 +56,15 @@ class Verdict:
         if self.tag is Tag.ROUTINE and self.language not in SUPPORTED:
             return frozenset({Label.CHECK})
         return labels_for(self.tag, unsure=self.unsure)
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What the classifier says of a teacher's own mail to a family: is it good news (classifier/goodnews)?"""
+
+    score: float
+    """The probability that it is, 0 to 1."""
+    positive: bool
+    """Whether that is sure enough to count."""
+    model: str
+    """Version of the model that judged."""

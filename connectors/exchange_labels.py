@@ -32,8 +32,9 @@ _COLOURS = {
     Label.PLAN_AGREED: 8,
     Label.ANOTHER_DRAFT: 7,
     Label.HANDLED: 12,
+    Label.GOOD_NEWS: 5,
 }
-"""Red, orange, green, yellow, purple, blue, grey (MS-OXOCFG §2.2.5.2.1.1)."""
+"""Red, orange, green, yellow, purple, blue, grey, teal (MS-OXOCFG §2.2.5.2.1.1)."""
 _LIST = "CategoryList.xsd"
 _BATCH = 100
 _ATTEMPTS = 4

@@ -15,7 +15,7 @@ from config.secrets import Secrets
 from connectors.errors import TagFailed
 from connectors.gmail_calls import Calls
 from connectors.gmail_errors import Refused
-from connectors.labels import NAMES, PARENT, TEACHERS, Label
+from connectors.labels import NAMES, PARENT, PICKED, Label
 
 COLORS: Mapping[Label, tuple[str, str]] = MappingProxyType(
     {
@@ -26,6 +26,7 @@ COLORS: Mapping[Label, tuple[str, str]] = MappingProxyType(
         Label.PLAN_AGREED: ("#a479e2", "#ffffff"),
         Label.ANOTHER_DRAFT: ("#fad165", "#000000"),
         Label.HANDLED: ("#666666", "#ffffff"),
+        Label.GOOD_NEWS: ("#149e60", "#ffffff"),
     }
 )
 """Background and text, out of the palette that Gmail allows (schema LabelColor of the discovery document)."""
@@ -88,7 +89,7 @@ class Labels:
         Raises TagFailed."""
         if any(label not in self._ids for label in labels) or not self._listed:
             self.look()
-            wanted = TEACHERS.union(labels) if labels else labels
+            wanted = PICKED.union(labels) if labels else labels
             self._create([label for label in NAMES if label in wanted and label not in self._ids])
             self._remember()
         return {label: self._ids[label] for label in labels}

@@ -28,9 +28,10 @@ _COLOURS: Mapping[Label, str] = MappingProxyType(
         Label.PLAN_AGREED: "preset8",
         Label.ANOTHER_DRAFT: "preset7",
         Label.HANDLED: "preset12",
+        Label.GOOD_NEWS: "preset5",
     }
 )
-"""Red, orange, green, yellow, purple, blue, grey."""
+"""Red, orange, green, yellow, purple, blue, grey, teal."""
 _OURS = {name.casefold(): label for label, name in NAMES.items()}
 _TRIES = 6
 """So often somebody else may change a message between our reading and our writing."""

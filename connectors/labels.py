@@ -28,14 +28,18 @@ class Label(StrEnum):
     """The teacher asks for another draft of an answer."""
     HANDLED = "handled"
     """The office closed the matter."""
+    GOOD_NEWS = "good-news"
+    """A mail of the teacher's own is good news to a family: the service sets it, and the teacher corrects it."""
 
 
 TEACHERS = frozenset({Label.PLAN_AGREED, Label.ANOTHER_DRAFT})
 """The marks that only the teacher sets. They say nothing of the tag, and writing labels never touches them."""
 SERVICES = frozenset(Label) - TEACHERS
 """The labels that the service writes."""
-REMARKS = TEACHERS | {Label.HANDLED}
+REMARKS = TEACHERS | {Label.HANDLED, Label.GOOD_NEWS}
 """Labels that say nothing of the tag, whoever sets them or takes them away."""
+PICKED = TEACHERS | {Label.GOOD_NEWS}
+"""Labels that a teacher picks from a list by themselves: mail programs show them before the service has set any."""
 
 KEYWORDS: Mapping[Label, str] = MappingProxyType(
     {label: "Alliance" + "".join(word.capitalize() for word in label.value.split("-")) for label in Label}
@@ -52,6 +56,7 @@ NAMES: Mapping[Label, str] = MappingProxyType(
         Label.PLAN_AGREED: f"{PARENT}/Plan agreed",
         Label.ANOTHER_DRAFT: f"{PARENT}/Another draft",
         Label.HANDLED: f"{PARENT}/Handled by office",
+        Label.GOOD_NEWS: f"{PARENT}/Good news",
     }
 )
 """Each label as teachers read it where names are free: Gmail's labels, Outlook's categories."""

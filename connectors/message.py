@@ -105,6 +105,8 @@ class Message:
     """True where only the first part of the message was read."""
     defects: tuple[str, ...] = field(default=())
     """What was broken or cut off, in words for a log; never text of the message."""
+    bcc: tuple[Address, ...] = ()
+    """Known of mail in Sent, where the mail system keeps it (RFC 5322 §3.6.3)."""
 
     @property
     def is_reaction(self) -> bool:

@@ -69,6 +69,7 @@ def parse_message(
         size=whole,
         truncated=whole > len(raw),
         defects=tuple(reading.defects),
+        bcc=named.addresses("bcc"),
     )
 
 

@@ -53,7 +53,7 @@ class CaseParts:
     def of_teacher(self, entry: Entry, candidate: Candidate, box: MailboxSettings) -> Entry:
         """The entry of a sent message, with its part where the teacher wrote it to somebody in particular."""
         record, message = entry.record, candidate.message
-        if message is None or record.own or record.backfill or box.stage is Stage.OBSERVE or _is_automatic(message):
+        if message is None or record.own or record.backfill or box.stage is Stage.OBSERVE or is_automatic(message):
             return entry
         addresses = dict.fromkeys(each.email for each in (*message.to, *message.cc) if each.email)
         staff = self._settings.staff_domains
@@ -67,6 +67,6 @@ class CaseParts:
         return family_key(self._students_of(email), email, self._key, alone=alone)
 
 
-def _is_automatic(message: Message) -> bool:
+def is_automatic(message: Message) -> bool:
     """Whether a program wrote it in the teacher's name (RFC 3834 §5): an out-of-office answer answers nobody."""
     return message.headers.get("auto-submitted", "no").partition(";")[0].strip().lower() != "no"

@@ -12,7 +12,7 @@ from autoresponder.replies import reply_message_id
 from autoresponder.routes import route_message_id
 from classifier.verdict import Verdict
 from config.settings import MailboxSettings, Stage
-from connectors.labels import REMARKS, TEACHERS, Label, Tag, tag_of
+from connectors.labels import PICKED, REMARKS, TEACHERS, Label, Tag, tag_of
 from connectors.mailbox import Direction, LabelState, RawMessage
 from connectors.message import MARKER, Message
 from store.drafts import draft_key
@@ -129,8 +129,16 @@ def labelled(record: MessageRecord, labels: frozenset[Label], box: MailboxSettin
     """A message with the delivery that writes `labels`, where the stage allows it and the message is not old mail."""
     if box.stage is Stage.OBSERVE or record.backfill or not labels:
         return Entry(record)
-    record.labels = words(labels | (labels_from(record.labels) & TEACHERS))
+    record.labels = words(labels | (labels_from(record.labels) & PICKED))
     return Entry(record, (_delivery(record, DeliveryKind.TAG, f"tag:{record.mailbox}:{record.provider_id}"),))
+
+
+def labelled_good_news(entry: Entry) -> Entry:
+    """A mail of the teacher's with the delivery that labels it "good news"; what else stands on it stays."""
+    record = entry.record
+    record.labels = words(labels_from(record.labels) | {Label.GOOD_NEWS})
+    key = f"tag:{record.mailbox}:{record.provider_id}"
+    return replace(entry, deliveries=(*entry.deliveries, _delivery(record, DeliveryKind.TAG, key)))
 
 
 def overruled(record: MessageRecord, given: Tag, raw: RawMessage) -> Entry:
@@ -146,8 +154,9 @@ def overruled(record: MessageRecord, given: Tag, raw: RawMessage) -> Entry:
 
 def labelled_again(seen: Seen, raw: RawMessage, box: MailboxSettings, now: datetime) -> list[Delivery]:
     """The delivery that writes a known message's labels once more, where they went with its old number."""
-    lost = seen.labels and not seen.tagging and seen.provider_id != raw.id
-    if not lost or raw.backfill or raw.direction is Direction.SENT or box.stage is Stage.OBSERVE:
+    carried = seen.labels & {Label.GOOD_NEWS} if seen.direction is Direction.SENT else seen.labels
+    lost = carried and not seen.tagging and seen.provider_id != raw.id
+    if not lost or raw.backfill or box.stage is Stage.OBSERVE:
         return []
     key = f"tag:{box.address}:{raw.id}"
     kind = DeliveryKind.TAG
@@ -266,6 +275,9 @@ def corrections(mailbox: str, background: Background, states: Sequence[LabelStat
         seen = background.seen.get(state.id)
         if seen is None:
             continue
+        if seen.direction is Direction.SENT:
+            changes += _of_letter(seen, state)
+            continue
         tag, said = tag_of(state.labels), state.labels - REMARKS
         labels, correction = state.labels, None
         # While our own labels wait to be written, "please check" may still stand there from an earlier reading; or the
@@ -280,3 +292,30 @@ def corrections(mailbox: str, background: Background, states: Sequence[LabelStat
                 Relabelled(id=seen.id, labels=labels, before=seen.labels, correction=correction, marked=marked)
             )
     return changes
+
+
+def no_longer_shown(seen: Seen, raw: RawMessage) -> list[Relabelled]:
+    """A mail of the teacher's whose label went with its number, and is not written anew: nobody said anything, and
+    nothing that is seen later shall pass for a word that it is no good news."""
+    gone = Label.GOOD_NEWS in seen.labels and not seen.tagging and seen.provider_id != raw.id
+    if not gone or seen.direction is not Direction.SENT:
+        return []
+    return [Relabelled(id=seen.id, labels=seen.labels - {Label.GOOD_NEWS}, before=seen.labels)]
+
+
+def _of_letter(seen: Seen, state: LabelState) -> list[Relabelled]:
+    """The labels of a mail in Sent: no tag stands there. "Good news" set or taken away is the teacher's word, unless
+    ours is still to be written."""
+    labels = state.labels | (seen.labels & {Label.GOOD_NEWS}) if seen.tagging else state.labels
+    if labels == seen.labels:
+        return []
+    changed = Label.GOOD_NEWS in labels ^ seen.labels
+    return [
+        Relabelled(
+            id=seen.id,
+            labels=labels,
+            before=seen.labels,
+            marked=(labels - seen.labels) & TEACHERS,
+            good_news=Label.GOOD_NEWS in labels if changed else None,
+        )
+    ]

@@ -25,6 +25,7 @@ from connectors.mime import parse_message
 from service.about import matter_of
 from service.answering import Gate
 from service.case_parts import CaseParts
+from service.digest_replies import DigestReplies
 from service.entries import (
     Candidate,
     corrections,
@@ -32,6 +33,7 @@ from service.entries import (
     history_of,
     labelled,
     labelled_again,
+    no_longer_shown,
     overruled,
     recognised,
     with_answer,
@@ -41,6 +43,8 @@ from service.families import Families
 from service.hearing import office_says
 from service.letters import letter_of
 from service.logs import place
+from service.sent_letters import GoodNewsReader, SentLetters
+from store.contact_replies import ReplyHeard
 from store.label_words import words
 from store.pages import (
     Background,
@@ -49,6 +53,7 @@ from store.pages import (
     Identity,
     Page,
     Pages,
+    Relabelled,
 )
 from store.tables import Delivery, MailboxState, MessageRecord
 
@@ -127,8 +132,9 @@ class Pipeline:
         classifier: Reader,
         roster: Families,
         clock: Callable[[], datetime],
+        judge: GoodNewsReader | None = None,
     ) -> None:
-        """`clock` tells the time, aware."""
+        """`clock` tells the time, aware; `judge` which mail of the teacher's own is good news."""
         self._settings = settings
         self._calendar = calendar
         self._pages = pages
@@ -138,6 +144,8 @@ class Pipeline:
         self._clock = clock
         self._key = pages.fingerprint_key()
         self._cases = CaseParts(settings, roster.students_of, self._key)
+        self._replies = DigestReplies(settings, pages.database)
+        self._letters = SentLetters(settings, judge)
         self._broken: Counter[tuple[str, str]] = Counter()
         """How often a message broke the connection, by mailbox and id."""
 
@@ -156,11 +164,13 @@ class Pipeline:
             return mailbox.changes(cursor, known, limit=self._settings.service.batch)
 
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"ahead of {box.address}") as ahead:
+            begun = self._clock()
             changes = changes_after(state.cursor)
             while True:
+                began, begun = begun, self._clock()
                 following = ahead.submit(changes_after, changes.cursor) if changes.more else None
                 try:
-                    swept = self.record(box, _AfterReading(mailbox, following), state, changes)
+                    swept = self.record(box, _AfterReading(mailbox, following), state, changes, read_since=began)
                 except CursorMoved:
                     log.info("another worker read this mailbox meanwhile", mailbox=box.address)
                     return
@@ -206,11 +216,21 @@ class Pipeline:
                 break
         return Swept(mailbox=box.address, entries=page.entries, removed=len(gone))
 
-    def record(self, box: MailboxSettings, mailbox: Source, state: MailboxState, changes: Changes) -> Swept:
-        """Parses, classifies and plans one page and commits it over `state`. Raises CursorMoved, MailboxError."""
+    def record(
+        self,
+        box: MailboxSettings,
+        mailbox: Source,
+        state: MailboxState,
+        changes: Changes,
+        *,
+        read_since: datetime | None = None,
+    ) -> Swept:
+        """Parses, classifies and plans one page and commits it over `state`. `read_since` is when the mailbox was asked
+        for `changes`, where that was not just now: what was labelled after that, they may not show. Raises CursorMoved,
+        MailboxError."""
         if changes.cursor == state.cursor and not (changes.messages or changes.labels or changes.removed):
             return Swept(mailbox=box.address, progress=changes.progress, more=changes.more)
-        page = self._page(box, mailbox, state, changes)
+        page = self._page(box, mailbox, state, changes, read_since=read_since)
         self._pages.commit(page)
         return Swept(
             mailbox=box.address,
@@ -222,7 +242,14 @@ class Pipeline:
         )
 
     def _page(
-        self, box: MailboxSettings, mailbox: Source, state: MailboxState, changes: Changes, *, reread: bool = False
+        self,
+        box: MailboxSettings,
+        mailbox: Source,
+        state: MailboxState,
+        changes: Changes,
+        *,
+        reread: bool = False,
+        read_since: datetime | None = None,
     ) -> Page:
         now = self._clock()
         raws = {raw.id: raw for raw in changes.messages}.values()  # each once, whatever the server tells
@@ -234,12 +261,14 @@ class Pipeline:
             [candidate.identity for candidate in candidates],
             [label.id for label in changes.labels],
             answers_since=now - _ANSWERS_REMEMBERED,
+            read_since=read_since or now,
         )
         self._gate.look(box, background, now)
         label_states = list(changes.labels)
         renamed: list[tuple[int, str]] = []
         fresh: list[Candidate] = []
         again: list[Delivery] = []
+        unshown: list[Relabelled] = []
         if changes.resync:
             background.seen |= recognised(background, candidates)
         for candidate in candidates:
@@ -251,7 +280,9 @@ class Pipeline:
             if candidate.raw.labels:
                 label_states.append(LabelState(candidate.raw.id, candidate.raw.labels))
             else:  # no correction: servers lose labels with their numbers, or show a star instead
-                again += labelled_again(seen, candidate.raw, box, now)
+                rewritten = labelled_again(seen, candidate.raw, box, now)
+                again += rewritten
+                unshown += [] if rewritten else no_longer_shown(seen, candidate.raw)
         follow_threads(background, fresh)
         judged = self._judge(fresh)
         # What was sent first: an answer of ours that is not on record keeps its family from getting another.
@@ -264,7 +295,7 @@ class Pipeline:
             cursor_after=changes.cursor,
             entries=entries,
             renamed=renamed,
-            relabelled=corrections(box.address, background, label_states, now),
+            relabelled=[*corrections(box.address, background, label_states, now), *unshown],
             removed=changes.removed,
             deliveries=again,
             at=now,
@@ -359,8 +390,9 @@ class Pipeline:
         )
         if message is None:
             return Entry(record) if raw.direction is Direction.SENT else labelled(record, needs_a_look, box)
-        if raw.direction is Direction.SENT:
-            return self._cases.of_teacher(with_answer(record, message, background, identity), candidate, box)
+        reply = self._replies.heard(candidate, box, now)
+        if reply is not None or raw.direction is Direction.SENT:
+            return self._of_teacher(with_answer(record, message, background, identity), reply, candidate, box)
         saying = office_says(candidate, background, self._settings, now)
         if saying is not None and saying.word is not None:
             return Entry(record, saying=saying)  # to this service, and understood: nothing for the teacher to look at
@@ -373,6 +405,12 @@ class Pipeline:
             record.set_aside = f"what to do about the message could not be decided ({type(error).__name__})"
             return labelled(record, needs_a_look, box)
         return replace(self._cases.of_family(entry, candidate, box), saying=saying)
+
+    def _of_teacher(self, entry: Entry, reply: ReplyHeard | None, candidate: Candidate, box: MailboxSettings) -> Entry:
+        """What the teacher sent; a `reply` to the morning mail is to this service, and to no family."""
+        if reply is not None:
+            return replace(entry, reply=reply)
+        return self._letters.of_teacher(self._cases.of_teacher(entry, candidate, box), candidate, box)
 
     def _planned(
         self,

@@ -7,7 +7,7 @@ from itertools import islice
 from secrets import token_bytes
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
@@ -19,11 +19,14 @@ from autoresponder.plan import TagFacts
 from connectors.away import Absence
 from connectors.labels import Label, Tag
 from connectors.mailbox import Direction
+from store import letters
 from store.answers import Answers, answers_given
 from store.case_life import CasePart, relabelled, take_part
+from store.contact_replies import ReplyHeard, hear_reply
 from store.database import Database
 from store.drafts import ask_for_draft, draft_key
 from store.label_words import labels_from, words
+from store.marks import mark_going, mark_new
 from store.matters import Behind, Matter, Saying, behind, file_matter, hear
 from store.relabelling import correct, heed
 from store.tables import (
@@ -77,6 +80,7 @@ class Seen:
     """True while our own labels are still to be written."""
     instead: tuple[frozenset[Label], ...] = ()
     """The labels of our own, one of which those will replace."""
+    direction: Direction = Direction.RECEIVED
 
 
 @dataclass(slots=True)
@@ -133,6 +137,10 @@ class Entry:
     """What that tag corrects, where it is not the classifier's."""
     part: CasePart | None = None
     """What it means to the cases of its mailbox, if anything."""
+    reply: ReplyHeard | None = None
+    """What it says, where it is the teacher's answer to the morning mail."""
+    letter: letters.FamilyLetter | None = None
+    """What it says to families, where the teacher wrote it to any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +154,8 @@ class Relabelled:
     correction: Correction | None = None
     marked: frozenset[Label] = frozenset()
     """Marks that the teacher set since (`connectors.labels.TEACHERS`)."""
+    good_news: bool | None = None
+    """What the teacher says of a mail of theirs, by its label; None where they said nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,15 +248,22 @@ class Pages:
         return found
 
     def background(
-        self, mailbox: str, identities: Sequence[Identity], relabelled: Sequence[str], *, answers_since: datetime
+        self,
+        mailbox: str,
+        identities: Sequence[Identity],
+        relabelled: Sequence[str],
+        *,
+        answers_since: datetime,
+        read_since: datetime,
     ) -> Background:
-        """What is on record about these messages and the ids in `relabelled`."""
-        background = Background()
+        """What is on record about these messages and the ids in `relabelled`. `read_since` is when the mailbox was
+        asked for them: a label that was written since may not show yet."""
+        background, query = Background(), _seen_query(mailbox, read_since)
         with self._database.read() as connection:
-            for row in _rows(connection, _seen_query(mailbox), MessageRecord.provider_id, _ids(identities, relabelled)):
+            for row in _rows(connection, query, MessageRecord.provider_id, _ids(identities, relabelled)):
                 seen = _seen(row)
                 background.seen[seen.provider_id] = seen
-            self._namesakes(connection, mailbox, identities, background)
+            self._namesakes(connection, query, identities, background)
             self._threads(connection, mailbox, identities, background)
             received = [i for i in identities if i.direction is Direction.RECEIVED]
             people = {person(i.sender) for i in received if i.sender}
@@ -255,8 +272,8 @@ class Pages:
             keys = {route_key(i.fingerprint) for i in identities}
             keys |= {draft_key(mailbox, background.thread_of(i)) for i in identities}
             keys |= {reply_key(i.sender, i.rfc_message_id or i.fingerprint) for i in identities if i.sender}
-            query = select(col(Delivery.dedupe_key))
-            background.keys = {row[0] for row in _rows(connection, query, Delivery.dedupe_key, keys)}
+            on_record = select(col(Delivery.dedupe_key))
+            background.keys = {row[0] for row in _rows(connection, on_record, Delivery.dedupe_key, keys)}
             sent = {i.rfc_message_id for i in identities if i.direction is Direction.SENT}
             mails = select(col(Delivery.rfc_message_id))
             background.mails = {row[0] for row in _rows(connection, mails, Delivery.rfc_message_id, sent)}
@@ -301,8 +318,9 @@ class Pages:
         try:
             with self._database.write() as connection:
                 self._advance(connection, page)
+                said = letters.forget(connection, page.replaced)
                 self._apply_changes(connection, page)
-                self._insert(connection, page)
+                self._insert(connection, page, said)
         except IntegrityError as error:
             raise CursorMoved(page.mailbox) from error
 
@@ -329,6 +347,7 @@ class Pages:
                 .values(provider_id=provider_id, removed_at=None)
             )
         for message_id in page.replaced:
+            mark_going(connection, message_id)
             for table in (Delivery, Correction):
                 connection.execute(delete(table).where(col(table.message_id) == message_id))
             connection.execute(delete(MessageRecord).where(col(MessageRecord.id) == message_id))
@@ -352,9 +371,11 @@ class Pages:
                 relabelled(connection, change.id, change.labels, change.marked, page.at, page.case_rules, corrected=was)
                 if Label.ANOTHER_DRAFT in change.marked:
                     ask_for_draft(connection, page.mailbox, change.id, page.at)
+                if change.good_news is not None:
+                    letters.hear(connection, change.id, letters.Word(change.good_news, page.mailbox, page.at))
 
     @staticmethod
-    def _insert(connection: Connection, page: Page) -> None:
+    def _insert(connection: Connection, page: Page, said: Mapping[str, letters.Word]) -> None:
         deliveries = [delivery.model_dump(exclude={"id"}) for delivery in page.deliveries]
         ids: Sequence[int] = ()
         if page.entries:
@@ -366,31 +387,22 @@ class Pages:
                 for message_id, entry in zip(ids, page.entries, strict=True)
                 for delivery in entry.deliveries
             ]
+        mark_new(connection, {number: entry.record for number, entry in zip(ids, page.entries, strict=True)})
         if deliveries:
             connection.execute(_dialect(connection).insert(Delivery).on_conflict_do_nothing(), deliveries)
         for message_id, entry in zip(ids, page.entries, strict=True):
-            if entry.matter is not None:
-                file_matter(connection, entry.matter, message_id)
-            if entry.saying is not None:
-                hear(connection, entry.saying, page.mailbox, message_id)
-            if entry.correction is not None:
-                said = entry.correction.model_copy(update={"message_id": message_id})
-                correct(connection, said, labels_from(entry.record.labels))
-            if entry.part is not None:
-                take_part(connection, message_id, entry.record, entry.part)
-            if Label.ANOTHER_DRAFT in labels_from(entry.record.labels) and not entry.record.backfill:
-                ask_for_draft(connection, page.mailbox, message_id, entry.record.recorded_at)
+            _take_effect(connection, message_id, entry)
+            _take_letter(connection, message_id, entry, said.get(entry.record.provider_id))
         new = {message_id: entry.record for message_id, entry in zip(ids, page.entries, strict=True) if not entry.given}
         for chunk in _chunks(sorted({record.fingerprint for record in new.values() if record.tag is not None})):
             heed(connection, chunk, new)
 
     @staticmethod
     def _namesakes(
-        connection: Connection, mailbox: str, identities: Sequence[Identity], background: Background
+        connection: Connection, query: Query, identities: Sequence[Identity], background: Background
     ) -> None:
         named = {i.rfc_message_id for i in identities if i.rfc_message_id}
         nameless = {i.fingerprint for i in identities if not i.rfc_message_id}
-        query = _seen_query(mailbox)
         for row in _rows(connection, query, MessageRecord.rfc_message_id, named):
             background.namesakes.setdefault(row.rfc_message_id, []).append(_seen(row))
         for row in _rows(connection, query, MessageRecord.fingerprint, nameless):
@@ -410,6 +422,32 @@ class Pages:
             background.teacher_wrote[row.thread] = row.at
 
 
+def _take_effect(connection: Connection, message_id: int, entry: Entry) -> None:
+    """What a message that was just recorded does to items, corrections, cases and drafts."""
+    record = entry.record
+    if entry.matter is not None:
+        file_matter(connection, entry.matter, message_id)
+    if entry.saying is not None:
+        hear(connection, entry.saying, record.mailbox, message_id)
+    if entry.reply is not None:
+        hear_reply(connection, entry.reply)
+    if entry.correction is not None:
+        said = entry.correction.model_copy(update={"message_id": message_id})
+        correct(connection, said, labels_from(record.labels))
+    if entry.part is not None:
+        take_part(connection, message_id, record, entry.part)
+    if Label.ANOTHER_DRAFT in labels_from(record.labels) and not record.backfill:
+        ask_for_draft(connection, record.mailbox, message_id, record.recorded_at)
+
+
+def _take_letter(connection: Connection, message_id: int, entry: Entry, said: letters.Word | None) -> None:
+    """Whom it was written to. `said` is what somebody said of it before it was read again."""
+    if entry.letter is not None:
+        letters.file_letter(connection, message_id, entry.record, entry.letter, said)
+    elif said is not None:
+        letters.hear(connection, message_id, said)
+
+
 def _dialect(connection: Connection) -> Any:
     """Whose `insert` knows what to do about a row that is there already."""
     return postgresql if connection.dialect.name == "postgresql" else sqlite
@@ -424,17 +462,22 @@ def _ids(identities: Sequence[Identity], relabelled: Sequence[str]) -> set[str]:
     return {identity.provider_id for identity in identities} | set(relabelled)
 
 
-def _seen_query(mailbox: str) -> Query:
+def _seen_query(mailbox: str, read_since: datetime) -> Query:
     message, delivery = MessageRecord, Delivery
+    # A label of ours that lacks on a mail of the teacher's is taken for their word: also where writing it was given up,
+    # or was done while the mailbox was being read, it is not theirs.
+    written_since = and_(col(delivery.state) == DeliveryState.DONE, col(delivery.finished_at) > read_since)
+    not_shown = or_(col(delivery.state) == DeliveryState.SET_ASIDE, written_since)
     tagging = and_(
         col(delivery.message_id) == col(message.id),
         col(delivery.kind) == DeliveryKind.TAG,
-        col(delivery.state).in_(_UNFINISHED),
+        or_(col(delivery.state).in_(_UNFINISHED), and_(col(message.direction) == Direction.SENT, not_shown)),
     )
     return (
         select(
             col(message.id),
             col(message.provider_id),
+            col(message.direction),
             col(message.rfc_message_id),
             col(message.fingerprint),
             col(message.received_at),
@@ -471,6 +514,7 @@ def _seen(row: AnyRow) -> Seen:
         labels=labels_from(row.labels),
         tagging=row.tagging is not None,
         instead=() if row.tag_facts is None else TagFacts.model_validate_json(row.tag_facts).replaced,
+        direction=row.direction,
     )
 
 

@@ -136,6 +136,7 @@ def test_the_list_of_categories_keeps_what_is_in_it_and_gets_ours_once() -> None
         "Alliance/Plan agreed": "8",
         "Alliance/Another draft": "7",
         "Alliance/Handled by office": "12",
+        "Alliance/Good news": "5",
     }
     assert with_our_categories(after, NOW) is None
 
@@ -172,4 +173,5 @@ def test_every_category_has_the_words_that_the_docs_promise() -> None:
         "Plan agreed",
         "Another draft",
         "Handled by office",
+        "Good news",
     ]

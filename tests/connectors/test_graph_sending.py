@@ -400,6 +400,7 @@ class TestLabels:
             ("Alliance/Plan agreed", "preset8"),
             ("Alliance/Another draft", "preset7"),
             ("Alliance/Handled by office", "preset12"),
+            ("Alliance/Good news", "preset5"),
         }
         assert len(world.box.categories) == len(Label)
 

@@ -122,7 +122,7 @@ def test_the_background_tells_threads_answers_and_keys(pages: Pages) -> None:
     sent = record("s", direction=Direction.SENT, thread="1@family.example", received_at=NOW + timedelta(hours=1))
     pages.commit(Page(BOX, None, "one", [Entry(record("1"), (answer,)), Entry(sent)]))
     follow_up = Identity("2", "2@f", "print-2", ("s@family.example",), "ana@family.example", Direction.RECEIVED)
-    background = pages.background(BOX, [follow_up], ["1"], answers_since=NOW - timedelta(days=1))
+    background = pages.background(BOX, [follow_up], ["1"], answers_since=NOW - timedelta(days=1), read_since=NOW)
     assert background.thread_of(follow_up) == "1@family.example"
     assert background.teacher_wrote == {"1@family.example": NOW + timedelta(hours=1)}
     assert [given.tag for given in background.answers.to_person["ana@family.example"]] == [Tag.ROUTINE]
