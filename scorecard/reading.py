@@ -1,0 +1,186 @@
+"""Reads the scorecard of one term, as far as it may be shown and is for who reads it.
+
+There is no other way to figures: what is withheld, or is not for this reader, is not in what comes back.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from sqlalchemy import Connection, select
+from sqlmodel import col
+
+from autoresponder.wording import OFFICE, Wording, wording
+from config import SchoolCalendar
+from config.settings import Settings
+from scorecard.group_names import GroupNames, grade_order
+from scorecard.guarding import Kept
+from scorecard.readers import Colleague, Reader, visible_to
+from scorecard.report import Group, GroupFigures, Report, SchoolTerm
+from scorecard.restating import restated
+from scorecard.roster_slice import mailbox_names, read_teams, rows_in
+from scorecard.tally_rows import TallyRows, Wanted, teams_in
+from scorecard.term_figures import Rows, Term
+from scorecard.terms import before, running, terms_of
+from store.roster_tables import RosterAddress, RosterPerson, RosterSchool
+from store.scorecard_tables import Grouping, ScorecardState
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is asked for beside everybody and the schools. Answers to different scopes agree in what they both show."""
+
+    school: str | None = None
+    """The grades of one school, and the teams with families there; "" for a roster without schools."""
+    team: str | None = None
+    """One team and its teachers; "" for the teachers without one."""
+    overview: bool = False
+    """Grades and teams where the roster has one school or none; nothing more where it has several."""
+
+
+WHOLE = Scope()
+"""Everything: every school, grade, team and teacher."""
+OVERVIEW = Scope(overview=True)
+"""What a first page shows."""
+
+
+def read_report(
+    connection: Connection,
+    settings: Settings,
+    calendar: SchoolCalendar,
+    now: datetime,
+    reader: Reader,
+    *,
+    term: str | None = None,
+    scope: Scope = WHOLE,
+    words: Wording | None = None,
+) -> Report | None:
+    """The scorecard of a term by its identifier, else of the one that people ask for today. None where the figures were
+    never brought up to date, or there is no such term. `words` are the staff's; English where left out. A fixed number
+    of queries, however many groups there are."""
+    today = now.astimezone(calendar.zone).date()
+    state = connection.execute(select(col(ScorecardState.looked_at))).scalar()
+    terms = terms_of(connection, settings, calendar, today)
+    this = next((each for each in terms if each.id == term), None) if term else running(terms, today)
+    if state is None or this is None:
+        return None
+    earlier = before(terms, this)
+    schools = dict(connection.execute(select(col(RosterSchool.id), col(RosterSchool.name))).tuples().all())
+    names = GroupNames(settings.school.name, schools, _teachers(settings), {}, words or wording("en", OFFICE))
+    both = [each for each in (this, earlier) if each is not None]
+    teams = {each.id: _teams(connection, min(today, each.last)) for each in both}
+    judged, shown = _wanted(connection, both, scope, teams, len(schools) > 1, reader)
+    rows = Rows.read(TallyRows(connection, [each.id for each in both]), judged, shown)
+    colleagues = None if reader.leads_everybody else _roster_schools(connection, settings)
+    found: dict[str, tuple[GroupFigures, ...]] = {}
+    for each in both:
+        in_term = Term(
+            each,
+            rows,
+            today,
+            calendar,
+            settings.scorecard.smallest_group,
+            replace(names, teams=teams[each.id]).group,
+            teams[each.id],
+        )
+        found[each.id] = _for_reader(in_term, in_term.kept(connection), shown, reader, colleagues)
+    return Report(
+        school=settings.school.name,
+        term=this,
+        as_of=state.astimezone(calendar.zone),
+        groups=found[this.id],
+        before=earlier,
+        groups_before=found[earlier.id] if earlier is not None else (),
+        restated=restated(TallyRows(connection, [this.id]).told(this.id, shown), found[this.id]),
+        threshold=settings.scorecard.smallest_group,
+    )
+
+
+def _for_reader(
+    term: Term, kept: Kept, shown: Wanted, reader: Reader, schools: Mapping[str, frozenset[str]] | None
+) -> tuple[GroupFigures, ...]:
+    """Everybody first, then schools, grades, teams, teachers, each by title."""
+    groups = [group for key, group in term.groups.items() if shown.has(key)]
+    if schools is not None:
+        colleagues = [
+            Colleague(key, term.teams.get(key, ""), schools.get(key, frozenset()), term.families((grouping, key)))
+            for grouping, key in term.groups
+            if grouping is Grouping.TEACHER
+        ]
+        theirs = visible_to(groups, reader, colleagues, term.threshold)
+        groups = [group for group in groups if group in theirs]
+    figures: list[GroupFigures] = []
+    for group in sorted(groups, key=_in_order):
+        of = term.figures((group.grouping, group.key))
+        # A teacher knows their own families: nothing about few of them is news to the one who leads nobody else.
+        own = reader.leads is None and (group.grouping, group.key) == (Grouping.TEACHER, reader.mailbox)
+        figures.append(of if own else kept.taken_out(of))
+    return tuple(figures)
+
+
+_ORDER = tuple(Grouping)
+
+
+def _in_order(group: Group) -> tuple[int, str, str]:
+    # Grades by their codes, so that kindergarten comes before the first and "10" after "09".
+    title = grade_order(group.key) if group.grouping is Grouping.GRADE else group.title.casefold()
+    return _ORDER.index(group.grouping), title, group.key
+
+
+def _teachers(settings: Settings) -> Mapping[str, str]:
+    return {box.address: box.teacher for box in settings.mailboxes}
+
+
+def _teams(connection: Connection, day: date) -> Mapping[str, str]:
+    """The team of each mailbox on a day, "" for none; for one that was not connected yet or is not any more, the
+    nearest that there is."""
+    return {
+        mailbox: next((place.team for place in places if day in place.held), places[-1].team)
+        for mailbox, places in read_teams(connection).items()
+    }
+
+
+def _roster_schools(connection: Connection, settings: Settings) -> Mapping[str, frozenset[str]]:
+    """The schools that the roster names with the owner of each mailbox."""
+    names = mailbox_names(connection, settings)
+    query = select(col(RosterAddress.address), col(RosterPerson.schools)).join(
+        RosterPerson, col(RosterPerson.id) == col(RosterAddress.person)
+    )
+    found: dict[str, frozenset[str]] = {}
+    for row in rows_in(connection, query, RosterAddress.address, names):
+        schools = frozenset(filter(None, row.schools.split(",")))
+        found[names[row.address]] = found.get(names[row.address], frozenset()) | schools
+    return found
+
+
+def _wanted(
+    connection: Connection,
+    terms: Sequence[SchoolTerm],
+    scope: Scope,
+    teams: Mapping[str, Mapping[str, str]],
+    several_schools: bool,
+    reader: Reader,
+) -> tuple[Wanted, Wanted]:
+    """The groups that what is withheld is decided on, and those that are shown."""
+    everything = frozenset({Grouping.GRADE, Grouping.TEAM, Grouping.TEACHER})
+    if not reader.leads_everybody or scope == WHOLE or scope.team is not None:
+        judged = Wanted(everything)
+    elif scope.overview and several_schools:
+        judged = Wanted(frozenset())
+    else:
+        # Teachers without a team stand beside the teams.
+        alone = {(Grouping.TEACHER, mailbox) for of in teams.values() for mailbox, team in of.items() if not team}
+        judged = Wanted(frozenset({Grouping.GRADE, Grouping.TEAM}), frozenset(alone))
+    if scope == WHOLE:
+        return judged, judged
+    if scope.team is not None:
+        own = {(Grouping.TEACHER, box) for of in teams.values() for box, team in of.items() if team == scope.team}
+        own |= {(Grouping.TEAM, scope.team)} if scope.team else set()
+        return judged, Wanted(frozenset(), frozenset(own))
+    if scope.overview:
+        return judged, Wanted(frozenset() if several_schools else frozenset({Grouping.GRADE, Grouping.TEAM}))
+    if not scope.school:
+        return judged, Wanted(frozenset({Grouping.GRADE, Grouping.TEAM}), school=scope.school)
+    there = teams_in(connection, [each.id for each in terms], scope.school)
+    keys = frozenset((Grouping.TEAM, team) for team in there)
+    return judged, Wanted(frozenset({Grouping.GRADE}), keys, scope.school)
