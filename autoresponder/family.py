@@ -16,7 +16,7 @@ def are_one_family(students: Sequence[str], others: Sequence[str]) -> bool:
     return not set(students).isdisjoint(others)
 
 
-def key_of_family(family: str | None, sender: str, key: bytes, *, alone: str = "") -> str:
+def family_key(family: str | None, sender: str, key: bytes, *, alone: str = "") -> str:
     """A keyed digest of a family: of its identifier on the roster, which stays whatever its children are called, else
     of the sender's address.
 
@@ -31,11 +31,6 @@ def key_by_names(students: Sequence[str], key: bytes) -> str:
     """What a family's key was before the roster had identifiers: a digest of the children's names. Records of that time
     are found by it and filed again."""
     return _digest(("students", *sorted(students)), key, "")
-
-
-def family_key(students: Sequence[str], sender: str, key: bytes, *, alone: str = "") -> str:
-    """A keyed digest of a family: of its students' names where the roster knows them, else of the sender's address."""
-    return _digest(("students", *sorted(students)) if students else ("sender", sender), key, alone)
 
 
 def _digest(who: Sequence[str], key: bytes, alone: str) -> str:

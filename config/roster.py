@@ -14,6 +14,9 @@ LARGEST_FILE = 32 * 1024 * 1024
 """Bytes; several times the largest district."""
 
 
+_COLUMNS = ("student", "guardian_email", "language", "student_id", "grade", "school", "teacher", "guardian")
+
+
 @dataclass(frozen=True, slots=True)
 class RosterRow:
     """One row as it stands in the file: `line` counts from 1, cells are stripped and empty where the file has none."""
@@ -22,6 +25,11 @@ class RosterRow:
     student: str
     guardian_email: str
     language: str
+    student_id: str = ""
+    grade: str = ""
+    school: str = ""
+    teacher: str = ""
+    guardian: str = ""
 
 
 def roster_rows(path: Path) -> Iterator[RosterRow]:
@@ -40,7 +48,7 @@ def roster_rows(path: Path) -> Iterator[RosterRow]:
                 continue
             if columns:
                 row = dict(zip(columns, (cell.strip() for cell in cells), strict=False))
-                yield RosterRow(begins, row.get("student", ""), row.get("guardian_email", ""), row.get("language", ""))
+                yield RosterRow(begins, **{name: row.get(name, "") for name in _COLUMNS})
                 continue
             columns = [re.sub(r"[\s-]+", "_", cell.strip().lower()) for cell in cells]
             for name in ("student", "guardian_email"):

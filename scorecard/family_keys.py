@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, and_, bindparam, delete, select, update
 from sqlmodel import col
 
-from autoresponder.family import key_by_names, key_of_family, person
+from autoresponder.family import family_key, key_by_names, person
 from scorecard.pieces import pieces
 from scorecard.roster_reading import Home, homes
 from store.case_tables import CaseMail, ConflictCase, TeacherLetter
@@ -67,11 +67,11 @@ class _Keys:
         return self._of(address, home) if home is not None and old in self._olds(address, home) else None
 
     def _of(self, address: str, home: Home) -> str:
-        return key_of_family(home.families[0] if home.families else None, address, self._key)
+        return family_key(home.families[0] if home.families else None, address, self._key)
 
     def _olds(self, address: str, home: Home) -> set[str]:
-        olds = {key_of_family(family, address, self._key) for family in (*home.families[1:], *home.earlier)}
-        olds.add(key_of_family(None, address, self._key))
+        olds = {family_key(family, address, self._key) for family in (*home.families[1:], *home.earlier)}
+        olds.add(family_key(None, address, self._key))
         if home.students:
             olds.add(key_by_names([student.name for student in home.students], self._key))
         return olds

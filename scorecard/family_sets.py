@@ -14,7 +14,11 @@ class Before:
 
 
 def families_after(
-    guardians: Mapping[str, frozenset[str]], before: Mapping[str, Before], new_family: Callable[[], str]
+    guardians: Mapping[str, frozenset[str]],
+    before: Mapping[str, Before],
+    new_family: Callable[[], str],
+    addresses: Mapping[str, frozenset[str]],
+    known_by: Mapping[frozenset[str], str],
 ) -> Mapping[str, str]:
     """The family of each student, of whom `guardians` names those who look after them.
 
@@ -23,14 +27,22 @@ def families_after(
     the one with the smallest identifier. Where one becomes several, those have it among whom most of its students are,
     of equals those with the smallest student; the others get what `new_family` makes. A student who comes back finds
     their family, unless it is somebody else's by then.
+
+    A school that changes its student system gives everybody another identifier. So students whom nobody knew are the
+    family that the very same addresses meant before: `addresses` are those of each guardian, `known_by` names the
+    families by all their addresses.
     """
     groups: dict[tuple[str, ...] | str, list[str]] = defaultdict(list)
     for student in sorted(guardians):
         groups[tuple(sorted(guardians[student])) or student].append(student)
-    claims = sorted(_claims(groups.values(), before))
+    claims = list(_claims(groups.values(), before))
+    for students in groups.values():
+        home = frozenset().union(*(addresses.get(each, frozenset()) for each in guardians[students[0]]))
+        if home and home in known_by:
+            claims.append(_Claim(2, 0, known_by[home], students[0]))
     identifiers: dict[str, str] = {}
     taken: set[str] = set()
-    for claim in claims:
+    for claim in sorted(claims):
         if claim.group not in identifiers and claim.family not in taken:
             identifiers[claim.group] = claim.family
             taken.add(claim.family)
@@ -45,7 +57,8 @@ def families_after(
 class _Claim:
     """A group's claim to an identifier; the first in order has it."""
 
-    left: bool
+    by: int
+    """0 for students who belonged to the family, 1 for those who once did, 2 for the family's addresses."""
     fewer: int
     family: str
     group: str
@@ -56,4 +69,4 @@ def _claims(groups: Iterable[list[str]], before: Mapping[str, Before]) -> Iterab
     for students in groups:
         there = Counter(before[student] for student in students if student in before)
         for family, count in there.items():
-            yield _Claim(not family.still, -count, family.family, students[0])
+            yield _Claim(0 if family.still else 1, -count, family.family, students[0])

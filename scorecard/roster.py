@@ -1,129 +1,137 @@
-"""Which guardian belongs to which student, from the school's own CSV export."""
+"""Which guardian belongs to which student: a view of the roster in the database, kept in memory."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Mapping, Sequence
+from datetime import date
+from itertools import count
 from pathlib import Path
+from threading import Lock
+from types import MappingProxyType
 
-from babel import Locale
-from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import Connection, func, select
+from sqlmodel import col
 
-from autoresponder.family import person
-from autoresponder.outgoing import one_line
-from config.roster import roster_rows
-from config.settings import EmailAddress
+from autoresponder.family import are_one_family, person
+from scorecard.family_sets import families_after
+from scorecard.list_files import read_lists
+from scorecard.roster_reading import Home, Rows, guardians_of, homes, homes_of, teachers_of
+from scorecard.school_lists import PersonKind, Rejected, SchoolLists
+from store.database import Database
+from store.roster_tables import RosterImport, RosterMatch
 
-_NAME_CHARACTERS = 120
-_SPOKEN_AT_HOME = (
-    "en",
-    "es",
-    "fr",
-    "pt",
-    "de",
-    "it",
-    "ru",
-    "uk",
-    "pl",
-    "vi",
-    "zh",
-    "ar",
-    "ko",
-    "ja",
-    "so",
-    "fil",
-    "fa",
-    "ur",
-)
-_ADDRESS: TypeAdapter[str] = TypeAdapter(EmailAddress)
+_NOBODY = Home((), None, ())
 
 
-@dataclass(frozen=True, slots=True)
-class RowProblem:
-    """A row that was left out, or a part of it: the line of the file (the first is 1), and why."""
-
-    line: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Guardian:
-    students: tuple[str, ...] = ()
-    language: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Roster:
-    """The students of each guardian, and the language of the home. An empty one (`Roster()`) knows nobody."""
+    """Who looks after whom. An empty one (`Roster()`) knows nobody. Threads share it; `refresh` brings it up to
+    date."""
 
-    _guardians: Mapping[str, _Guardian] = field(default_factory=dict)
-    problems: tuple[RowProblem, ...] = ()
-    """Every row that could not be used whole."""
+    def __init__(self, database: Database | None = None) -> None:
+        """Knows what the `database` does, from the first `refresh` on."""
+        self._database = database
+        self._homes: Mapping[str, Home] = MappingProxyType({})
+        self._seen: object = None
+        self._lock = Lock()
+        self.problems: tuple[Rejected, ...] = ()
+        """Every row of the file that could not be used whole, where one was loaded."""
+
+    @classmethod
+    def of(cls, database: Database) -> "Roster":
+        """The roster in the database, as it is now."""
+        roster = cls(database)
+        roster.refresh()
+        return roster
 
     @classmethod
     def load(cls, path: Path | None) -> "Roster":
-        """Reads the school's CSV file (`config.roster` says of what form), a row per student and guardian.
+        """What the lists at `path` say, in no database; None gives the empty roster. Bad rows are left out and listed
+        in `problems`. Raises `ConfigError` where the file as a whole cannot be used."""
+        if path is None:
+            return cls()
+        lists = read_lists(path)
+        roster = cls()
+        roster._homes, roster.problems = _homes_in(lists), tuple(lists.rejected)
+        return roster
 
-        None gives the empty roster. Bad rows are left out and listed in `problems`. Raises `ConfigError` where the file
-        as a whole cannot be used.
-        """
-        return cls() if path is None else _read(path)
+    def refresh(self) -> bool:
+        """Looks whether the roster in the database has changed, and takes it over. Says whether it had."""
+        if self._database is None:
+            return False
+        with self._lock, self._database.read() as connection:
+            newest = _newest(connection)
+            if newest == self._seen:
+                return False
+            self._homes, self._seen = homes(connection), newest
+            return True
 
     def students_of(self, email: str) -> tuple[str, ...]:
-        """The students of the guardian with this address, in the file's order; empty where unknown. Neither case nor
-        a +tag matters, on either side."""
-        return self._guardians.get(person(email), _Guardian()).students
+        """Names of the students whose guardian has this address; empty where unknown. Neither case nor a +tag matters.
+        Two may have one name: `student_ids_of` tells them apart."""
+        return tuple(student.name for student in self._home(email).students)
+
+    def student_ids_of(self, email: str) -> tuple[str, ...]:
+        """Identifiers (`roster_person.id`) of the same students, in the same order."""
+        return tuple(student.id for student in self._home(email).students)
 
     def language_of(self, email: str) -> str | None:
         """The home language of the guardian with this address as an ISO 639-1 code, None where unknown."""
-        return self._guardians.get(person(email), _Guardian()).language
+        return self._home(email).language
+
+    def family_of(self, email: str) -> str | None:
+        """The family (`roster_family.family`) that a guardian's mail is filed under: theirs, of several the longest
+        known, and the last where their children have left. None where unknown."""
+        return next(iter(self._home(email).families), None)
+
+    def families_of(self, email: str) -> tuple[str, ...]:
+        """Every family that the guardian with this address belongs to, the longest known first."""
+        return self._home(email).families
+
+    def are_one_family(self, email: str, other: str) -> bool:
+        """Whether two addresses are of people who look after one student."""
+        return are_one_family(self.student_ids_of(email), self.student_ids_of(other))
+
+    def guardians_of(self, student: str) -> Sequence[str]:
+        """Addresses of those who look after the student with this identifier now."""
+        if self._database is None:
+            return ()
+        with self._database.read() as connection:
+            return guardians_of(connection, student)
+
+    def teachers_of(self, student: str, day: date) -> Sequence[str]:
+        """Addresses of the teachers who share a class with the student with this identifier on a day."""
+        if self._database is None:
+            return ()
+        with self._database.read() as connection:
+            return teachers_of(connection, student, day)
 
     def __len__(self) -> int:
-        return len(self._guardians)
+        """How many addresses of guardians it knows."""
+        return sum(bool(home.students) for home in self._homes.values())
+
+    def _home(self, email: str) -> Home:
+        return self._homes.get(person(email), _NOBODY)
 
 
-def _read(path: Path) -> Roster:
-    guardians: dict[str, _Guardian] = {}
-    problems: list[RowProblem] = []
-    for row in roster_rows(path):
-        student = one_line(row.student, _NAME_CHARACTERS)
-        if not student:
-            problems.append(RowProblem(row.line, "the student's name is missing"))
-            continue
-        try:
-            email = person(_ADDRESS.validate_python(row.guardian_email))
-        except ValidationError:
-            problems.append(RowProblem(row.line, "guardian_email holds no e-mail address (one address per row)"))
-            continue
-        known = guardians.get(email, _Guardian())
-        language, doubt = _agreed(known.language, row.language)
-        if doubt:
-            problems.append(RowProblem(row.line, doubt))
-        guardians[email] = _Guardian(tuple(dict.fromkeys((*known.students, student))), language)
-    return Roster(guardians, tuple(problems))
+def _newest(connection: Connection) -> object:
+    """Something that is another after every import and every match."""
+    matches = select(func.max(col(RosterMatch.id)), func.count(col(RosterMatch.unmatched_at)))
+    newest = connection.execute(select(func.max(col(RosterImport.id)))).scalar()
+    return newest, *connection.execute(matches).one()
 
 
-def _agreed(known: str | None, cell: str) -> tuple[str | None, str]:
-    """The guardian's language after one more row, and what is doubtful about it, in words."""
-    if not cell.strip():
-        return known, ""
-    said = _language(cell)
-    if said is None:
-        return known, "language is not one that is known; write a code such as es, or an English name such as Spanish"
-    if known is not None and said != known:
-        return known, f"language is {said}, but an earlier row of this guardian says {known}, which is kept"
-    return said, ""
-
-
-def _language(cell: str) -> str | None:
-    """`es`, `es-MX`, `Spanish` or `español` as an ISO 639 code."""
-    wanted = cell.strip().casefold()
-    code = wanted.replace("_", "-").partition("-")[0]
-    return code if code in Locale("en").languages else _languages_by_name().get(wanted)
-
-
-@cache
-def _languages_by_name() -> dict[str, str]:
-    """Language codes by the language's name, in English and, for those that schools meet most, in itself."""
-    english = {name.casefold(): code for code, name in Locale("en").languages.items() if "_" not in code}
-    own = {(Locale(code).get_language_name() or code).casefold(): code for code in _SPOKEN_AT_HOME}
-    return english | own
+def _homes_in(lists: SchoolLists) -> Mapping[str, Home]:
+    people = {each.id: each for each in lists.people}
+    guardians: dict[str, set[str]] = {each.id: set() for each in lists.people if PersonKind.STUDENT in each.kinds}
+    for care in lists.cares:
+        guardians[care.student].add(care.guardian)
+    numbers = count(1)
+    after = families_after(
+        {student: frozenset(of) for student, of in guardians.items()}, {}, lambda: f"family-{next(numbers)}", {}, {}
+    )
+    return homes_of(
+        Rows(
+            people=people,
+            cares=[(care.student, care.guardian, True) for care in lists.cares],
+            families=[(number, student, family, True) for number, (student, family) in enumerate(after.items())],
+            addresses=[(person(address), each.id, True) for each in lists.people for address in each.addresses],
+        )
+    )

@@ -15,7 +15,7 @@ from scorecard.roster_merge import Merge
 from scorecard.roster_places import bring_places
 from scorecard.school_lists import Listed, Rejected, SchoolLists
 from store.database import Database
-from store.pages import Pages
+from store.installation import secret_of
 from store.roster_tables import RosterClass, RosterImport, RosterMembership, RosterPerson, RosterSchool, RosterTerm
 from store.turns import alone
 
@@ -84,8 +84,8 @@ def import_lists(
     `digest` names what is imported (SHA-256, hexadecimal), `now` is aware, `today` is its day in the school's time
     zone; `from_settings` says that it is the file that the settings name. Raises `TooManyEnd`.
     """
-    Pages(database).fingerprint_key()  # what `alone` takes turns over is there
     with database.write() as connection, connection.begin_nested() as savepoint:
+        key = secret_of(connection)
         alone(connection)
         # From the first import on something holds "since" a day; what the first one finds had been there before.
         first = not connection.execute(select(func.count()).select_from(RosterImport)).scalar()
@@ -93,7 +93,7 @@ def import_lists(
         if not allow_many:
             _refuse_if_many_end(*merge.people_ending())
         merge.carry_out()
-        bring_places(merge, first=first)
+        bring_places(merge, key, first=first)
         imported = Imported(
             _counted(merge.added), _counted(merge.only_changed()), _counted(merge.ended), tuple(lists.rejected)
         )

@@ -16,6 +16,7 @@ from store.roster_tables import (
     RosterAddress,
     RosterCare,
     RosterClass,
+    RosterFamily,
     RosterMembership,
     RosterPerson,
     RosterSchool,
@@ -57,6 +58,9 @@ class Merge:
     classes: set[str] = field(default_factory=set)
     """Of which anything changed."""
 
+    known_by: Mapping[frozenset[str], str] = field(default_factory=dict)
+    """The families that there were, by all addresses of their guardians."""
+
     def only_changed(self) -> Mapping[Listed, Collection[str]]:
         """What was there, is there, and differs."""
         return {each: self.changed[each] - self.added[each] - self.ended[each] for each in self.changed}
@@ -73,6 +77,7 @@ class Merge:
 
     def carry_out(self) -> None:
         """Everything that the lists say themselves; what follows from it is for later."""
+        self.known_by = _families_by_addresses(self.connection)
         self._entries(Listed.SCHOOLS, ({"id": each.id, "name": each.name} for each in self.lists.schools))
         self._entries(Listed.TERMS, map(_term, self.lists.terms))
         self._entries(Listed.CLASSES, map(_class, self.lists.classes))
@@ -197,6 +202,25 @@ class Merge:
         touched = set(people)
         self.people |= touched
         self.changed[Listed.PEOPLE] |= touched
+
+
+def addresses_of(connection: Connection) -> Mapping[str, frozenset[str]]:
+    """Everybody's addresses as the lists have them."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for address, person in ADDRESSES.holding(connection):
+        found[person].add(address)
+    return {person: frozenset(of) for person, of in found.items()}
+
+
+def _families_by_addresses(connection: Connection) -> Mapping[frozenset[str], str]:
+    addresses = addresses_of(connection)
+    homes: dict[str, set[str]] = defaultdict(set)
+    for student, guardian, _ in CARES.holding(connection):
+        homes[student] |= addresses.get(guardian, frozenset())
+    rows = connection.execute(
+        select(col(RosterFamily.student), col(RosterFamily.family)).where(col(RosterFamily.until).is_(None))
+    )
+    return {frozenset(homes[row.student]): row.family for row in rows if row.student in homes}
 
 
 def _columns(table: type[SQLModel]) -> Sequence[Any]:

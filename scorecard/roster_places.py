@@ -2,34 +2,32 @@
 mail, cases and items are filed under."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from secrets import token_hex
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 from sqlmodel import col
 
 from scorecard.dated_rows import DatedRows
+from scorecard.family_keys import file_again
 from scorecard.family_sets import Before, families_after
-from scorecard.pieces import pieces
-from scorecard.roster_merge import CARES, Merge, is_student
+from scorecard.roster_merge import CARES, Merge, addresses_of, is_student
 from scorecard.school_lists import Listed
 from store.marks import mark
-from store.roster_tables import RosterCare, RosterFamily, RosterGrade, RosterMembership, RosterPerson
+from store.roster_tables import RosterFamily, RosterGrade, RosterPerson
 from store.scorecard_tables import MarkKind
 
 _GRADES = DatedRows(RosterGrade, "student", "grade", "schools")
 _FAMILIES = DatedRows(RosterFamily, "student", "family")
-_AT_ONCE = 500
 _MOST_MARKS = 20_000
-"""Above so many students, one mark for everything is less work than one for each."""
+"""Above so many people and classes, one mark for everything is less work than one for each."""
 
 
-def bring_places(merge: Merge, *, first: bool) -> None:
-    """Brings up to date what rests on the entries that `merge` has carried out. `first`
-    says that there was no roster before."""
-    connection = merge.connection
+def bring_places(merge: Merge, key: bytes, *, first: bool) -> None:
+    """Brings up to date what rests on the entries that `merge` has carried out. `key` is the
+    installation's secret, `first` says that there was no roster before."""
     people = select(col(RosterPerson.id), col(RosterPerson.kinds), col(RosterPerson.schools))
-    rows = connection.execute(people.where(col(RosterPerson.until).is_(None)))
+    rows = merge.connection.execute(people.where(col(RosterPerson.until).is_(None)))
     schools = {row.id: row.schools for row in rows if is_student(row.kinds)}
     moved = _grades(merge, schools) | _families(merge, schools.keys())
     merge.people |= moved
@@ -37,6 +35,7 @@ def bring_places(merge: Merge, *, first: bool) -> None:
     terms = merge.added[Listed.TERMS] | merge.changed[Listed.TERMS] | merge.ended[Listed.TERMS]
     if merge.people or merge.classes or terms:
         _mark(merge, everything=first or bool(terms))
+        file_again(merge.connection, key)
 
 
 def _grades(merge: Merge, schools: Mapping[str, str]) -> set[str]:
@@ -66,7 +65,11 @@ def _families(merge: Merge, students: Collection[str]) -> set[str]:
         if row.until is None or row.student not in before or not before[row.student].still:
             before[row.student] = Before(row.family, row.until is None)
     after = families_after(
-        {student: frozenset(guardians.get(student, ())) for student in students}, before, lambda: token_hex(16)
+        {student: frozenset(guardians.get(student, ())) for student in students},
+        before,
+        lambda: token_hex(16),
+        addresses_of(merge.connection),
+        merge.known_by,
     )
     turned = _FAMILIES.bring(
         merge.connection,
@@ -79,28 +82,8 @@ def _families(merge: Merge, students: Collection[str]) -> set[str]:
 
 
 def _mark(merge: Merge, *, everything: bool) -> None:
-    touched = set() if everything else _students(merge)
-    if everything or len(touched) > _MOST_MARKS:
+    if everything or len(merge.people) + len(merge.classes) > _MOST_MARKS:
         mark(merge.connection, MarkKind.EVERYTHING, [""])
     else:
-        mark(merge.connection, MarkKind.STUDENT, sorted(touched))
-
-
-def _students(merge: Merge) -> set[str]:
-    """The students whose figures what changed may change: they themselves, those whom a guardian looks after or did,
-    and those who share or shared a class with a teacher."""
-    connection = merge.connection
-    ever = set(_found(connection, RosterFamily.student, RosterFamily.student, merge.people))
-    others = merge.people - ever
-    wards = set(_found(connection, RosterCare.student, RosterCare.guardian, others))
-    classes = merge.classes | set(
-        _found(connection, RosterMembership.school_class, RosterMembership.person, others - wards)
-    )
-    members = set(_found(connection, RosterMembership.person, RosterMembership.school_class, classes))
-    return ever | wards | set(_found(connection, RosterFamily.student, RosterFamily.student, members))
-
-
-def _found(connection: Connection, wanted: str, where: str, among: Iterable[str]) -> Iterator[str]:
-    """Every `wanted` of the rows whose column `where` is among these."""
-    for some in pieces(sorted(among), _AT_ONCE):
-        yield from connection.execute(select(col(wanted)).where(col(where).in_(some)).distinct()).scalars()
+        mark(merge.connection, MarkKind.STUDENT, sorted(merge.people))
+        mark(merge.connection, MarkKind.CLASS, sorted(merge.classes))

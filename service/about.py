@@ -1,6 +1,5 @@
 """What a message is about, for the office: whose it is, which desk's, and until when somebody has to take it."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from autoresponder.desks import desk_for, first_due
@@ -18,20 +17,20 @@ def matter_of(
     topic: str,
     *,
     unverified: bool,
-    students: Sequence[str],
+    family: str | None,
     key: bytes,
     settings: Settings,
     calendar: SchoolCalendar,
     now: datetime,
 ) -> Matter:
     """The matter of a message that goes to the office as `tag`. `unverified` sets one whose sender may be somebody else
-    apart from everything the family wrote; `students` are the sender's, `key` is the installation's secret."""
+    apart from everything the family wrote; `family` is the sender's on the roster, `key` the installation's secret."""
     desk = desk_for(topic, settings)
     alone = record.fingerprint if unverified or not record.sender else ""
     return Matter(
         reference=record.fingerprint,
         mailbox=record.mailbox,
-        family=family_key(students, record.sender or "", key, alone=alone),
+        family=family_key(family, record.sender or "", key, alone=alone),
         topic=topic,
         desk=desk,
         tag=tag,

@@ -1,6 +1,6 @@
 """What the messages of a page mean to the cases of their mailbox. Decides; the store carries it out with the page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from autoresponder.agreement import reads_like_agreement
@@ -22,10 +22,10 @@ _TO_SOMEBODY = 3
 class CaseParts:
     """Finds what a message means to the cases. One instance serves all threads."""
 
-    def __init__(self, settings: Settings, students_of: Callable[[str], Sequence[str]], key: bytes) -> None:
-        """`students_of` is the roster's, `key` the installation's secret."""
+    def __init__(self, settings: Settings, family_of: Callable[[str], str | None], key: bytes) -> None:
+        """`family_of` is the roster's, `key` the installation's secret."""
         self._settings = settings
-        self._students_of = students_of
+        self._family_of = family_of
         self._key = key
 
     def rules(self, box: MailboxSettings) -> CaseRules | None:
@@ -64,7 +64,7 @@ class CaseParts:
         return replace(entry, part=TeacherWrites(tuple(sorted(families)), marked=marked))
 
     def _family(self, email: str, *, alone: str = "") -> str:
-        return family_key(self._students_of(email), email, self._key, alone=alone)
+        return family_key(self._family_of(email), email, self._key, alone=alone)
 
 
 def is_automatic(message: Message) -> bool:

@@ -129,7 +129,7 @@ def _to_office(
         Tag.URGENT,
         topic,
         unverified=unverified,
-        students=assembly.roster.students_of(record.sender) if record.sender else (),
+        family=assembly.roster.family_of(record.sender) if record.sender else None,
         key=assembly.pages.fingerprint_key(),
         settings=settings,
         calendar=calendar,

@@ -11,7 +11,6 @@ from typing import Protocol
 
 import structlog
 
-from autoresponder.family import are_one_family
 from autoresponder.identifiers import fingerprint, is_own_message_id
 from autoresponder.planner import make_plan
 from classifier.verdict import Letter, Verdict
@@ -143,7 +142,7 @@ class Pipeline:
         self._gate = Gate(settings, pages.database, roster)
         self._clock = clock
         self._key = pages.fingerprint_key()
-        self._cases = CaseParts(settings, roster.students_of, self._key)
+        self._cases = CaseParts(settings, roster.family_of, self._key)
         self._replies = DigestReplies(settings, pages.database)
         self._letters = SentLetters(settings, judge)
         self._broken: Counter[tuple[str, str]] = Counter()
@@ -435,7 +434,7 @@ class Pipeline:
                 candidate,
                 record.thread,
                 state,
-                is_family=lambda other: are_one_family(students, self._roster.students_of(other)),
+                is_family=lambda other: sender is not None and self._roster.are_one_family(sender, other),
             ),
             now=record.recorded_at,
             home_language=self._roster.language_of(sender) if sender else None,
@@ -446,7 +445,7 @@ class Pipeline:
             plan.route.tag if plan.route is not None else Tag.ROUTINE,
             plan.topic,
             unverified=plan.route is not None and plan.route.sender_unverified,
-            students=students,
+            family=self._roster.family_of(sender) if sender else None,
             key=self._key,
             settings=self._settings,
             calendar=self._calendar,

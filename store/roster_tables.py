@@ -162,6 +162,22 @@ class RosterMembership(SQLModel, table=True):
     until: date | None = None
 
 
+class RosterMatch(SQLModel, table=True):
+    """The school said whose an address is that no list names. Imports leave it alone."""
+
+    __tablename__ = "roster_match"
+    __table_args__ = (Index("ix_roster_match_address", "address"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    address: str
+    """As it is compared: in small letters, without a plus tag."""
+    person: str = Field(foreign_key="roster_person.id")
+    """Whom the school named: a guardian whose address it is, or a student whose guardian has it."""
+    matched_at: datetime = Field(sa_type=UtcDateTime)
+    unmatched_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When the school took it back; None while it holds."""
+
+
 class RosterImport(SQLModel, table=True):
     """One import that was carried out."""
 

@@ -120,7 +120,7 @@ def _roster(settings: "Settings") -> "Iterator[str]":
     from scorecard.roster import Roster
 
     for problem in Roster.load(settings.school.roster).problems:
-        yield f"{settings.school.roster}:{problem.line}: left out: {problem.reason}"
+        yield f"{problem} (left out)"
 
 
 def _few(lines: list[str]) -> list[str]:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config import ConfigError
-from scorecard.roster import Roster, RowProblem
+from scorecard.roster import Roster
+from scorecard.school_lists import Rejected
 
 
 def roster(folder: Path, text: str | bytes) -> Roster:
@@ -59,14 +60,20 @@ def test_every_bad_row_is_left_out_and_reported_with_its_line_and_reason(tmp_pat
     found = roster(
         tmp_path,
         'student,guardian_email,language\n,ana@family.example,\n"Two\nlines",bea@family.example,\nCy,nobody,\n'
-        "Di,d@a.example;e@a.example,\nEd,ed@family.example,Klingonish\nEve,ed@family.example,en\nFay,ed@family.example,fr\n",
+        "Di,d@a.example;e@a.example;nobody,\nEd,ed@family.example,Klingonish\nEve,ed@family.example,en\nFay,ed@family.example,fr\n",
     )
-    assert [problem.line for problem in found.problems] == [2, 5, 6, 7, 9]
-    assert found.problems[0] == RowProblem(2, "the student's name is missing")
-    assert "guardian_email" in found.problems[1].reason
-    assert "one address per row" in found.problems[2].reason
+    assert [(problem.line, problem.column) for problem in found.problems] == [
+        (2, "student"),
+        (5, "guardian_email"),
+        (6, "guardian_email"),
+        (7, "language"),
+        (9, "language"),
+    ]
+    assert found.problems[0] == Rejected("roster.csv", 2, "student", "the student's name is missing")
+    assert "no e-mail address" in found.problems[1].reason
     assert "write a code such as es" in found.problems[3].reason
     assert "en, which is kept" in found.problems[4].reason
+    assert found.students_of("d@a.example") == found.students_of("e@a.example") == ("Di",)
     assert found.students_of("bea@family.example") == ("Two lines",)
     assert found.students_of("ed@family.example") == ("Ed", "Eve", "Fay")
     assert found.language_of("ed@family.example") == "en"

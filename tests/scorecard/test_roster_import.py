@@ -256,6 +256,25 @@ def test_of_families_that_become_one_the_larger_gives_its_identifier(database: D
     assert families(database, FIRST) == {frozenset({"s1"}), frozenset({"s2", "s3"})}
 
 
+def test_a_school_that_changes_its_system_keeps_the_families(database: Database) -> None:
+    bring(
+        database,
+        whole(
+            [student("s1"), guardian("g1", "a@home.example"), guardian("g2", "b@home.example")],
+            [("s1", "g1"), ("s1", "g2")],
+        ),
+    )
+    identifier = family_of(database, "s1")
+    people = [
+        student("N-1"),
+        student("N-2"),
+        guardian("G", "A@home.example", "b+x@home.example"),
+        guardian("H", "b@home.example"),
+    ]
+    bring(database, whole(people, [("N-1", "G"), ("N-2", "H")]), SECOND)
+    assert family_of(database, "N-1") == identifier != family_of(database, "N-2")
+
+
 def test_guardians_in_common_are_not_enough_to_be_one_family(database: Database) -> None:
     people = [student("s1"), student("s2"), guardian("g1"), guardian("g2")]
     bring(database, whole(people, [("s1", "g1"), ("s2", "g1"), ("s2", "g2")]))
@@ -281,12 +300,13 @@ def test_whose_place_on_the_roster_changed_is_marked_and_nobody_else(database: D
     bring(database, lists())
     assert marks(database) == {(MarkKind.EVERYTHING, "")}
     steps = [lists(), lists(grade="06"), lists(address="b@home.example"), lists(title="Art"), lists(teacher="t2")]
-    expected = [{"s1"}, {"s1", "s2"}, {"s2", "s3"}, {"s3"}]
-    for (_, changed), students in zip(pairwise(steps), expected, strict=True):
+    of, a_class = MarkKind.STUDENT, (MarkKind.CLASS, "c")
+    expected = [{(of, "s1")}, {(of, "s1"), (of, "g2")}, {(of, "g2"), a_class}, {(of, "t1"), (of, "t2"), a_class}]
+    for (_, changed), marked in zip(pairwise(steps), expected, strict=True):
         with database.write() as connection:
             connection.execute(Mark.__table__.delete())
         bring(database, changed, SECOND)
-        assert marks(database) == {(MarkKind.STUDENT, each) for each in students}
+        assert marks(database) == marked
 
 
 def test_where_terms_changed_everything_is_marked(database: Database) -> None:

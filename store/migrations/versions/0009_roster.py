@@ -152,10 +152,26 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("roster_grade", schema=None) as batch_op:
         batch_op.create_index("ix_roster_grade_student", ["student"], unique=False)
+    op.create_table(
+        "roster_match",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("person", sa.String(), nullable=False),
+        sa.Column("matched_at", sa.DateTime(), nullable=False),
+        sa.Column("unmatched_at", sa.DateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["person"],
+            ["roster_person.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("roster_match", schema=None) as batch_op:
+        batch_op.create_index("ix_roster_match_address", ["address"], unique=False)
 
 
 def downgrade() -> None:
     """Back."""
+    op.drop_table("roster_match")
     op.drop_table("roster_grade")
     op.drop_table("roster_family")
     op.drop_table("roster_care")
