@@ -60,7 +60,7 @@ def _family_mail(
 ) -> Iterator[tuple[str, Happened]]:
     """What families wrote. What a robot wrote under their address has no tag."""
     message = MessageRecord
-    written = select(col(message.mailbox), col(message.sender), col(message.received_at)).where(
+    written = select(col(message.id), col(message.mailbox), col(message.sender), col(message.received_at)).where(
         col(message.direction) == Direction.RECEIVED,
         col(message.tag).is_not(None),
         col(message.received_at) >= since,
@@ -69,7 +69,7 @@ def _family_mail(
     spelled = spellings(connection, addresses)
     for row in rows_in(connection, written, message.sender, spelled):
         day = row.received_at.astimezone(zone).date()
-        yield spelled[row.sender], Happened(day, row.mailbox, from_family=True)
+        yield spelled[row.sender], Happened(day, row.mailbox, from_family=True, record=f"message {row.id}")
 
 
 def _letters(
@@ -96,7 +96,8 @@ def _letters(
     for row in rows:
         positive = bool(row.positive) and row.id not in many
         day = row.received_at.astimezone(zone).date()
-        yield row.address, Happened(day, row.mailbox, to_family=True, positive=positive)
+        record = f"message {row.id}"
+        yield row.address, Happened(day, row.mailbox, to_family=True, positive=positive, record=record)
 
 
 def _circulars(connection: Connection, message_ids: Collection[int]) -> set[int]:
@@ -109,13 +110,24 @@ def _contacts(
     connection: Connection, students: Collection[str], term_days: tuple[date, date], mailboxes: Mapping[str, str]
 ) -> Iterator[tuple[str, Happened]]:
     query = select(
-        col(Contact.student), col(Contact.mailbox), col(Contact.on_day), col(Contact.tone), col(Contact.reached)
+        col(Contact.id), col(Contact.student), col(Contact.mailbox), col(Contact.on_day), col(Contact.tone),
+        col(Contact.reached),
     ).where(
         col(Contact.withdrawn_at).is_(None),
         col(Contact.on_day) >= term_days[0],
         col(Contact.on_day) <= term_days[1],
-    )
+    )  # fmt: skip
     for row in rows_in(connection, query, Contact.student, students):
         positive = row.tone is ContactTone.GOOD_NEWS
         mailbox = mailboxes.get(person(row.mailbox), row.mailbox)
-        yield row.student, Happened(row.on_day, mailbox, to_family=True, positive=positive, from_family=row.reached)
+        yield (
+            row.student,
+            Happened(
+                row.on_day,
+                mailbox,
+                to_family=True,
+                positive=positive,
+                from_family=row.reached,
+                record=f"contact {row.id}",
+            ),
+        )

@@ -30,6 +30,8 @@ class Happened:
     """Whether that was a positive contact."""
     from_family: bool = False
     """Whether the family wrote, replied or was spoken with."""
+    record: str = ""
+    """Where it stands: "message" or "contact", and its number."""
 
 
 @dataclass(frozen=True, slots=True)
