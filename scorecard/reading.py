@@ -44,6 +44,28 @@ OVERVIEW = Scope(overview=True)
 """What a first page shows."""
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The figures of a term and of the one before, before anything is taken out: for this module and
+    `scorecard.events`, which take it out."""
+
+    connection: Connection
+    as_of: datetime
+    this: SchoolTerm
+    earlier: SchoolTerm | None
+    terms: Mapping[str, Term]
+    """By identifier."""
+    shown: Wanted
+    reader: Reader
+    roster_schools: Mapping[str, frozenset[str]] | None
+    """The schools of each teacher; None for a reader who sees every group."""
+
+    def figures(self, term: SchoolTerm) -> tuple[GroupFigures, ...]:
+        """A term's figures for the reader, without what is withheld."""
+        opened = self.terms[term.id]
+        return _for_reader(opened, opened.kept(self.connection), self.shown, self.reader, self.roster_schools)
+
+
 def read_report(
     connection: Connection,
     settings: Settings,
@@ -58,6 +80,35 @@ def read_report(
     """The scorecard of a term by its identifier, else of the one that people ask for today. None where the figures were
     never brought up to date, or there is no such term. `words` are the staff's; English where left out. A fixed number
     of queries, however many groups there are."""
+    opened = open_term(connection, settings, calendar, now, reader, term=term, scope=scope, words=words)
+    if opened is None:
+        return None
+    groups = opened.figures(opened.this)
+    told = TallyRows(connection, [opened.this.id]).told(opened.this.id, opened.shown)
+    return Report(
+        school=settings.school.name,
+        term=opened.this,
+        as_of=opened.as_of.astimezone(calendar.zone),
+        groups=groups,
+        before=opened.earlier,
+        groups_before=opened.figures(opened.earlier) if opened.earlier is not None else (),
+        restated=restated(told, groups),
+        threshold=settings.scorecard.smallest_group,
+    )
+
+
+def open_term(
+    connection: Connection,
+    settings: Settings,
+    calendar: SchoolCalendar,
+    now: datetime,
+    reader: Reader,
+    *,
+    term: str | None = None,
+    scope: Scope = WHOLE,
+    words: Wording | None = None,
+) -> Opened | None:
+    """What `read_report` is made of. Not to be shown."""
     today = now.astimezone(calendar.zone).date()
     state = connection.execute(select(col(ScorecardState.looked_at))).scalar()
     terms = terms_of(connection, settings, calendar, today)
@@ -65,34 +116,28 @@ def read_report(
     if state is None or this is None:
         return None
     earlier = before(terms, this)
-    schools = dict(connection.execute(select(col(RosterSchool.id), col(RosterSchool.name))).tuples().all())
-    names = GroupNames(settings.school.name, schools, _teachers(settings), {}, words or wording("en", OFFICE))
     both = [each for each in (this, earlier) if each is not None]
+    schools = dict(connection.execute(select(col(RosterSchool.id), col(RosterSchool.name))).tuples().all())
+    teachers = {box.address: box.teacher for box in settings.mailboxes}
+    names = GroupNames(settings.school.name, schools, teachers, {}, words or wording("en", OFFICE))
     teams = {each.id: _teams(connection, min(today, each.last)) for each in both}
     judged, shown = _wanted(connection, both, scope, teams, len(schools) > 1, reader)
     rows = Rows.read(TallyRows(connection, [each.id for each in both]), judged, shown)
-    colleagues = None if reader.leads_everybody else _roster_schools(connection, settings)
-    found: dict[str, tuple[GroupFigures, ...]] = {}
-    for each in both:
-        in_term = Term(
-            each,
-            rows,
-            today,
-            calendar,
-            settings.scorecard.smallest_group,
-            replace(names, teams=teams[each.id]).group,
-            teams[each.id],
-        )
-        found[each.id] = _for_reader(in_term, in_term.kept(connection), shown, reader, colleagues)
-    return Report(
-        school=settings.school.name,
-        term=this,
-        as_of=state.astimezone(calendar.zone),
-        groups=found[this.id],
-        before=earlier,
-        groups_before=found[earlier.id] if earlier is not None else (),
-        restated=restated(TallyRows(connection, [this.id]).told(this.id, shown), found[this.id]),
-        threshold=settings.scorecard.smallest_group,
+    threshold = settings.scorecard.smallest_group
+    return Opened(
+        connection,
+        state,
+        this,
+        earlier,
+        {
+            each.id: Term(
+                each, rows, today, calendar, threshold, replace(names, teams=teams[each.id]).group, teams[each.id]
+            )
+            for each in both
+        },
+        shown,
+        reader,
+        None if reader.leads_everybody else _roster_schools(connection, settings),
     )
 
 
@@ -125,10 +170,6 @@ def _in_order(group: Group) -> tuple[int, str, str]:
     # Grades by their codes, so that kindergarten comes before the first and "10" after "09".
     title = grade_order(group.key) if group.grouping is Grouping.GRADE else group.title.casefold()
     return _ORDER.index(group.grouping), title, group.key
-
-
-def _teachers(settings: Settings) -> Mapping[str, str]:
-    return {box.address: box.teacher for box in settings.mailboxes}
 
 
 def _teams(connection: Connection, day: date) -> Mapping[str, str]:
