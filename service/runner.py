@@ -26,7 +26,9 @@ from service.logs import place
 from service.parking import AT_ONCE, Attendant, needs_a_person
 from service.pipeline import Swept
 from service.reminding import remind
+from service.roster_keeping import RosterKeeper
 from service.steps import OnStep
+from service.weekly import WeeklyMail
 
 log = structlog.get_logger()
 
@@ -89,6 +91,7 @@ class Runner:
         self._on_step = on_step
         self._attendant = Attendant(assembly, environ=environ, on_step=on_step)
         self._morning_mail = MorningMail(assembly, on_step=on_step)
+        self._weekly_mail = WeeklyMail(assembly, environ=environ, on_step=on_step)
         self._glow_writer = GlowWriter(assembly, on_step=on_step)
         self._boxes = tuple(boxes if boxes is not None else assembly.settings.mailboxes)
         self._stop = threading.Event()
@@ -112,6 +115,7 @@ class Runner:
                 if mailbox is not None:
                     self._close(mailbox)
         self._attendant.tell(AT_ONCE)
+        self._weekly_mail.tell()
         return failures
 
     def run(self) -> None:
@@ -119,8 +123,10 @@ class Runner:
         threads = [
             threading.Thread(target=self._keep, args=(box,), name=f"mailbox {box.address}") for box in self._boxes
         ]
-        if self._attendant.tells:
+        if self._attendant.tells or self._weekly_mail.has_mailbox:
             threads.append(threading.Thread(target=self._look_after_notices, name="notices"))
+        keeper = RosterKeeper(self._assembly.settings, self._assembly.database, self._assembly.clock, self._assembly.roster)
+        threads.append(threading.Thread(target=keeper.keep, args=(self._stop,), name="roster"))
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -161,6 +167,7 @@ class Runner:
     def _look_after_notices(self) -> None:
         while not self._stop.is_set():
             self._attendant.tell()
+            self._weekly_mail.tell()
             self._stop.wait(_NOTICES_LOOKED_AFTER_EVERY)
 
     def _work(self, box: MailboxSettings, mailbox: Mailbox, at_most: float = inf) -> None:

@@ -14,6 +14,8 @@ def entries(visit: Visit, words: Wording) -> Iterator[tuple[str, str]]:
     yield "/items", _("The office")
     if visit.person.mailbox is not None or Role.LEADER in visit.person.roles:
         yield "/cases", _("Hard conversations")
+    if visit.person.mailbox is not None or Role.LEADER in visit.person.roles:
+        yield "/scorecard", _("Scorecard")
     yield "/how-to-reach-me", _("How to reach me")
     if not visit.person.roles.isdisjoint(MAY_LOOK):
         yield "/audit", _("Who did what")

@@ -10,6 +10,7 @@ from scorecard.report import Group, Indicator, Report
 from scorecard.saying import as_of
 from service.web.rendering import STATIC, environment
 from service.web.scorecard_view import Paths, anchor_of, groups_shown, view_of
+from store.scorecard_tables import Grouping
 
 _STYLES = ("office.css", "scorecard.css")
 
@@ -28,7 +29,8 @@ def scorecard_as_file(report: Report, *, language: str = "en", zone: ZoneInfo | 
         return ""  # they are in the service, for those who may see them
 
     paths = Paths(group, events)
-    views = [view for each in groups_shown(report) if (view := view_of(each, report, words, paths)) is not None]
+    pages = dict.fromkeys([Group(Grouping.ALL, ""), *groups_shown(report)])
+    views = [view for each in pages if (view := view_of(each, report, words, paths)) is not None]
     template = environment().get_template("scorecard_file.html.j2")
     return template.render(
         words=words,
