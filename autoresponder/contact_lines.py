@@ -63,7 +63,14 @@ class UnclearLine:
     number: int
 
 
-Line: TypeAlias = ContactLine | UndoLine | UnclearLine
+@dataclass(frozen=True, slots=True)
+class DraftsLine:
+    """A line that asks for drafts of good news."""
+
+    number: int
+
+
+Line: TypeAlias = ContactLine | UndoLine | DraftsLine | UnclearLine
 
 
 def lines_of(newest: str, today: date) -> tuple[Line, ...]:
@@ -105,6 +112,8 @@ def _line(number: int, line: str, today: date) -> Line | None:
     undo = _UNDO.fullmatch(whole)
     if undo is not None and undo["word"] in say.UNDO:
         return UndoLine(number, tuple(dict.fromkeys(map(int, undo["numbers"].split())))[:_MOST_NUMBERS])
+    if whole in say.DRAFTS:
+        return DraftsLine(number)
     if not _begins_like_a_contact(_dated(whole, today)[0]):
         return None
     if "?" in line or "\u00bf" in line:

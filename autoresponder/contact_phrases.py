@@ -147,6 +147,13 @@ UNDO = frozenset(
     + _listed("anular, quitar, annuler, desfazer")
 )
 """What takes back, alone or before a number."""
+DRAFTS = frozenset(
+    _listed("drafts please, draft please, please draft, drafts, yes drafts please, yes please drafts")
+    + _listed("please prepare drafts, prepare drafts please, prepare the drafts please, drafts please thank you")
+    + _listed("borradores por favor, borrador por favor, borradores, si borradores por favor, prepare borradores")
+    + _listed("brouillons sil vous plait, rascunhos por favor")
+)
+"""What asks for the drafts of good news that the morning mail offers."""
 TODAY = _listed("this morning, this afternoon, this evening, this noon, earlier today, today, just now, esta manana")
 TODAY += _listed("esta tarde, hoy, ce matin, aujourdhui, hoje")
 YESTERDAY = _listed("yesterday morning, yesterday afternoon, yesterday evening, yesterday, last night, anoche")

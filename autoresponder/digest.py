@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import TypeVar
 
 from autoresponder.digest_contacts import ContactFacts, contact_blocks, counted_contacts, how_to_tell
+from autoresponder.digest_glow import GlowLines, counted_glow, glow_blocks
 from autoresponder.identifiers import derived_message_id
 from autoresponder.items import ItemState
 from autoresponder.note import Block, Link, Note, Paragraph, Row, Rows, Section
@@ -103,6 +104,8 @@ class DigestFacts:
     """The oldest first."""
     contacts: ContactFacts = field(default_factory=ContactFacts)
     """What came of the teacher's answers to earlier morning mails."""
+    glow: GlowLines = field(default_factory=GlowLines)
+    """Families who have had no good word from the teacher yet."""
     answers_paused_since: datetime | None = None
     """Since when the service answers nobody in this mailbox, where something stopped it."""
     page: str = ""
@@ -112,7 +115,8 @@ class DigestFacts:
     def is_empty(self) -> bool:
         """Whether there is nothing that the teacher need be told."""
         parts = (self.waiting, self.to_call, self.follow_ups, self.proposals, self.handled)
-        return not any(parts) and self.contacts.is_empty and self.answers_paused_since is None
+        told = any(parts) or self.glow.families or not self.contacts.is_empty
+        return not told and self.answers_paused_since is None
 
 
 def digest_message_id(mailbox: str, day: date) -> str:
@@ -147,7 +151,7 @@ class _Digest:
             (_("{count} seen to by the office"), facts.handled),
         )
         said = [text.format(count=len(entries)) for text, entries in counted if entries]
-        said += counted_contacts(facts.contacts, self.words)
+        said += (*counted_contacts(facts.contacts, self.words), *counted_glow(facts.glow, self.words))
         if facts.answers_paused_since is not None:
             said.append(_("automatic answers paused"))
         return _("Good morning: {counts}").format(counts=_(", ").join(said))
@@ -173,6 +177,7 @@ class _Digest:
         # Each part a block of its own, for the space between them.
         yield from (Rows((row,)) for row in rows)
         yield from contact_blocks(facts.contacts, self.words)
+        yield from glow_blocks(facts.glow, self.words)
         if facts.proposals:
             yield Paragraph(
                 _(

@@ -53,10 +53,11 @@ class GlowFamily:
 
 
 def families_of(
-    connection: Connection, box: MailboxSettings, settings: Settings, term: SchoolTerm, today: date
+    connection: Connection, box: MailboxSettings, settings: Settings, term: SchoolTerm, today: date, turn_of: date
 ) -> tuple[GlowFamily, ...]:
     """The families that belong to the teacher of `box` today, in the order of their turn: those without a good word
-    first. `today` is the day in the school's time zone."""
+    first. `today` is the day in the school's time zone. Whose turn it is among equals, is drawn anew each week, here
+    for that of the day `turn_of`."""
     names = mailbox_names(connection, settings)
     own = {address for address, mailbox in names.items() if mailbox == box.address}
     candidates = _classmates(connection, own)
@@ -82,7 +83,7 @@ def families_of(
         )
         for family, group in students.items()
     ]
-    return in_turn(families, f"{box.address} {term.id} {monday_of(today).isoformat()}")
+    return in_turn(families, f"{box.address} {term.id} {monday_of(turn_of).isoformat()}")
 
 
 def in_turn(families: Iterable[GlowFamily], seed: str) -> tuple[GlowFamily, ...]:
@@ -113,7 +114,7 @@ def counts(
     """The counts of each of `boxes` that has families."""
     found = []
     for box in boxes:
-        families = families_of(connection, box, settings, term, today)
+        families = families_of(connection, box, settings, term, today, today)
         if families:
             waiting = sum(family.positive_on is None for family in families)
             found.append(GlowCount(box.address, len(families), waiting))

@@ -18,7 +18,9 @@ from config.calendar import LONGEST_BREAK_DAYS, NoSchoolDay, SchoolCalendar
 from config.settings import WEEKDAYS, MailboxSettings, Settings, Stage
 from config.wallclock import instant
 from service.digest_contacts import contact_facts
+from service.digest_glow import glow_lines
 from service.families import Families
+from service.good_news import GoodNews
 from store.cases import Cases, CaseView
 from store.ceiling import Ceiling
 from store.database import Database
@@ -87,6 +89,8 @@ class DigestReader:
             contacts=contact_facts(self.database, box.address, told_at, now, today),
             answers_paused_since=self._paused_since(box, now),
         )
+        news = GoodNews(self.settings, self.calendar, self.database)
+        facts = replace(facts, glow=glow_lines(news, box, facts, now, self.calendar))
         return facts if self.settings.web is None else replace(facts, page=f"{self.settings.web.origin}{_path(facts)}")
 
     def _families_that_wait(
@@ -219,7 +223,9 @@ def _path(facts: DigestFacts) -> str:
         return "/cases"
     if facts.handled:
         return "/items"
-    return "/" if facts.waiting or facts.contacts.is_empty else "/contacts"
+    if facts.waiting or not facts.contacts.is_empty:
+        return "/" if facts.waiting else "/contacts"
+    return "/glow" if facts.glow.families else "/"
 
 
 def _received(waiting: Waiting) -> datetime:

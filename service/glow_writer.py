@@ -53,6 +53,7 @@ class GlowWriter:
     def look_after(self, box: MailboxSettings, mailbox: Mailbox) -> None:
         """Writes the mailbox's drafts whose time has come."""
         try:
+            self._news.fulfil(box, self._clock())
             while (draft := self._news.drafts.take(box.address, self._clock())) is not None:
                 self._on_step("glow draft taken", draft.id or 0)
                 if not self._bring(box, mailbox, draft):

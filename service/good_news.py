@@ -13,15 +13,21 @@ from config.calendar import SchoolCalendar
 from config.settings import MailboxSettings, Settings
 from scorecard.glow import GlowFamily, families_of
 from scorecard.happenings import day_begins, spellings
+from scorecard.keeping import bring_up_to_date
 from scorecard.report import SchoolTerm
 from scorecard.terms import running, terms_of
 from store.database import Database
 from store.glow_drafts import Asked, GlowDrafts
 from store.glow_tables import GlowDraft
+from store.glow_wishes import GlowWishes
 from store.hard_times import in_conversation, in_need
 from store.home_helpers import HomeHelpers
 from store.tables import DeliveryState
 from store.thumbs_up import thumbs_up
+
+_STEPS = 5
+"""So much of what is not yet in the scorecard's figures is looked at first: a page must not wait for all of it where a
+whole school year has just been read."""
 
 
 class Obstacle(StrEnum):
@@ -113,6 +119,7 @@ class GoodNews:
         """The drafts on record."""
         self.helpers = HomeHelpers(database)
         """The lists of helpers."""
+        self._wishes = GlowWishes(database)
 
     def term(self, now: datetime) -> SchoolTerm | None:
         """The term that runs `now` (aware); None between terms."""
@@ -125,16 +132,19 @@ class GoodNews:
         """The school's day."""
         return now.astimezone(self._calendar.zone).date()
 
-    def view(self, box: MailboxSettings, now: datetime) -> GoodNewsView | None:
-        """How the teacher of `box` stands; None where no term runs."""
+    def view(self, box: MailboxSettings, now: datetime, *, turn_of: date | None = None) -> GoodNewsView | None:
+        """How the teacher of `box` stands; None where no term runs. Whose turn it is, is drawn for a week: that of
+        today, or of the day `turn_of`."""
         today, term = self.today(now), self.term(now)
         if term is None:
             return None
+        # What was said an hour ago counts: nobody is asked for a good word that was given.
+        bring_up_to_date(self._database, self._settings, self._calendar, now, limit=_STEPS)
         drafts = self.drafts.of_term(box.address, term.id)
         helping = self.helpers.since(box.address)
         begins, ends = (day_begins(day, self._calendar.zone) for day in (term.first, term.last + timedelta(days=1)))
         with self._database.read() as connection:
-            families = families_of(connection, box, self._settings, term, today)
+            families = families_of(connection, box, self._settings, term, today, turn_of or today)
             spelled = spellings(connection, [address for family in families for address in family.addresses])
             conversing = in_conversation(connection, box.address, now)
             needing = in_need(connection, spelled, now)
@@ -151,10 +161,24 @@ class GoodNews:
         return GoodNewsView(term, today, standing, self.drafts.asked_on(box.address, today), thumbs)
 
     def to_name(self, box: MailboxSettings, now: datetime) -> tuple[GlowFamily, ...]:
-        """The families whose turn it is that the morning mail names: without a good word, a draft or an obstacle."""
+        """The families that the morning mail names: whose turn it is, without a good word, a draft or an obstacle."""
         most = self._settings.glow.named_per_day
         view = self.view(box, now) if most else None
         return () if view is None else tuple(each.family for each in view.waiting if each.may_ask)[:most]
+
+    def fulfil(self, box: MailboxSettings, now: datetime) -> None:
+        """Asks for the drafts that the teacher wished for in answer to a morning mail: for the families that it named,
+        as far as they still have had no good word. Twice is as once, for whoever stopped in the middle."""
+        for wish in self._wishes.open(box.address):
+            view = self.view(box, now, turn_of=wish.morning)
+            named = [
+                each
+                for each in (view.waiting if view is not None else ())
+                if each.may_ask or (each.draft is not None and each.draft.asked_at >= wish.asked_at)
+            ]
+            for each in named[: self._settings.glow.named_per_day]:
+                self.ask(box, each.family.id, by=box.address, now=now)
+            self._wishes.done(box.address, wish.morning, now)
 
     def ask(self, box: MailboxSettings, family: str, *, by: str | None, now: datetime) -> Asked | Obstacle:
         """Asks for a draft for a family of the teacher's. `by` is the address of who asks, None for the command."""

@@ -11,6 +11,7 @@ from store.contact_record import NewContact, dialect, record, withdraw
 from store.contact_tables import Contact, ContactSource, HeardReply
 from store.digest_tables import DigestRecord
 from store.digest_times import told_before
+from store.glow_wishes import wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class ReplyHeard:
     undo_line: int = 0
     morning: date | None = None
     """The day of the morning mail that it answers."""
+    drafts: bool = False
+    """Whether the teacher asks for drafts of good news for the families that the morning mail names."""
     doubts: tuple[str, ...] = ()
     """As `HeardReply.doubts` has them."""
 
@@ -50,6 +53,8 @@ def hear_reply(connection: Connection, reply: ReplyHeard) -> None:
         doubts = ",".join((*reply.doubts, f"{reply.undo_line} undo"))
         connection.execute(update(HeardReply).where(col(HeardReply.id) == number).values(doubts=doubts))
     record(connection, reply.contacts, reply.at)
+    if reply.drafts and reply.morning is not None:
+        wish(connection, reply.mailbox, reply.morning, reply.at)
 
 
 def _undo(connection: Connection, reply: ReplyHeard) -> bool:

@@ -45,6 +45,21 @@ class GlowDraft(SQLModel, table=True):
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class GlowWish(SQLModel, table=True):
+    """A teacher's answer to a morning mail that asks for the drafts of good news which it offers: one for each mail."""
+
+    __tablename__ = "glow_wish"
+    __table_args__ = (UniqueConstraint("mailbox", "morning"), Index("ix_glow_wish_open", "mailbox", "done_at"))
+
+    id: int | None = Field(default=None, primary_key=True)
+    mailbox: str
+    morning: date
+    """The day of that morning mail."""
+    asked_at: datetime = Field(sa_type=UtcDateTime)
+    done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When the drafts were asked for; None while that is still to be done."""
+
+
 class HomeHelper(SQLModel, table=True):
     """A family that said it can help a teacher's class from home. Withdrawn ones stay on record."""
 

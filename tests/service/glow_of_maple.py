@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from sqlalchemy import Connection, insert
 
+from autoresponder.contacts import ContactKind, ContactTone
 from autoresponder.family import person
+from store.contact_record import NewContact, record
+from store.contact_tables import ContactSource
 from store.database import Database
 from store.roster_tables import (
     RosterAddress,
@@ -18,7 +21,6 @@ from store.roster_tables import (
     RosterPerson,
     RosterTerm,
 )
-from store.scorecard_tables import FamilyStanding, Grouping
 from tests.service.maple import OKAFOR, RIVERA
 
 SPRING, FALL = "spring", "fall"
@@ -85,11 +87,22 @@ def place(connection: Connection, who: str, teacher: str, **held: date | None) -
     add(connection, RosterMembership, id=f"{who} with {teacher}", person=who, school_class=f"class {teacher}", **held)
 
 
-def good_word(database: Database, family: str, on_day: date, *, teacher: str = RIVERA, term: str = SPRING) -> None:
-    """The scorecard has found that a family had a good word from a teacher."""
-    row = {"term": term, "grouping": Grouping.TEACHER, "key": teacher, "family": family, "enrolled": True}
+def good_word(database: Database, child: str, on_day: date, *, teacher: str = RIVERA) -> None:
+    """A teacher has told a child's family something good, in a call."""
+    at = datetime.combine(on_day, time(18), UTC)
+    call = NewContact(
+        reference=f"{teacher} {child} {on_day}",
+        mailbox=teacher,
+        student=f"student {child}",
+        on_day=on_day,
+        kind=ContactKind.CALL,
+        tone=ContactTone.GOOD_NEWS,
+        reached=True,
+        source=ContactSource.FILE,
+        over_at=at,
+    )
     with database.write() as connection:
-        connection.execute(insert(FamilyStanding).values(**row, positive_on=on_day))
+        record(connection, [call], at)
 
 
 def add(connection: Connection, table: Any, **values: Any) -> None:

@@ -185,12 +185,12 @@ class TestWhoGetsNone:
         assert ask(maple, "lopez", OKAFOR) is Obstacle.GONE
 
     def test_a_family_that_heard_something_good_gets_none(self, maple: Maple) -> None:
-        good_word(maple.database, "lopez", date(2026, 2, 3))
+        good_word(maple.database, "Leo Lopez", date(2026, 2, 3))
         assert ask(maple) is Obstacle.HEARD
 
     def test_a_good_word_of_another_teacher_or_term_does_not_count(self, maple: Maple) -> None:
-        good_word(maple.database, "nguyen", date(2026, 2, 3), teacher=OKAFOR)
-        good_word(maple.database, "lopez", date(2025, 10, 3), term="fall")
+        good_word(maple.database, "Linh Nguyen", date(2026, 2, 3), teacher=OKAFOR)
+        good_word(maple.database, "Leo Lopez", date(2025, 10, 3))
         assert ask(maple, "nguyen") is ask(maple, "lopez") is Asked.PLANNED
 
     def test_a_family_in_a_hard_conversation_gets_none_until_it_is_over(self, maple: Maple) -> None:
@@ -229,7 +229,7 @@ class TestBetweenAskingAndWriting:
 
     def test_good_news_meanwhile_drops_it(self, maple: Maple) -> None:
         ask(maple)
-        good_word(maple.database, "lopez", date(2026, 3, 3))
+        good_word(maple.database, "Maya Lopez", date(2026, 3, 3))
         look(maple)
         assert not drafts(maple)
         assert states(maple) == {"lopez": CANCELLED}
@@ -260,7 +260,7 @@ class TestBetweenAskingAndWriting:
     def test_good_news_after_it_was_saved_leaves_it_alone(self, maple: Maple) -> None:
         ask(maple)
         look(maple)
-        good_word(maple.database, "lopez", date(2026, 3, 3))
+        good_word(maple.database, "Maya Lopez", date(2026, 3, 3))
         look(maple)
         assert len(drafts(maple)) == 1
         assert states(maple) == {"lopez": DONE}

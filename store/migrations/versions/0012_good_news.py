@@ -35,6 +35,18 @@ def upgrade() -> None:
         batch_op.create_index("ix_glow_draft_day", ["mailbox", "day"], unique=False)
         batch_op.create_index("ix_glow_draft_due", ["mailbox", "state", "next_attempt_at"], unique=False)
     op.create_table(
+        "glow_wish",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("mailbox", sa.String(), nullable=False),
+        sa.Column("morning", sa.Date(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(), nullable=False),
+        sa.Column("done_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("mailbox", "morning"),
+    )
+    with op.batch_alter_table("glow_wish", schema=None) as batch_op:
+        batch_op.create_index("ix_glow_wish_open", ["mailbox", "done_at"], unique=False)
+    op.create_table(
         "home_helper",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("mailbox", sa.String(), nullable=False),
@@ -50,4 +62,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Back."""
     op.drop_table("home_helper")
+    op.drop_table("glow_wish")
     op.drop_table("glow_draft")
