@@ -5,7 +5,7 @@ given names begin so. What is taken is strict: a single one.
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -34,6 +34,16 @@ class Student:
     """`RosterFamily.family`; the student's own id where there is none."""
     guardians: tuple[tuple[str, str], ...] = ()
     """Given and family name of each."""
+
+    @property
+    def name(self) -> str:
+        """As people say it."""
+        return f"{self.given} {self.family_name}".strip()
+
+    @property
+    def listed(self) -> str:
+        """As it stands in a list that goes by family names."""
+        return f"{self.family_name}, {self.given}" if self.family_name else self.given
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +91,28 @@ def meant(name: Spoken, students: Sequence[Student], *, with_family: bool = Fals
     return min(found, key=lambda each: each.id)
 
 
-def called(name: str, students: Sequence[Student]) -> Student | Nobody:
-    """The student whose whole name this is, as a list writes it: "Ana Lopez", or "Lopez, Ana"."""
-    last, comma, first = name.partition(",")
-    wanted = _full(first, last) if comma else _words(name)
-    found = [each for each in students if wanted and _full(each.given, each.family_name) == wanted]
-    if len(found) == 1:
-        return found[0]
-    return Nobody.SEVERAL if found else Nobody.UNKNOWN
+class ByName:
+    """Students by their whole names, as a school's list writes them: "Ana Lopez", or "Lopez, Ana"."""
+
+    def __init__(self, students: Iterable[Student]) -> None:
+        """Of these students."""
+        self._found: dict[tuple[str, ...], list[Student]] = {}
+        for each in students:
+            self._found.setdefault(_full(each.given, each.family_name), []).append(each)
+
+    def called(self, name: str) -> Student | Nobody:
+        """The one student of this name; or why there is none."""
+        last, comma, first = name.partition(",")
+        found = self._found.get(_full(first, last) if comma else _words(name), [])
+        if len(found) == 1:
+            return found[0]
+        return Nobody.SEVERAL if found else Nobody.UNKNOWN
 
 
 def _is_student(name: Spoken, student: Student) -> bool:
     given, family = _words(student.given), _words(student.family_name)
+    if not family:  # a list that has the name in one piece: nobody knows where the family name begins
+        return _begins(given, name.words) or _begins(given[::-1], name.words[::-1])
     if name.titled:
         return _begins(family, name.words)
     if "".join(name.words) in {"".join((*given, *family)), "".join((*family, *given))}:

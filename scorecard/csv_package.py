@@ -30,10 +30,16 @@ class CsvPackage:
     Files that lie one folder deep count too: many systems pack the folder itself. A `with` block closes the archive.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Opens `path`. Raises `ConfigError` where it is neither a folder nor a zip archive, or is damaged."""
+    def __init__(self, path: Path, *, single: bool = False) -> None:
+        """Opens `path`. Raises `ConfigError` where it is neither a folder nor a zip archive, or is damaged; with
+        `single`, where it is no file: then it is one CSV file itself, whatever its name ends in."""
         self.path = path
         self._archive: zipfile.ZipFile | None = None
+        if single:
+            if not path.is_file():
+                raise file_fault(path, "a readable CSV file")
+            self.path, self._files = path.parent, {path.stem.lower(): path.name}
+            return
         if path.is_dir():
             self._files = _named(path, [str(file.relative_to(path)) for file in _folder(path)])
             return

@@ -18,7 +18,7 @@ def contact_facts(database: Database, mailbox: str, since: datetime | None, now:
     with database.read() as connection:
         students = students_named(connection, mentioned, today) if mentioned else {}
         can_be_told = has_students(connection)
-    names = {number: f"{each.given} {each.family_name}".strip() for number, each in students.items()}
+    names = {number: each.name for number, each in students.items()}
     return ContactFacts(
         noted=tuple(_noted(number, contact, names) for number, contact in told.noted),
         taken_back=tuple(_noted(0, contact, names) for contact in told.taken_back),

@@ -7,14 +7,16 @@ a talk is the teacher's answer.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 
 from autoresponder.contacts import ContactKind, ContactTone
+from config.wallclock import instant
 from store.case_life import weigh
 from store.contact_answers import cases_about
 from store.contact_tables import Contact, ContactSource
@@ -37,6 +39,11 @@ class NewContact:
     source: ContactSource
     over_at: datetime
     logged_by: str | None = None
+
+
+def over_at(day: date, told_at: datetime, zone: ZoneInfo) -> datetime:
+    """By when a contact of a day was over that the service was told of at an aware time: its midnight, or then."""
+    return min(instant(datetime.combine(day + timedelta(days=1), time.min), zone), told_at, key=datetime.timestamp)
 
 
 def record(connection: Connection, contacts: Iterable[NewContact], now: datetime) -> list[int]:

@@ -34,6 +34,8 @@ def act_in(words: Wording, act: str) -> str:
         "opened a case again": _("opened a case again"),
         "said that a case is no conflict": _("said that a case is no conflict"),
         "said that no plan is agreed yet": _("said that no plan is agreed yet"),
+        "noted a contact": _("noted a contact"),
+        "withdrew a contact": _("withdrew a contact"),
     }.get(act, act)
 
 
@@ -57,6 +59,7 @@ def _said(words: Wording, about: str) -> str | None:
             _("item {number}, message {message} to {mailbox}"),
         ),
         (r"case (?P<number>\d+)", _("case {number}")),
+        (r"contact (?P<number>\d+)", _("contact {number}")),
         (r"message (?P<number>\d+)", _("message {number}")),
         (r"all of it", _("all of it")),
         (r"of somebody unknown", _("of somebody unknown")),

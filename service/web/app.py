@@ -21,7 +21,7 @@ from scorecard.roster import Roster
 from service.connecting.keepsakes import OPENID_SECRET
 from service.notifications import Receive, notifications_router, serving
 from service.openid.provider import Provider
-from service.web import audit, cases, errors, home, items, openid, scorecard, sign_in
+from service.web import audit, cases, contacts, errors, home, items, openid, scorecard, sign_in
 from service.web.people import People
 from service.web.post import OpenBox, Post
 from service.web.reading import Texts
@@ -75,6 +75,7 @@ def create_app(
     app.include_router(audit.router)
     app.include_router(items.router)
     app.include_router(cases.router)
+    app.include_router(contacts.router)
     app.include_router(scorecard.router)
     app.mount("/static", _Files(packages=[("service.web", "static")]), name="static")
     for status in (400, 403, 404, 405, 413):

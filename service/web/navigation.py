@@ -14,6 +14,8 @@ def entries(visit: Visit, words: Wording) -> Iterator[tuple[str, str]]:
     yield "/items", _("The office")
     if visit.person.mailbox is not None or Role.LEADER in visit.person.roles:
         yield "/cases", _("Hard conversations")
+    if visit.person.mailbox is not None:
+        yield "/contacts", _("Contacts")
     if visit.person.mailbox is not None or Role.LEADER in visit.person.roles:
         yield "/scorecard", _("Scorecard")
     yield "/how-to-reach-me", _("How to reach me")
