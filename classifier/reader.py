@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any
 
 from classifier.decision import Question, Thresholds, is_unsure, tag_of
+from classifier.encoder import Encoder
 from classifier.errors import ModelError
 from classifier.language import Languages
 from classifier.lean_spacy import spacy
@@ -77,6 +78,17 @@ class Classifier:
         """Name and version of the model, with the beginning of its digest: two models never share one."""
         meta = self._nlp.meta
         return f"{meta['name']}-{meta['version']}+{meta.get('digest', 'unsaved')}"
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """The half of the model that reads whole sentences; None of one that nothing has taught yet."""
+        found: Encoder | None = self._nlp.get_pipe(FACTORY).encoder
+        return found
+
+    @property
+    def languages(self) -> Languages:
+        """What tells languages apart."""
+        return self._languages
 
     @property
     def thresholds(self) -> Thresholds:
