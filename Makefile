@@ -6,7 +6,7 @@ LANGUAGES := en es zh-Hans zh-Hant vi ar pt ht ru ko tl fr
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-TEST_SERVERS := dovecot-imapd dovecot-lmtpd dovecot-sieve libgmime-3.0-0 python3-dkim openssl davmail-server chromium chromium-driver
+TEST_SERVERS := dovecot-imapd dovecot-lmtpd dovecot-sieve libgmime-3.0-0 python3-dkim openssl davmail-server chromium chromium-driver postgresql
 EMULATORS := tests/servers/emulators/node_modules/.package-lock.json
 BENCH_SERVERS := $(TEST_SERVERS) isync bogofilter
 
@@ -21,7 +21,7 @@ help:
 	@echo 'make lint      style, types and import order'
 	@echo 'make docs      write docs/reference/commands.md again from the commands themselves'
 	@echo 'make pictures  take the pictures in docs/images again, with Chromium'
-	@echo 'make bench     the benchmarks, beside mbsync, mailsuite, exchangelib and bogofilter, which it installs'
+	@echo 'make bench     the benchmarks, beside mbsync, mailsuite, exchangelib, bogofilter and pandas, which it installs'
 	@echo 'make peers     mailsuite and exchangelib in build/bench, for the benchmarks; 600 MB'
 	@echo 'make model     the classifier, rebuilt from its corpus; PyTorch in build/train, three quarters of an hour on two cores'
 	@echo 'make lock      work out requirements*.txt again from pyproject.toml; UPGRADE=1 takes the newest of everything'
@@ -98,6 +98,7 @@ bench: $(VENV)/.installed-dev $(EMULATORS) peers
 	$(BIN)/python -m benchmarks.connect
 	$(BIN)/python -m benchmarks.poll
 	$(BIN)/python -m benchmarks.classify
+	$(BIN)/python -m benchmarks.scorecard
 
 # The slow half of the model. An environment of its own, because PyTorch weighs more than everything else together.
 encoder: $(VENV)/.installed

@@ -17,7 +17,7 @@ _SERVERS = {
     "dovecot": ("dovecot", "dovecot-imapd dovecot-lmtpd"),
     "doveadm": ("doveadm", "dovecot-core"),
     "postfix": ("postfix", "postfix"),
-    "postgres": ("initdb", "postgresql"),
+    "postgres": ("pg_isready", "postgresql"),
     "chromium": ("chromium", "chromium chromium-driver"),
     "davmail": ("davmail-server", "davmail-server"),
     "mbsync": ("mbsync", "isync"),
