@@ -5,14 +5,13 @@ else, answers a morning mail of this very mailbox, and comes from its address as
 for it. Its Message-ID follows from mailbox and day: a record that was lost is no loss here.
 """
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from itertools import chain
-from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from autoresponder.contact_lines import ContactLine, Line, UnclearLine, UndoLine, lines_of
+from autoresponder.contact_lines import ContactLine, DraftsLine, Line, UnclearLine, UndoLine, lines_of
 from autoresponder.digest import digest_message_id
 from autoresponder.family import person
 from autoresponder.guards import Case, automatic, senders
@@ -20,12 +19,11 @@ from autoresponder.identifiers import is_own_message_id, thread_id
 from autoresponder.naming import Nobody, Student, meant
 from autoresponder.plan import History
 from config.settings import MailboxSettings, Settings
-from config.wallclock import instant
 from connectors.mailbox import Direction
 from connectors.message import Message
 from service.entries import Candidate
 from service.logs import place
-from store.contact_record import NewContact
+from store.contact_record import NewContact, over_at
 from store.contact_replies import ReplyHeard
 from store.contact_tables import ContactSource
 from store.database import Database
@@ -74,6 +72,7 @@ class DigestReplies:
             undo=None if undo is None else undo.which,
             undo_line=0 if undo is None else undo.number,
             morning=morning,
+            drafts=any(isinstance(line, DraftsLine) for line in lines),
             doubts=tuple(doubts),
         )
 
@@ -110,11 +109,6 @@ class DigestReplies:
                 for student in found
             ]
         return contacts, sorted(doubts, key=_line_number)
-
-
-def over_at(day: date, told_at: datetime, zone: ZoneInfo) -> datetime:
-    """By when a contact of a day was over that the service was told of at an aware time: its midnight, or then."""
-    return min(instant(datetime.combine(day + timedelta(days=1), time.min), zone), told_at, key=datetime.timestamp)
 
 
 def _whom(line: ContactLine, students: list[Student]) -> list[Student] | Nobody:
