@@ -5,6 +5,7 @@ from datetime import date
 from itertools import count
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 from types import MappingProxyType
 
 from sqlalchemy import Connection, func, select
@@ -25,19 +26,22 @@ class Roster:
     """Who looks after whom. An empty one (`Roster()`) knows nobody. Threads share it; `refresh` brings it up to
     date."""
 
-    def __init__(self, database: Database | None = None) -> None:
-        """Knows what the `database` does, from the first `refresh` on."""
+    def __init__(self, database: Database | None = None, *, every: float | None = None) -> None:
+        """Knows what the `database` does, from the first `refresh` on; `every` so many seconds it refreshes by itself,
+        where somebody asks."""
         self._database = database
         self._homes: Mapping[str, Home] = MappingProxyType({})
         self._seen: object = None
+        self._every = every
+        self._looks_at = 0.0
         self._lock = Lock()
         self.problems: tuple[Rejected, ...] = ()
         """Every row of the file that could not be used whole, where one was loaded."""
 
     @classmethod
-    def of(cls, database: Database) -> "Roster":
+    def of(cls, database: Database, *, every: float | None = None) -> "Roster":
         """The roster in the database, as it is now."""
-        roster = cls(database)
+        roster = cls(database, every=every)
         roster.refresh()
         return roster
 
@@ -57,6 +61,7 @@ class Roster:
         if self._database is None:
             return False
         with self._lock, self._database.read() as connection:
+            self._looks_at = monotonic() + (self._every or 0.0)
             newest = _newest(connection)
             if newest == self._seen:
                 return False
@@ -108,6 +113,8 @@ class Roster:
         return sum(bool(home.students) for home in self._homes.values())
 
     def _home(self, email: str) -> Home:
+        if self._every is not None and monotonic() > self._looks_at:
+            self.refresh()
         return self._homes.get(person(email), _NOBODY)
 
 

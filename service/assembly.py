@@ -10,6 +10,7 @@ from functools import partial
 
 from autoresponder.wording_check import check_wording
 from classifier import Classifier
+from classifier.good_news import GoodNews
 from classifier.verdict import Reason
 from config import SchoolCalendar
 from config.secrets import Secrets
@@ -24,6 +25,7 @@ from service.delivery import Deliverer
 from service.judging import judged_again
 from service.models import bearings_of, open_in_use
 from service.pipeline import Pipeline
+from service.roster_keeping import RosterKeeper
 from service.steps import OnStep
 from service.teachers_drafts import TeachersDrafts
 from store.cases import Cases
@@ -69,7 +71,7 @@ class Assembly:
         check_wording(settings)
         bearings = bearings_of(settings, calendar)
         model = model.at(bearings) if model else open_in_use(settings.service, bearings)
-        roster = Roster.load(settings.school.roster) if settings.school.roster else Roster()
+        roster = RosterKeeper(settings, database, clock).begin()
         return cls(
             settings=settings,
             calendar=calendar,
@@ -78,7 +80,7 @@ class Assembly:
             classifier=model,
             roster=roster,
             clock=clock,
-            pipeline=Pipeline(settings, calendar, pages, model, roster, clock),
+            pipeline=Pipeline(settings, calendar, pages, model, roster, clock, GoodNews.beside(model)),
         )
 
     def outbox(self) -> Outbox:

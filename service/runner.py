@@ -125,7 +125,8 @@ class Runner:
         ]
         if self._attendant.tells or self._weekly_mail.has_mailbox:
             threads.append(threading.Thread(target=self._look_after_notices, name="notices"))
-        keeper = RosterKeeper(self._assembly.settings, self._assembly.database, self._assembly.clock, self._assembly.roster)
+        parts = self._assembly
+        keeper = RosterKeeper(parts.settings, parts.database, parts.clock, parts.roster)
         threads.append(threading.Thread(target=keeper.keep, args=(self._stop,), name="roster"))
         for thread in threads:
             thread.start()

@@ -120,7 +120,7 @@ def _roster(settings: "Settings") -> "Iterator[str]":
     from scorecard.roster import Roster
 
     for problem in Roster.load(settings.school.roster).problems:
-        yield f"{problem} (left out)"
+        yield f"{problem.file}:{problem.line}: left out: {problem.column}: {problem.reason}"
 
 
 def _few(lines: list[str]) -> list[str]:

