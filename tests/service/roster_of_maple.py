@@ -33,8 +33,10 @@ PUPILS = (MAYA, LEO, THEO, NICO, NORA, MINA)
 TEACHERS = {RIVERA: "class-rivera", OKAFOR: "class-okafor"}
 
 
-def fill_roster(database: Database, pupils: Sequence[Pupil] = PUPILS, *, classes: bool = True) -> None:
-    """Puts the school on record; without `classes`, nobody has any."""
+def fill_roster(
+    database: Database, pupils: Sequence[Pupil] = PUPILS, *, classes: bool = True, teachers: bool = True
+) -> None:
+    """Puts the school on record; without `classes`, nobody has any, without `teachers`, there are none."""
     rows: list[object] = []
     for pupil in pupils:
         guardian = f"g-{pupil.address}"
@@ -47,7 +49,7 @@ def fill_roster(database: Database, pupils: Sequence[Pupil] = PUPILS, *, classes
         rows.append(RosterFamily(student=pupil.id, family=pupil.family or f"f-{pupil.id}"))
         if classes:
             rows += [_place(pupil.id, school_class) for school_class in pupil.classes]
-    for address, school_class in TEACHERS.items():
+    for address, school_class in TEACHERS.items() if teachers else ():
         teacher = f"t-{address}"
         rows.append(RosterPerson(id=teacher, kinds="teacher", given_name="Ms.", family_name=address.partition("@")[0]))
         rows.append(RosterAddress(address=address, person=teacher))
