@@ -21,7 +21,8 @@ from scorecard.roster import Roster
 from service.connecting.keepsakes import OPENID_SECRET
 from service.notifications import Receive, notifications_router, serving
 from service.openid.provider import Provider
-from service.web import audit, cases, contacts, errors, home, items, openid, scorecard, sign_in
+from service.roster_keeping import RosterKeeper
+from service.web import audit, cases, contacts, errors, glow, home, items, openid, scorecard, sign_in
 from service.web.people import People
 from service.web.post import OpenBox, Post
 from service.web.reading import Texts
@@ -32,6 +33,7 @@ from store.database import Database
 from store.queue import Queue
 
 _SETTING = "web.listen"
+_ROSTER_SECONDS = 30.0
 _KEPT_FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -75,8 +77,9 @@ def create_app(
     app.include_router(audit.router)
     app.include_router(items.router)
     app.include_router(cases.router)
-    app.include_router(contacts.router)
+    app.include_router(glow.router)
     app.include_router(scorecard.router)
+    app.include_router(contacts.router)
     app.mount("/static", _Files(packages=[("service.web", "static")]), name="static")
     for status in (400, 403, 404, 405, 413):
         app.add_exception_handler(status, errors.refused)
@@ -151,7 +154,7 @@ def _site(
         post=post,
         queue=Queue(database),
         texts=Texts(settings, open_box),
-        roster=Roster.load(settings.school.roster),
+        roster=RosterKeeper(settings, database, clock, Roster(database, every=_ROSTER_SECONDS)).begin(),
         explain=explain,
         clock=clock,
         openid=_provider(web, secrets, clock),

@@ -18,6 +18,8 @@ def entries(visit: Visit, words: Wording) -> Iterator[tuple[str, str]]:
         yield "/contacts", _("Contacts")
     if visit.person.mailbox is not None or Role.LEADER in visit.person.roles:
         yield "/scorecard", _("Scorecard")
+    if visit.person.mailbox is not None or Role.LEADER in visit.person.roles:
+        yield "/glow", _("Good news")
     yield "/how-to-reach-me", _("How to reach me")
     if not visit.person.roles.isdisjoint(MAY_LOOK):
         yield "/audit", _("Who did what")
