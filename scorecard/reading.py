@@ -117,7 +117,8 @@ def open_term(
         return None
     earlier = before(terms, this)
     both = [each for each in (this, earlier) if each is not None]
-    schools = dict(connection.execute(select(col(RosterSchool.id), col(RosterSchool.name))).tuples().all())
+    listed = connection.execute(select(col(RosterSchool.id), col(RosterSchool.name)))
+    schools = {row.id: row.name for row in listed}
     teachers = {box.address: box.teacher for box in settings.mailboxes}
     names = GroupNames(settings.school.name, schools, teachers, {}, words or wording("en", OFFICE))
     teams = {each.id: _teams(connection, min(today, each.last)) for each in both}

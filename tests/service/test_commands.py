@@ -282,22 +282,24 @@ class TestOutbox:
 
 
 class TestScorecard:
-    def test_it_counts_per_teacher_and_week(self, connected: School) -> None:
+    def test_it_counts_the_mail_of_everybody_of_teams_and_of_teachers(self, connected: School) -> None:
         connected.write(URGENT)
         connected.write(ROUTINE, BO)
         connected.write(ROUTINE, BO, OKAFOR)
         connected.call("run", "--once")
-        weeks = json.loads(connected.call("scorecard", "--json").stdout)["weeks"]
-        rows = {row["teacher"]: row for row in weeks}
-        assert {name: rows["Ms. Rivera"][name] for name in ("team", "urgent", "routine", "answered", "routed")} == {
-            "team": "Comets",
+        groups = json.loads(connected.call("scorecard", "--json", "--by", "team", "--by", "teacher").stdout)["groups"]
+        counts = {row["title"]: row["counts"] for row in groups}
+        assert {name: counts["Ms. Rivera"][name] for name in ("urgent", "routine", "answered", "routed")} == {
             "urgent": 1,
             "routine": 1,
             "answered": 2,
             "routed": 1,
         }
-        assert (rows["Mr. Okafor"]["routine"], rows["Mr. Okafor"]["answered"]) == (1, 0)
-        assert "Comets" in connected.call("scorecard").stdout
+        assert (counts["Rockets"]["routine"], counts["Rockets"]["answered"]) == (1, 0)
+        assert (counts["Maple Street School"]["routine"], counts["Maple Street School"]["urgent"]) == (2, 1)
+        shown = connected.call("scorecard").stdout
+        assert "Comets" in shown
+        assert "No families are on the roster" in shown
 
     def test_before_the_first_message_it_says_so(self, connected: School) -> None:
         assert "Nothing to count yet" in connected.call("scorecard").stdout
