@@ -7,12 +7,13 @@ decided elsewhere (`autoresponder.naming`).
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from typing import TypeAlias
 
 from autoresponder import contact_phrases as say
+from autoresponder.contact_days import dated
 from autoresponder.contacts import ContactKind, ContactTone
 from autoresponder.naming import Spoken, spoken
 
@@ -26,7 +27,6 @@ _QUOTED = (">", "\u201c", '"', "\u00ab", "|")
 _BULLET = re.compile(r"^(?:[-*\u2022\u2013]\s*|\(?\d{1,2}[.)]\s+)")
 _TITLE_DOT = re.compile(r"\b(mrs|mr|ms|mx|dr|sra|srta|sr|[^\W\d_])\.", re.IGNORECASE)
 _PARTS = re.compile(r"[,;:!.()\u3002\uff0c\u2013\u2014]+|\s-+\s|\s(?:and|but|y|pero|et|mais)\s")
-_ISO_DAY = re.compile(r"\b(?:on\s)?(\d{4}-\d{2}-\d{2})\b")
 _UNDO = re.compile(r"(?P<word>[a-z ]+?)\s*(?P<numbers>(?:\d{1,2}\s*)*)")
 
 
@@ -114,7 +114,7 @@ def _line(number: int, line: str, today: date) -> Line | None:
         return UndoLine(number, tuple(dict.fromkeys(map(int, undo["numbers"].split())))[:_MOST_NUMBERS])
     if whole in say.DRAFTS:
         return DraftsLine(number)
-    if not _begins_like_a_contact(_dated(whole, today)[0]):
+    if not _begins_like_a_contact(dated(whole, today)[0]):
         return None
     if "?" in line or "\u00bf" in line:
         return UnclearLine(number)
@@ -124,7 +124,7 @@ def _line(number: int, line: str, today: date) -> Line | None:
 def _contact(number: int, line: str, today: date) -> ContactLine | None:
     """What a line says that begins with an opening; None where that is not certain."""
     prepared = _TITLE_DOT.sub(r"\1", unicodedata.normalize("NFKC", line).casefold())
-    line, on = _dated(_apart(prepared), today)
+    line, on = dated(_apart(prepared), today)
     if on is None:
         return None
     opening, rest = _longest_opening(line)
@@ -133,7 +133,7 @@ def _contact(number: int, line: str, today: date) -> ContactLine | None:
     first, *others = [part for part in (_folded(each) for each in _PARTS.split(f" {rest} ")) if part] or [""]
     first, tone = _tone_at_the_end(first)
     first = _without_trailing(first)
-    if not first or _is_negated(first):
+    if _names_nobody(first):
         return None
     told = _Told(opening.reached, tone)
     if not all(told.takes(other) for other in others):
@@ -231,6 +231,11 @@ def _without_trailing(part: str) -> str:
     return part
 
 
+def _names_nobody(part: str) -> bool:
+    no_name = part in say.TONES or part in say.UNREACHED or part in say.REACHED or _is_negated(part)
+    return no_name or not _without_leads(part)
+
+
 def _is_negated(part: str) -> bool:
     return not say.NEGATIONS.isdisjoint(part.split())
 
@@ -240,37 +245,6 @@ def _without_leads(part: str) -> str:
     while tokens and tokens[0] in say.LEADS:
         tokens.pop(0)
     return " ".join(tokens)
-
-
-def _dated(line: str, today: date) -> tuple[str, date | None]:
-    """A line without the day that it names, and that day: `today` where it names none, None where it is no day."""
-    if (iso := _ISO_DAY.search(line)) is not None:
-        try:
-            on = date.fromisoformat(iso[1])
-        except ValueError:
-            return line, None
-        return _cut(line, iso[0]), on if on <= today else None
-    for phrases, days in ((say.YESTERDAY, 1), (say.TODAY, 0)):
-        for phrase in phrases:
-            if (cut := _cut(line, phrase)) != line:
-                return cut, today - timedelta(days=days)
-    for weekday, names in enumerate(say.WEEKDAYS):
-        for phrase in _with_day(names):
-            if (cut := _cut(line, phrase)) != line:
-                return cut, today - timedelta(days=(today.weekday() - weekday) % 7)
-    return line, today
-
-
-def _with_day(names: Sequence[str]) -> Iterator[str]:
-    """How a line names a weekday: never bare, since people are called Domingo."""
-    for name in names:
-        yield from (f"{before} {name}" for before in sorted(say.BEFORE_A_DAY, key=len, reverse=True))
-
-
-def _cut(line: str, phrase: str) -> str:
-    """The line without the first such words of their own."""
-    found = re.search(rf"(?<![\w'])(?:(?:on|from)\s)?{re.escape(phrase)}(?![\w'])", line)
-    return line if found is None else " ".join(f"{line[: found.start()]} {line[found.end() :]}".split())
 
 
 def _apart(line: str) -> str:

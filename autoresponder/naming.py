@@ -60,6 +60,8 @@ class Spoken:
 def spoken(part: str) -> Spoken:
     """A folded part of a line as a name: "the family of ana lopez", "bo ʼs mother", "the diaz family", "mrs diaz"."""
     words = _without(part.split(), ARTICLES)
+    if len(words) > 1 and words[0] in {"a", "o"} and words[1] in KIN:  # in Portuguese; elsewhere an initial
+        words = words[1:]
     for kin in sorted((each.split() for each in KIN), key=len, reverse=True):
         size = len(kin)
         if words[:size] == kin and len(words) > size and words[size] in OF:

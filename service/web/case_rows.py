@@ -99,7 +99,7 @@ class CaseReader:
         sentences = {
             CaseEventKind.OPENED: _("The family wrote about something difficult."),
             CaseEventKind.ADDED: _("The family wrote once more."),
-            CaseEventKind.ANSWERED: _("You wrote to the family."),
+            CaseEventKind.ANSWERED: _("You wrote to the family, or spoke with them."),
             CaseEventKind.PROPOSED: _("The family wrote something that reads like a yes."),
             CaseEventKind.NOT_YET: _("You said that nothing is agreed yet."),
             CaseEventKind.AGREED: _("You said that a plan is agreed."),
