@@ -30,6 +30,10 @@ _STEPS = 5
 whole school year has just been read."""
 
 
+EXPORTED = "exported the list of helpers"
+"""The act in the audit log."""
+
+
 class Obstacle(StrEnum):
     """Why a family gets no draft of good news now."""
 

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from config.settings import MailboxSettings, Role, Stage
 from scorecard.glow import counts
 from scorecard.readers import reader_of
-from service.good_news import GoodNews, GoodNewsView, Obstacle
+from service.good_news import EXPORTED, GoodNews, GoodNewsView, Obstacle
 from service.helper_list import helpers_csv
 from service.web.forms import PostedForm
 from service.web.rendering import page, words_for
@@ -20,7 +20,6 @@ from store.glow_drafts import Asked
 
 router = APIRouter()
 
-EXPORTED = "exported the list of helpers"
 _ADD, _REMOVE = "helps", "helps no more"
 
 
