@@ -157,7 +157,9 @@ class School(_Section):
     class_periods: bool = True
     """Whether the day has class periods, so that a family may be asked for one."""
     roster: Path | None = None
-    """CSV file with the columns student, guardian_email and perhaps language; relative to the configuration file."""
+    """The school's lists: a CSV file with the columns student, guardian_email and perhaps others, or a folder or zip
+    archive of OneRoster or School Data Sync files (docs/howto/roster.md). Relative to the configuration file. Brought
+    into the database whenever its content has changed."""
 
     @model_validator(mode="after")
     def _day_has_hours(self) -> "School":

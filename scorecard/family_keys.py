@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 from sqlmodel import col
 
 from autoresponder.family import family_key, key_by_names, person
@@ -42,6 +42,28 @@ def file_again(connection: Connection, key: bytes) -> int:
     _rename(connection, MessageRecord, [{"m": m, "old": f, "new": plain[f]} for m, f in messages if f in plain])
     _letters(connection, {each: plain[each] for each in letters & plain.keys()})
     return len(old)
+
+
+def file_apart(connection: Connection, key: bytes, address: str) -> None:
+    """Files what an address wrote under the address itself, for whose it is was said by mistake. A case or an item goes
+    along where nobody else wrote in it."""
+    message, own = MessageRecord, family_key(None, address, key)
+    families = {home.families[0] for home in homes(connection).values() if home.families}
+    of_families = {family_key(family, address, key) for family in families}
+    rows = connection.execute(
+        select(col(message.id), col(message.sender), col(message.family)).where(
+            func.lower(col(message.sender)).endswith("@" + address.rpartition("@")[2], autoescape=True)
+        )
+    )
+    mine = {row.id: own for row in rows if person(row.sender) == address and row.family in of_families}
+    for table, link, of in ((ConflictCase, CaseMail, CaseMail.case_id), (Item, ItemMail, ItemMail.item_id)):
+        mails: dict[int, set[int]] = defaultdict(set)
+        for some in pieces(sorted(mine), _AT_ONCE):
+            held = select(col(of)).where(col(link.message_id).in_(some))
+            for number, mail in connection.execute(select(col(of), col(link.message_id)).where(col(of).in_(held))):
+                mails[number].add(mail)
+        _write(connection, table, {number: own for number, held in mails.items() if held <= mine.keys()})
+    _write(connection, message, mine)
 
 
 class _Keys:

@@ -132,6 +132,12 @@ def import_file(
     )
 
 
+def other_roster(settings: Settings, path: Path) -> Path | None:
+    """The file that the settings name, where it is another than `path`: whatever came from there would not stay."""
+    own = settings.school.roster
+    return None if own is None or _same(own, path) else own
+
+
 def roster_to_show(settings: Settings, database: Database) -> Roster:
     """The roster for a command that changes nothing: that of the database, before the first import that of the file.
     Raises `ConfigError`."""
