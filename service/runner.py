@@ -20,6 +20,7 @@ from service.assembly import Assembly
 from service.delivery import Delivered
 from service.digest import MorningMail
 from service.escalation import escalate
+from service.figure_keeping import FigureKeeper
 from service.following import follow
 from service.glow_writer import GlowWriter
 from service.logs import place
@@ -93,6 +94,7 @@ class Runner:
         self._morning_mail = MorningMail(assembly, on_step=on_step)
         self._weekly_mail = WeeklyMail(assembly, environ=environ, on_step=on_step)
         self._glow_writer = GlowWriter(assembly, on_step=on_step)
+        self._figures = FigureKeeper(assembly.settings, assembly.calendar, assembly.database, assembly.clock)
         self._boxes = tuple(boxes if boxes is not None else assembly.settings.mailboxes)
         self._stop = threading.Event()
         self._open: set[Mailbox] = set()
@@ -115,6 +117,7 @@ class Runner:
                 if mailbox is not None:
                     self._close(mailbox)
         self._attendant.tell(AT_ONCE)
+        self._look_at_figures()
         self._weekly_mail.tell()
         return failures
 
@@ -128,6 +131,7 @@ class Runner:
         parts = self._assembly
         keeper = RosterKeeper(parts.settings, parts.database, parts.clock, parts.roster)
         threads.append(threading.Thread(target=keeper.keep, args=(self._stop,), name="roster"))
+        threads.append(threading.Thread(target=self._figures.keep, args=(self._stop,), name="scorecard"))
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -164,6 +168,12 @@ class Runner:
                 self._stop.wait(pause)
         if mailbox is not None:
             self._close(mailbox)
+
+    def _look_at_figures(self) -> None:
+        try:
+            self._figures.look(None)
+        except Exception as error:  # noqa: BLE001 - the figures' trouble is not the mail's
+            log.error("the scorecard could not be brought up to date", error=place(error))
 
     def _look_after_notices(self) -> None:
         while not self._stop.is_set():

@@ -1,0 +1,51 @@
+"""Keeps the scorecard's figures up to date while the service runs, beside the mail and never in its way."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from threading import Event
+
+import structlog
+
+from config import SchoolCalendar
+from config.settings import Settings
+from scorecard.keeping import Brought, bring_up_to_date
+from service.logs import place
+from store.database import Database
+
+log = structlog.get_logger()
+
+_SECONDS_BETWEEN = 60.0
+_SHORTEST_PAUSE = 0.05
+AT_ONCE = 25
+"""Steps that somebody who wants to see figures waits for at most; the service does the rest."""
+
+
+class FigureKeeper:
+    """Works off what is marked, a step at a time. Between two steps it rests for as long as one took: SQLite lets one
+    write at a time, and mail comes first. Any number of keepers may work at once. One belongs to one thread."""
+
+    def __init__(
+        self, settings: Settings, calendar: SchoolCalendar, database: Database, clock: Callable[[], datetime]
+    ) -> None:
+        """`database` has its tables already."""
+        self._settings, self._calendar = settings, calendar
+        self._database = database
+        self._clock = clock
+
+    def keep(self, stop: Event) -> None:
+        """Keeps them so until `stop` is set. Survives every error: figures that cannot be computed stay as they were,
+        and say of when they are."""
+        while not stop.is_set():
+            began = time.monotonic()
+            try:
+                complete = self.look(1).complete
+            except Exception as error:  # noqa: BLE001 - the figures' trouble must not end the service
+                log.error("the scorecard could not be brought up to date", error=place(error))
+                complete = True
+            took = time.monotonic() - began
+            stop.wait(_SECONDS_BETWEEN if complete else max(took, _SHORTEST_PAUSE))
+
+    def look(self, steps: int | None = AT_ONCE) -> Brought:
+        """Brings them up to date, in so many steps at most; None for all that it takes."""
+        return bring_up_to_date(self._database, self._settings, self._calendar, self._clock(), steps)

@@ -1,0 +1,408 @@
+"""The scorecard's figures by an independent, slow and obvious method: docs/scorecard.md, sentence by sentence.
+
+Written from that page and not from the code. Everything is read whole from the tables that record what happened, and
+for every figure all of it is gone through again.
+"""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import SQLModel
+
+from autoresponder.hours import reply_by
+from config import SchoolCalendar
+from config.settings import Settings
+from store.case_tables import CaseMail, ConflictCase
+from store.contact_tables import Contact, Incident, Judgement, LetterRecipient
+from store.database import Database
+from store.roster_tables import (
+    RosterAddress,
+    RosterCare,
+    RosterClass,
+    RosterFamily,
+    RosterGrade,
+    RosterMembership,
+    RosterTerm,
+)
+from store.scorecard_tables import TeamRecord
+from store.tables import Correction, Delivery, Item, ItemEvent, MailboxState, MessageRecord
+
+DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Term:
+    id: str
+    first: date
+    last: date
+    early_until: date
+
+
+@dataclass
+class Figures:
+    """What the scorecard should have on record."""
+
+    families: set[tuple] = field(default_factory=set)
+    """Term, grouping, key, family, enrolled, positive, written and answered day."""
+    cases: set[tuple] = field(default_factory=set)
+    incidents: set[tuple] = field(default_factory=set)
+    tallies: Counter = field(default_factory=Counter)
+    """By term, grouping, key, Monday and measure."""
+
+
+def monday(day: date) -> date:
+    while day.strftime("%a") != "Mon":
+        day -= DAY
+    return day
+
+
+class Oracle:
+    def __init__(self, database: Database, settings: Settings, calendar: SchoolCalendar, now: datetime) -> None:
+        self.settings, self.calendar, self.now = settings, calendar, now
+        self.today = self.day_of(now)
+        with database.read() as connection:
+
+            def rows(table: type[SQLModel]) -> list[Any]:
+                return list(connection.execute(select(table.__table__)).all())  # type: ignore[attr-defined]
+
+            self.messages = rows(MessageRecord)
+            self.recipients = rows(LetterRecipient)
+            self.judgements = rows(Judgement)
+            self.contacts = rows(Contact)
+            self.incidents = rows(Incident)
+            self.cases = rows(ConflictCase)
+            self.case_mails = rows(CaseMail)
+            self.items = rows(Item)
+            self.item_events = rows(ItemEvent)
+            self.deliveries = rows(Delivery)
+            self.corrections = rows(Correction)
+            self.mailboxes = rows(MailboxState)
+            self.family_rows = rows(RosterFamily)
+            self.grade_rows = rows(RosterGrade)
+            self.address_rows = rows(RosterAddress)
+            self.care_rows = rows(RosterCare)
+            self.class_rows = {row.id: row for row in rows(RosterClass)}
+            self.places = rows(RosterMembership)
+            self.term_rows = rows(RosterTerm)
+            self.team_rows = rows(TeamRecord)
+        self.students = sorted({row.student for row in self.family_rows})
+        self.terms = self.all_terms()
+
+    # Days, terms and weeks
+
+    def day_of(self, at: datetime) -> date:
+        return at.astimezone(self.calendar.zone).date()
+
+    def all_terms(self) -> list[Term]:
+        listed = [
+            (row.id, row.begins, row.ends)
+            for row in self.term_rows
+            if not row.is_year and row.begins <= row.ends and (row.until is None or row.until > row.ends)
+        ]
+        own = [(f"settings:{term.title}", term.first, term.last) for term in self.settings.terms]
+        years = [(f"year:{y}", date(y, 8, 1), date(y + 1, 7, 31)) for y in range(2000, 2050)]
+        connected = min((self.day_of(row.connected_at) for row in self.mailboxes), default=self.today)
+        first_counted = min(connected, self.today)
+        return [
+            Term(id, first, last, self.early_weeks_end(first, last))
+            for id, first, last in listed or own or years
+            if first <= self.today and last >= first_counted
+        ]
+
+    def early_weeks_end(self, first: date, last: date) -> date:
+        mondays: list[date] = []
+        day = first
+        while day <= last:
+            if self.calendar.is_school_day(day) and monday(day) not in mondays:
+                mondays.append(monday(day))
+            day += DAY
+        if not mondays:
+            return last
+        return min(mondays[:4][-1] + 6 * DAY, last)
+
+    def terms_with(self, day: date) -> list[Term]:
+        return [term for term in self.terms if term.first <= day <= term.last]
+
+    # Who counts where
+
+    @staticmethod
+    def holds(row: Any, day: date) -> bool:
+        return (row.since is None or row.since <= day) and (row.until is None or row.until > day)
+
+    def goes_to_school(self, student: str, day: date) -> bool:
+        return any(row.student == student and self.holds(row, day) for row in self.family_rows)
+
+    def family_of(self, student: str, term: Term) -> str | None:
+        """The family of the term's last day, or today; who has left, the last one that they had in the term."""
+        day = min(term.last, self.today)
+        while day >= term.first:
+            held = [row for row in self.family_rows if row.student == student and self.holds(row, day)]
+            if held:
+                return max(held, key=lambda row: (row.since or date.min, row.id)).family
+            day -= DAY
+        return None
+
+    @staticmethod
+    def known_as(address: str) -> str:
+        name, _, domain = address.lower().rpartition("@")
+        return name.split("+")[0] + "@" + domain
+
+    def children_of(self, address: str, day: date) -> set[str]:
+        owners = {row.person for row in self.address_rows if row.address == address and self.holds(row, day)}
+        return {row.student for row in self.care_rows if row.guardian in owners and self.holds(row, day)}
+
+    def in_class(self, person: str, day: date) -> set[str]:
+        found = set()
+        for row in self.places:
+            listed = (row.begins is None or row.begins <= day) and (row.ends is None or day <= row.ends)
+            if row.person == person and listed and self.holds(row, day) and row.school_class in self.class_rows:
+                terms = self.class_rows[row.school_class].terms.split(",")
+                days = [(each.begins, each.ends) for each in self.term_rows if each.id in terms]
+                if not days or any(begins <= day <= ends for begins, ends in days):
+                    found.add(row.school_class)
+        return found
+
+    def mailbox_of(self, address: str) -> str | None:
+        for box in self.settings.mailboxes:
+            if self.known_as(address) in {self.known_as(each) for each in (box.address, *box.aliases)}:
+                return box.address
+        for row in self.team_rows:
+            if self.known_as(row.mailbox) == self.known_as(address):
+                return row.mailbox
+        return None
+
+    def teachers_of(self, student: str, day: date) -> set[str]:
+        """Mailboxes of whoever has a place in a class of the student's."""
+        classes = self.in_class(student, day)
+        found = set()
+        for row in self.address_rows:
+            mailbox = self.mailbox_of(row.address)
+            if mailbox and row.person != student and self.holds(row, day) and classes & self.in_class(row.person, day):
+                found.add(mailbox)
+        return found
+
+    def team_on(self, mailbox: str, day: date) -> str | None:
+        """None where it was not connected."""
+        return next((row.team for row in self.team_rows if row.mailbox == mailbox and self.holds(row, day)), None)
+
+    def schools_and_grades(self, student: str, day: date) -> set[tuple[str, str]]:
+        found = set()
+        of_classes = {self.class_rows[each].school for each in self.in_class(student, day)} - {""}
+        rows = [row for row in self.grade_rows if row.student == student and self.holds(row, day)]
+        any_named = {school for row in rows for school in row.schools.split(",") if school}
+        for school in any_named or of_classes:
+            found.add(("school", school))
+        for row in rows:
+            schools = set(filter(None, row.schools.split(","))) or any_named or of_classes or {""}
+            if row.grade:
+                found |= {("grade", f"{school}/{row.grade}") for school in schools}
+        return found
+
+    def groups_of(self, student: str, day: date) -> set[tuple[str, str]]:
+        if not self.goes_to_school(student, day):
+            return set()
+        found = {("all", "")} | self.schools_and_grades(student, day)
+        for mailbox in self.teachers_of(student, day):
+            team = self.team_on(mailbox, day)
+            if team is not None:
+                found.add(("teacher", mailbox))
+                if team:
+                    found.add(("team", team))
+        return found
+
+    # Families
+
+    def events(self, term: Term) -> list[tuple[str, date, str, bool, bool, bool]]:
+        """Family, day, mailbox; whether it was written to, positive, and from the family."""
+        families = {student: self.family_of(student, term) for student in self.students}
+        found = []
+
+        def add(students: set[str], day: date, mailbox: str, *, to: bool, positive: bool, wrote: bool) -> None:
+            if term.first <= day <= term.last:
+                for family in {families.get(student) for student in students} - {None}:
+                    found.append((family, day, mailbox, to, positive, wrote))
+
+        for message in self.messages:
+            day = self.day_of(message.received_at)
+            if message.direction == "received" and message.tag is not None and message.sender:
+                children = self.children_of(self.known_as(message.sender), day)
+                add(children, day, message.mailbox, to=False, positive=False, wrote=True)
+            if message.direction == "sent" and not message.own:
+                addresses = [row.address for row in self.recipients if row.message_id == message.id]
+                judged = any(row.positive for row in self.judgements if row.message_id == message.id)
+                for address in addresses:
+                    positive = judged and len(addresses) <= 3
+                    children = self.children_of(address, day)
+                    add(children, day, message.mailbox, to=True, positive=positive, wrote=False)
+        for contact in self.contacts:
+            if contact.withdrawn_at is None:
+                good = contact.tone == "good news"
+                mailbox = self.mailbox_of(contact.mailbox) or contact.mailbox
+                add({contact.student}, contact.on_day, mailbox, to=True, positive=good, wrote=contact.reached)
+        return found
+
+    def family_figures(self, figures: Figures) -> None:
+        connected = {row.mailbox for row in self.team_rows}
+        for term in self.terms:
+            deciding = min(self.today, term.early_until)
+            families: dict[str, set[str]] = defaultdict(set)
+            for student in self.students:
+                family = self.family_of(student, term)
+                if family is not None:
+                    families[family].add(student)
+            events = self.events(term)
+            groups = {("all", "")} | {("teacher", each) for each in connected}
+            groups |= {("team", row.team) for row in self.team_rows if row.team}
+            for student in self.students:
+                groups |= self.schools_and_grades(student, deciding)
+                for _, day, *_ in events:
+                    groups |= self.schools_and_grades(student, day)
+            for family, students in families.items():
+                belongs = {group for student in students for group in self.groups_of(student, deciding)}
+                mine = [event[1:] for event in events if event[0] == family]
+                for group in groups:
+                    self.family_in_group(figures, term, group, family, students, group in belongs, mine)
+
+    def family_in_group(
+        self, figures: Figures, term: Term, group: tuple[str, str], family: str, students: set[str], enrolled: bool,
+        events: list[tuple],
+    ) -> None:  # fmt: skip
+        positive, written, wrote = [], [], []
+        for day, mailbox, to, good, from_family in events:
+            theirs = True
+            if group[0] == "teacher":
+                theirs = mailbox == group[1]
+            if group[0] == "team":
+                theirs = self.team_on(mailbox, day) == group[1]
+            placed = True
+            if group[0] in ("school", "grade"):
+                placed = any(
+                    self.goes_to_school(student, day) and group in self.schools_and_grades(student, day)
+                    for student in students
+                )
+            if theirs and good:
+                positive.append(day)
+            if theirs and to and placed:
+                written.append(day)
+            if theirs and from_family:
+                wrote.append(day)
+        if not enrolled and not written:
+            return
+        both = [max(min(written), min(wrote))] if written and wrote else []
+        first = [min(each) if each else None for each in (positive, written, both)]
+        figures.families.add((term.id, *group, family, enrolled, *first))
+        if enrolled:
+            figures.tallies[term.id, *group, monday(term.first), "enrolled"] += 1
+            if positive and min(positive) <= term.early_until:
+                figures.tallies[term.id, *group, monday(min(positive)), "positive"] += 1
+        if written:
+            figures.tallies[term.id, *group, monday(min(written)), "written"] += 1
+            if both:
+                figures.tallies[term.id, *group, monday(both[0]), "two_way"] += 1
+
+    # Cases and incidents
+
+    def case_figures(self, figures: Figures) -> None:
+        for case in self.cases:
+            if case.state == "no conflict":
+                continue
+            day = self.day_of(case.opened_at)
+            agreed = None if case.agreed_at is None else self.day_of(case.agreed_at)
+            groups = {("all", ""), ("teacher", case.mailbox)}
+            team = self.team_on(case.mailbox, day)
+            if team:
+                groups.add(("team", team))
+            numbers = {row.message_id for row in self.case_mails if row.case_id == case.id}
+            writers = {row.sender for row in self.messages if row.id in numbers and row.sender}
+            children = {child for each in writers for child in self.children_of(self.known_as(each), day)}
+            taught = {child for child in children if case.mailbox in self.teachers_of(child, day)}
+            for child in taught or children:
+                if self.goes_to_school(child, day):
+                    groups |= self.schools_and_grades(child, day)
+            for term in self.terms_with(day):
+                figures.cases |= {(term.id, *group, case.id, day, agreed) for group in groups}
+
+    def incident_figures(self, figures: Figures) -> None:
+        stand = [row for row in self.incidents if row.withdrawn_at is None]
+        for row in stand:
+            again = min((o.on_day for o in stand if o.student == row.student and o.on_day > row.on_day), default=None)
+            groups = self.groups_of(row.student, row.on_day) | {("all", "")}
+            for term in self.terms_with(row.on_day):
+                figures.incidents |= {
+                    (term.id, *group, row.id, row.student, row.on_day, row.baseline_day, again) for group in groups
+                }
+
+    # The service's own counts
+
+    def own_figures(self, figures: Figures) -> None:
+        def count(mailbox: str, at: datetime, measure: str, n: int = 1) -> None:
+            day = self.day_of(at)
+            groups = {("all", ""), ("teacher", mailbox)}
+            team = self.team_on(mailbox, day)
+            if team:
+                groups.add(("team", team))
+            for term in self.terms_with(day):
+                for group in groups:
+                    figures.tallies[term.id, *group, monday(day), measure] += n
+
+        family_mail = [m for m in self.messages if m.direction == "received" and m.tag is not None and not m.backfill]
+        for message in family_mail:
+            count(message.mailbox, message.received_at, message.tag)
+            if message.unsure:
+                count(message.mailbox, message.received_at, "unsure")
+        for message in self.messages:
+            done = [row for row in self.deliveries if row.message_id == message.id and row.state == "done"]
+            for row in done:
+                if row.kind in ("reply", "route"):
+                    measure = {"reply": "answered", "route": "routed"}[row.kind]
+                    count(message.mailbox, message.received_at, measure)
+            if any(row.message_id == message.id for row in self.corrections):
+                count(message.mailbox, message.received_at, "corrected")
+        conversations = {(message.mailbox, message.thread) for message in family_mail}
+        for mailbox, thread in conversations:
+            in_it = [m for m in self.messages if (m.mailbox, m.thread) == (mailbox, thread)]
+            opening = [m.received_at for m in family_mail if m in in_it and m.guard != "reaction"]
+            if opening:
+                self.norm(count, mailbox, min(opening), in_it)
+        for item in self.items:
+            said = [row for row in self.item_events if row.item_id == item.id]
+            said = [
+                row for row in said if row.kind in ("taken", "done", "not urgent", "back to the teacher", "returned")
+            ]
+            if item.tag == "urgent" and said:
+                minutes = self.open_minutes(item.opened_at, min(said, key=lambda row: row.id).at)
+                count(item.mailbox, item.opened_at, "claimed")
+                count(item.mailbox, item.opened_at, "claim_minutes", minutes)
+                count(item.mailbox, item.opened_at, "claimed_soon", int(minutes <= 30))
+
+    def norm(self, count: Any, mailbox: str, opened: datetime, in_it: list[Any]) -> None:
+        deadline = reply_by(opened, self.settings.norm.reply_within_hours[1], self.calendar)
+        answers = [m.received_at for m in in_it if m.direction == "sent" and not m.own and m.received_at >= opened]
+        if any(at.timestamp() <= deadline.timestamp() for at in answers):
+            count(mailbox, opened, "norm_kept")
+        elif self.now.timestamp() > deadline.timestamp():
+            count(mailbox, opened, "norm_missed")
+        else:
+            count(mailbox, opened, "norm_open")
+
+    def open_minutes(self, start: datetime, end: datetime) -> int:
+        """Minute by minute; every time in these histories is a whole one."""
+        minutes = 0
+        at = start.astimezone(UTC)
+        while at < end:
+            minutes += self.calendar.office_is_open(at)
+            at += MINUTE
+        return minutes
+
+    def figures(self) -> Figures:
+        found = Figures()
+        self.family_figures(found)
+        self.case_figures(found)
+        self.incident_figures(found)
+        self.own_figures(found)
+        found.tallies = Counter({key: n for key, n in found.tallies.items() if n})
+        return found

@@ -1,0 +1,83 @@
+"""Every figure of the scorecard, kept up to date step by step, against the same figures computed from the start by an
+independent, slow and obvious method (`tests.scorecard.oracle`), on random histories."""
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from sqlalchemy import select
+from sqlmodel import SQLModel
+
+from scorecard import keeping
+from scorecard.keeping import bring_up_to_date
+from store.database import Database
+from store.scorecard_tables import CaseStanding, FamilyStanding, IncidentStanding, Mark, Tally
+from tests.scorecard.history import HISTORIES, Dying, History, Killed, Raced, settings_of
+from tests.scorecard.oracle import Oracle
+from tests.scorecard.spare import empty_database
+
+
+def rows(database: Database, table: type[SQLModel], *names: str) -> set[tuple]:
+    with database.read() as connection:
+        return {tuple(row) for row in connection.execute(select(*(table.__table__.c[name] for name in names)))}
+
+
+def assert_true(history: History) -> None:
+    """The figures on record are those that the oracle computes."""
+    expected = Oracle(history.database, history.settings, history.calendar, history.now).figures()
+    group = ("term", "grouping", "key")
+    days = ("enrolled", "positive_on", "written_on", "answered_on")
+    tallies = {row[:-1]: row[-1] for row in rows(history.database, Tally, *group, "monday", "measure", "n")}
+    assert tallies == dict(expected.tallies)
+    assert rows(history.database, FamilyStanding, *group, "family", *days) == expected.families
+    assert rows(history.database, CaseStanding, *group, "case_id", "opened_on", "agreed_on") == expected.cases
+    incident = ("incident_id", "student", "on_day", "baseline_day", "again_on")
+    assert rows(history.database, IncidentStanding, *group, *incident) == expected.incidents
+    assert rows(history.database, Mark, "id") == set()
+
+
+def update(history: History, database: Database, limit: int | None = None) -> None:
+    bring_up_to_date(database, history.settings, history.calendar, history.now, limit)
+
+
+def take(history: History, step: str, said: Any) -> None:
+    """One step of a history."""
+    if step == "wait":
+        history.now += timedelta(minutes=said)
+    elif step == "clock set back":
+        history.now -= timedelta(minutes=said)
+    elif step == "settings":
+        *teams, terms, closed, alias = said
+        history.settings = settings_of(tuple(teams), terms, closed, alias=bool(alias))
+    elif step == "update":
+        update(history, history.database, said)
+    elif step == "killed":
+        with suppress(Killed):
+            update(history, Dying(history.database, said[0], after=bool(said[1])))
+    elif step == "rival":
+        update(history, Raced(history.database, lambda: update(history, history.database, said[0] + 1)), 5)
+    elif step == "import":
+        history.roster(said)
+    else:
+        getattr(history, step.replace(" ", "_"))(*said)
+
+
+@pytest.fixture(autouse=True)
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that little is much."""
+    monkeypatch.setattr(keeping, "_BATCH", 4)
+    monkeypatch.setattr(keeping, "_TOO_MUCH", 6)
+    monkeypatch.setattr(keeping, "_NORMS_AT_ONCE", 2)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(HISTORIES)
+def test_after_any_history_every_figure_is_what_counting_from_the_start_gives(steps: list[tuple[str, Any]]) -> None:
+    with empty_database() as database:
+        history = History(database)
+        for step, said in steps:
+            take(history, step, said)
+        update(history, database)
+        assert_true(history)
