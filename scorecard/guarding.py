@@ -77,7 +77,7 @@ def _of_units(
     """The groups of which a figure is withheld that is of these units. Where fewer than the threshold are judged,
     they are few, however many wait."""
     counted: dict[Group, int] = dict.fromkeys(sizes, 0)
-    members = [of & sizes.keys() | {EVERYBODY} for of in units]
+    members = [frozenset(of & sizes.keys()) | {EVERYBODY} for of in units]
     for of in members:
         for group in of & sizes.keys():
             counted[group] += 1

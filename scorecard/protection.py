@@ -44,7 +44,7 @@ def withheld(
     that a group has no units is shown.
     """
     small = frozenset(group for group, size in sizes.items() if size < threshold and (size or empty_is_small))
-    hidden = small | (already & sizes.keys())
+    hidden = small | frozenset(already & sizes.keys())
     patterns = Counter(members)
     for level in sorted(set(map(_level, sizes))):
         # In order, coarse or fine alike, so that the same is chosen every day.
