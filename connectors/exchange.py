@@ -93,7 +93,7 @@ class ExchangeMailbox:
             raw=raw,
             size=len(raw),
             received_at=item.received_at,
-            labels=frozenset() if sent else labels_in(item.categories),
+            labels=labels_in(item.categories),
         )
 
     def tag(self, message_id: str, labels: frozenset[Label]) -> None:

@@ -100,7 +100,7 @@ class PageReader:
             connected=connected - timedelta(days=RESYNC_DAYS) if lost else connected,
             read=self._now.date(),
             inbox=FolderCursor(compare=lost, backlog=Backlog()),
-            sent=FolderCursor(backlog=Backlog(since=connected - timedelta(days=OLD_SENT_DAYS))),
+            sent=FolderCursor(compare=lost, backlog=Backlog(since=connected - timedelta(days=OLD_SENT_DAYS))),
         )
 
     def _followed(self, folder: str, cursor: FolderCursor, page: Cursor) -> tuple[FolderCursor, bool]:
@@ -145,7 +145,7 @@ class PageReader:
         if cursor.backlog is None or cursor.backlog.since is not None:
             day = min(page.read, self._now.date()) - timedelta(days=RESYNC_DAYS)
             since = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        return self._list(folder, FolderCursor(compare=folder == INBOX, backlog=Backlog(since=since, missed=True)))
+        return self._list(folder, FolderCursor(compare=True, backlog=Backlog(since=since, missed=True)))
 
     def _list(self, folder: str, cursor: FolderCursor) -> tuple[FolderCursor, bool]:
         """Comes to a sync state for the folder as it is."""
@@ -190,8 +190,7 @@ class PageReader:
             # What went since it was listed is never on record, and would be looked for again on every page.
             gone = {item.id for item in chosen} - told
             self._windows[folder] = (self._windows[folder][0], synced.without(gone))
-        if folder == INBOX:
-            self._label([item for item in changed.values() if item.id in on_record], on_record)
+        self._label([item for item in changed.values() if item.id in on_record], on_record)
         self._removed += [item_id for item_id in synced.deleted if item_id in on_record]
         return len(told), len(new) > len(chosen)
 
@@ -227,7 +226,7 @@ class PageReader:
                     raw=raw or b"",
                     size=item.size,
                     received_at=item.received_at,
-                    labels=labels_in(item.categories) if folder == INBOX else frozenset[Label](),
+                    labels=labels_in(item.categories),
                     backfill=item.received_at < self._connected - margin,
                 )
             )

@@ -166,7 +166,7 @@ class GraphMailbox:
             raw=content.raw,
             size=content.size,
             received_at=entry.received_at,
-            labels=frozenset[Label]() if sent else labels_in(entry.categories),
+            labels=labels_in(entry.categories),
         )
 
     def tag(self, message_id: str, labels: frozenset[Label]) -> None:

@@ -23,7 +23,6 @@ from connectors.graph_errors import Refused
 from connectors.graph_labels import labels_in
 from connectors.graph_mime import Contents
 from connectors.graph_streams import INBOX, SENT, Round, Streams
-from connectors.labels import Label
 from connectors.mailbox import Changes, Direction, Known, LabelState, Progress, RawMessage
 
 _PAGE_TOTAL = 16 * 1024 * 1024
@@ -242,7 +241,7 @@ class PageReader:
         for entry in entries:
             if entry.removed is not None:
                 self._removed[entry.id] = None
-            elif entry.id in known and entry.categories is not None and direction is Direction.RECEIVED:
+            elif entry.id in known and entry.categories is not None:
                 self._labels[entry.id] = LabelState(entry.id, labels_in(entry.categories))
         unknown = self._streams.completed(entry for entry in there if entry.id not in known)
         return [_Candidate(entry, direction, self._is_old(cursor, entry, direction)) for entry in unknown]
@@ -265,7 +264,6 @@ class PageReader:
             if content is None:
                 continue  # deleted since it was listed
             one = by_id[entry.id]
-            received = one.direction is Direction.RECEIVED
             self._messages.append(
                 RawMessage(
                     id=entry.id,
@@ -273,7 +271,7 @@ class PageReader:
                     raw=content.raw,
                     size=content.size,
                     received_at=entry.received_at,
-                    labels=labels_in(entry.categories) if received else frozenset[Label](),
+                    labels=labels_in(entry.categories),
                     backfill=one.old,
                 )
             )

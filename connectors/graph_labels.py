@@ -85,7 +85,7 @@ class Labeller:
 
     def _round(self, waiting: Mapping[str, Relabelling], failed: dict[str, MailboxError]) -> dict[str, Relabelling]:
         """Reads and writes once. Returns what somebody else changed in between."""
-        inbox = self._folders.inbox
+        folders = self._folders
         reads = [self._part("GET", id_, "?$select=categories,parentFolderId") for id_ in waiting]
         found: list[Entry] = []
         for id_, answer in zip(waiting, self._client.batch(reads), strict=True):
@@ -94,8 +94,9 @@ class Labeller:
             except (Refused, MailboxError) as error:
                 failed[id_] = self._named(error)
                 continue
-            if entry.folder != inbox:
-                failed[id_] = MessageGone(f"Microsoft Graph, {self._client.address}: only mail in the inbox is tagged")
+            if entry.folder not in (folders.inbox, folders.sent):
+                where = "in the inbox and in Sent Items"
+                failed[id_] = MessageGone(f"Microsoft Graph, {self._client.address}: only mail {where} is labelled")
                 continue
             found.append(entry.model_copy(update={"id": id_}))
         stale = [entry for entry in found if _after(entry, waiting[entry.id]) != labels_in(entry.categories)]

@@ -92,18 +92,14 @@ class ImapMailbox:
             raise FetchFailed(f"the server hangs up over the message {message_id}: {error}") from error
 
     def tag(self, message_id: str, labels: frozenset[Label]) -> None:
-        """See `Mailbox.tag`."""
+        """See `Mailbox.tag`. Where Sent takes no keywords, its mail carries no labels."""
         place = _place(message_id)
-        if place.folder != INBOX:
-            raise MessageGone("only mail in INBOX is tagged")
         self._session.retried(lambda: self._write(place, written(labels)))
 
     def unmark(self, message_id: str, labels: frozenset[Label]) -> None:
         """See `Mailbox.unmark`. Where the server takes no keywords, the service's own labels are a star or a copy:
         there is nothing to take away."""
         place = _place(message_id)
-        if place.folder != INBOX:
-            raise MessageGone("only mail in INBOX has labels")
         self._session.retried(lambda: self._write(place, taken_away(labels)))
 
     def tag_many(self, wanted: Mapping[str, frozenset[Label]]) -> Mapping[str, MailboxError]:
@@ -162,7 +158,7 @@ class ImapMailbox:
         if raw is None:
             raise FetchFailed(f"{connection.where}: the server cannot read the message {place.message_id()}")
         inbox = place.folder == INBOX
-        exact = inbox and self._session.marking(state) is Marking.KEYWORDS
+        exact = not inbox or self._session.marking(state) is Marking.KEYWORDS
         return RawMessage(
             id=place.message_id(),
             direction=Direction.RECEIVED if inbox else Direction.SENT,
@@ -174,10 +170,15 @@ class ImapMailbox:
 
     def _write(self, place: Place, change: Relabelling) -> None:
         connection = self._session.connection()
-        state = self._session.inbox()
+        if place.folder not in (INBOX, self._session.folders().sent):
+            raise MessageGone("only mail in INBOX and in Sent has labels")
+        state = connection.select(place.folder)
         if state.uidvalidity != place.uidvalidity:
-            raise MessageGone(f"{connection.where}: INBOX was renumbered; the message comes again under another id")
+            folder = f"{connection.where}: {place.folder}"
+            raise MessageGone(f"{folder} was renumbered; the message comes again under another id")
         marking = self._session.marking(state)
+        if place.folder != INBOX and marking is not Marking.KEYWORDS:
+            return
         if marking is Marking.KEYWORDS:
             write_keywords(connection, place.uid, change, state)
         elif marking is Marking.FLAGGED:

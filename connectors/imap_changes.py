@@ -14,11 +14,11 @@ from connectors.imap_connection import FolderState
 from connectors.imap_cursor import Backlog, Cursor, FolderCursor, anew, parse_cursor
 from connectors.imap_folders import INBOX
 from connectors.imap_ids import Place
-from connectors.imap_labels import Marking, labels_in
+from connectors.imap_labels import Marking, keeps, labels_in
 from connectors.imap_marks import Comparison, Marked
 from connectors.imap_session import Session
 from connectors.labels import Label
-from connectors.mailbox import Changes, Direction, Known, Progress, RawMessage
+from connectors.mailbox import Changes, Direction, Known, LabelState, Progress, RawMessage
 
 PAGE_BYTES = 64 * 1024
 """How much of one message a page of changes holds: the text comes first, attachments after it."""
@@ -66,6 +66,7 @@ class PageReader:
             # A cursor that cannot be read: mail may have come that nobody has seen, but not weeks ago.
             self._connected = self._now - timedelta(days=RESYNC_DAYS)
         sent, sent_anew = self._sent_now(before)
+        sent, sent_labels = self._sent_marked(sent)
         sent = self._new_sent(sent)
         state = self._session.inbox()
         self.inbox_seen = state
@@ -86,7 +87,7 @@ class PageReader:
         return Changes(
             cursor=cursor.text(),
             messages=tuple(self._messages),
-            labels=marked.labels,
+            labels=(*sent_labels, *marked.labels),
             removed=marked.removed,
             more=bool(inbox.backlog or sent.backlog or inbox.uidnext < state.uidnext or self._sent_waits(sent)),
             resync=resync or len(self._messages) > told,
@@ -118,16 +119,26 @@ class PageReader:
         if folders.sent not in folders.existing:
             self._session.forget_folders()  # it may come any time
             return before.sent if before else anew(folders.sent, 0, 0, 0), False
-        self._sent_state = self._session.connection().status(folders.sent)
+        # Opened, not asked for its STATUS: Dovecot, for one, tells there of no change of flags for a while.
+        self._sent_state = self._session.connection().select(folders.sent)
         return self._followed(folders.sent, before.sent if before else None, self._sent_state, before)
 
     def _sent_waits(self, sent: FolderCursor) -> bool:
         return self._sent_state is not None and sent.uidnext < self._sent_state.uidnext
 
     def _new_sent(self, sent: FolderCursor) -> FolderCursor:
-        if not self._sent_waits(sent):
+        if self._sent_state is None or not self._sent_waits(sent):
             return sent
-        return self._new_mail(sent, self._session.connection().select(sent.name))
+        return self._new_mail(sent, self._sent_state)
+
+    def _sent_marked(self, sent: FolderCursor) -> tuple[FolderCursor, tuple[LabelState, ...]]:
+        """Labels that changed on mail in Sent: "good news", where the folder takes keywords."""
+        state = self._sent_state
+        if state is None or not (state.exists and keeps(state, Label.GOOD_NEWS)):
+            return sent, ()
+        connection, folders = self._session.connection(), self._session.folders()
+        marked = Comparison(connection, folders, Marking.KEYWORDS, sent, state, self._known).relabelled()
+        return sent.model_copy(update={"modseq": state.modseq}), marked.labels
 
     def _old_sent(self, sent: FolderCursor) -> FolderCursor:
         if sent.backlog is None or not self._room:
@@ -231,7 +242,7 @@ class PageReader:
     def _raw(self, cursor: FolderCursor, message: Listed, raw: bytes | None, *, old: bool) -> RawMessage:
         renumbered = cursor.backlog is not None and cursor.backlog.renumbered
         inbox = cursor.name == INBOX
-        exact = inbox and self._marking is Marking.KEYWORDS
+        exact = not inbox or self._marking is Marking.KEYWORDS
         return RawMessage(
             id=Place(cursor.name, cursor.uidvalidity, message.uid).message_id(),
             direction=Direction.RECEIVED if inbox else Direction.SENT,

@@ -35,6 +35,11 @@ def marking_of(state: FolderState, fallback: Literal["flagged", "folders"]) -> M
     return Marking(fallback)
 
 
+def keeps(state: FolderState, label: Label) -> bool:
+    """Whether the folder `state` takes the keyword of a label."""
+    return "\\*" in state.permanent_flags or KEYWORDS[label].lower() in state.permanent_flags
+
+
 def labels_in(flags: Iterable[str]) -> frozenset[Label]:
     """The labels among flags, which are in lower case (keywords are case-insensitive)."""
     return frozenset(_BY_KEYWORD[flag] for flag in flags if flag in _BY_KEYWORD)
@@ -43,9 +48,7 @@ def labels_in(flags: Iterable[str]) -> frozenset[Label]:
 def write_keywords(connection: Connection, uid: int, change: Relabelling, state: FolderState) -> None:
     """Changes the message's keywords. What the server has no keyword for, beyond the tags, is left out. Raises
     MessageGone, TagFailed."""
-    wanted = {KEYWORDS[label] for label in change.add}
-    if "\\*" not in state.permanent_flags:
-        wanted = {keyword for keyword in wanted if keyword.lower() in state.permanent_flags}
+    wanted = {KEYWORDS[label] for label in change.add if keeps(state, label)}
     _make(connection, uid, wanted=wanted, surplus={KEYWORDS[label] for label in change.remove})
 
 

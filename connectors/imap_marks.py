@@ -10,7 +10,7 @@ from connectors.imap_answers import Listed, uid_sets
 from connectors.imap_connection import Connection, FolderState
 from connectors.imap_copies import copies_state, copy_tags
 from connectors.imap_cursor import FolderCursor
-from connectors.imap_folders import INBOX, Folders
+from connectors.imap_folders import Folders
 from connectors.imap_ids import Place
 from connectors.imap_labels import Marking, labels_in
 from connectors.labels import Label, Tag, tag_of
@@ -18,6 +18,8 @@ from connectors.mailbox import Known, LabelState
 
 _COMPARED = 1000
 """How many of the newest messages are compared where the server keeps no history."""
+_SENT_COMPARED = 200
+"""The same for Sent, where that is done at every look."""
 _WINDOW = 20_000
 """How many messages' flags are asked for at once,"""
 _WINDOWS = 50
@@ -40,7 +42,7 @@ class Marked:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """INBOX then (`cursor`) and now (`state`, just opened), and how labels are written there."""
+    """A folder then (`cursor`) and now (`state`, just opened), and how labels are written there."""
 
     connection: Connection
     folders: Folders
@@ -64,6 +66,23 @@ class Comparison:
             labels, marks = self._by_window()
         return Marked(tuple(labels), tuple(self._removed(gone)), marks)
 
+    def relabelled(self) -> Marked:
+        """The labels alone, of a folder whose deletions are not told: Sent, where labels are keywords or nothing."""
+        if self.state.modseq is None:
+            # Compared with the store each time: what we wrote and the teacher took off again leaves no other trace.
+            return Marked(tuple(self._differing(self._newest()[-_SENT_COMPARED:])))
+        since = self.cursor.modseq
+        if since is None or since == self.state.modseq:
+            return Marked()
+        return Marked(tuple(self._differing(self._changed_since(since))))
+
+    def _changed_since(self, since: int) -> list[Listed]:
+        changed: list[Listed] = []
+        for low in range(1, self.state.exists + 1, _WINDOW):
+            high = min(low + _WINDOW - 1, self.state.exists)
+            changed += self.connection.flags_by_number(low, high, changed_since=since)
+        return changed
+
     def _history(self) -> tuple[list[Listed], Iterable[int]]:
         """What the server itself tells: messages whose flags changed, and UIDs that may be gone, newest first."""
         since, now = self.cursor.modseq, self.state.modseq
@@ -72,12 +91,9 @@ class Comparison:
         gone: Iterable[int] = self._missing() if missing and not quick else ()
         if since is None or now is None or since == now:
             return [], gone
-        changed: list[Listed] = []
         if not quick:
-            for low in range(1, self.state.exists + 1, _WINDOW):
-                high = min(low + _WINDOW - 1, self.state.exists)
-                changed += self.connection.flags_by_number(low, high, changed_since=since)
-            return changed, gone
+            return self._changed_since(since), gone
+        changed: list[Listed] = []
         last = self.cursor.uidnext - 1
         ranges: list[tuple[int, int]] = []
         width = max(_WINDOW, last // _WINDOWS + 1)
@@ -158,7 +174,7 @@ class Comparison:
         return found
 
     def _id(self, uid: int) -> str:
-        return Place(INBOX, self.state.uidvalidity, uid).message_id()
+        return Place(self.state.name, self.state.uidvalidity, uid).message_id()
 
 
 def _numbers(text: str) -> set[int]:

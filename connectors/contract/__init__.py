@@ -15,7 +15,7 @@ import pytest
 pytest.register_assert_rewrite(
     *(
         f"connectors.contract.{part}"
-        for part in ("absence", "reader", "reading", "labelling", "sending", "robustness", "trouble")
+        for part in ("absence", "reader", "reading", "labelling", "sent_labelling", "sending", "robustness", "trouble")
     )
 )
 
@@ -26,12 +26,19 @@ from connectors.contract.reader import Reader  # noqa: E402
 from connectors.contract.reading import ReadingContract  # noqa: E402
 from connectors.contract.robustness import RobustnessContract  # noqa: E402
 from connectors.contract.sending import SendingContract  # noqa: E402
+from connectors.contract.sent_labelling import SentLabellingContract  # noqa: E402
 from connectors.contract.trouble import TroubleContract  # noqa: E402
 
 __all__ = ["MailboxContract", "MailboxHarness", "MailboxWorld", "Marks", "Reader"]
 
 
 class MailboxContract(
-    ReadingContract, LabellingContract, SendingContract, AbsenceContract, RobustnessContract, TroubleContract
+    ReadingContract,
+    LabellingContract,
+    SentLabellingContract,
+    SendingContract,
+    AbsenceContract,
+    RobustnessContract,
+    TroubleContract,
 ):
     """Every promise of `Mailbox`. Subclasses provide the fixture `harness`."""

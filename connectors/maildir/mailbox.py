@@ -13,7 +13,7 @@ from connectors.maildir.folder import Folder, Place, failing_as
 from connectors.maildir.keywords import Keywords, NoLetterLeft
 from connectors.maildir.locks import dovecot_lock
 from connectors.maildir.names import Name, flags_of
-from connectors.maildir.reading import SENT_PREFIX, Reading
+from connectors.maildir.reading import Reading
 from connectors.maildir.sending import Sending
 from connectors.smtp import SmtpSender
 
@@ -39,7 +39,7 @@ class MaildirMailbox:
         self._outgoing = outgoing
         self._post = post
         self._keywords = Keywords(folder.path)
-        self._reading = Reading(self._inbox, self._sent, self._keywords, clock)
+        self._reading = Reading(self._inbox, self._sent, self._keywords, Keywords(self._sent.path), clock)
         self._sending = Sending(folder.path, Folder(folder.path / ".Drafts"), self._sent, outgoing, post)
 
     @classmethod
@@ -81,7 +81,7 @@ class MaildirMailbox:
     def fetch(self, message_id: str) -> RawMessage:
         """See `Mailbox.fetch`."""
         with failing_as(FetchFailed, f"reading a message of {self.address}"):
-            self._keywords.refresh()
+            self._reading.refresh()
             found = self._reading.message(message_id)
         if found is None:
             raise self._gone(message_id)
@@ -130,39 +130,41 @@ class MaildirMailbox:
 
     def _change(self, message_id: str, change: Relabelling) -> None:
         with failing_as(TagFailed, f"labelling a message of {self.address}"):
-            if message_id.startswith(SENT_PREFIX):
-                raise TagFailed("A message that the teacher sent takes no labels.")
             if self._reading.locate(message_id) is None:
                 raise self._gone(message_id)
-            with dovecot_lock(self._inbox.path):
-                there = self._reading.at_its_place(message_id, lambda _, place: self._relabelled(place, change))
+            keywords = self._reading.letters_of(message_id)
+            with dovecot_lock(self._reading.folder_of(message_id).path):
+                there = self._reading.at_its_place(
+                    message_id, lambda folder, place: _relabelled(folder, keywords, place, change)
+                )
             if there is None:
                 raise self._gone(message_id)
             self._reading.tagged(message_id, change, there)
 
-    def _relabelled(self, place: Place, change: Relabelling) -> Place:
-        """Renames the file so that its name says the labels; returns where it lies now."""
-        self._keywords.refresh()
-        name = Name.parse(place.name)
-        carried = self._keywords.labels(name.flags)
-        labels = change.of(carried)
-        if carried == labels:
-            self._inbox.modified_ns(place)  # nothing to rename, but it must still be there
-            return place
-        if self._keywords.missing(labels):
-            try:
-                self._keywords.add_all(flags_of(found.name) for found, _ in self._inbox.entries())
-            except NoLetterLeft:
-                raise TagFailed(
-                    f"All 26 keyword letters of {self._inbox.path} are taken. Remove keywords that nobody uses from "
-                    "dovecot-keywords, with the mail server stopped."
-                ) from None
-        there = Place("cur", name.flagged(self._keywords.relabelled(name.flags, labels)))
-        self._inbox.move(place, self._inbox, there)
-        return there
-
     def _gone(self, id_: str) -> MessageGone:
-        return MessageGone(f"The message {id_[:100]!a} is no longer in {self._inbox.path}.")
+        return MessageGone(f"The message {id_[:100]!a} is no longer in {self._reading.folder_of(id_).path}.")
+
+
+def _relabelled(folder: Folder, keywords: Keywords, place: Place, change: Relabelling) -> Place:
+    """Renames the file so that its name says the labels; returns where it lies now."""
+    keywords.refresh()
+    name = Name.parse(place.name)
+    carried = keywords.labels(name.flags)
+    labels = change.of(carried)
+    if carried == labels:
+        folder.modified_ns(place)  # nothing to rename, but it must still be there
+        return place
+    if keywords.missing(labels):
+        try:
+            keywords.add_all(flags_of(found.name) for found, _ in folder.entries())
+        except NoLetterLeft:
+            raise TagFailed(
+                f"All 26 keyword letters of {folder.path} are taken. Remove keywords that nobody uses from "
+                "dovecot-keywords, with the mail server stopped."
+            ) from None
+    there = Place("cur", name.flagged(keywords.relabelled(name.flags, labels)))
+    folder.move(place, folder, there)
+    return there
 
 
 def _demand_rights(folder: Folder) -> None:

@@ -76,12 +76,10 @@ class Memory:
                 place[id_] = change.of(place[id_])
         self.relabelled.pop(id_, None)
 
-    def listing(self, labels: Mapping[str, frozenset[Label] | None], *, certain: bool) -> None:
-        """Compares with what lies in the mailbox: the `labels` of each message, None for one in Sent, where labels mean
-        nothing. `certain` says that a message that is not listed is really gone."""
-        self.relabelled = {
-            id_: now for id_, now in labels.items() if now is not None and self.seen.get(id_, now) != now
-        }
+    def listing(self, labels: Mapping[str, frozenset[Label]], *, certain: bool) -> None:
+        """Compares with what lies in the mailbox: the `labels` of each message. `certain` says that a message that is
+        not listed is really gone."""
+        self.relabelled = {id_: now for id_, now in labels.items() if self.seen.get(id_, now) != now}
         gone = self.waiting.difference(labels)
         if gone:
             self.drop(gone)

@@ -31,11 +31,14 @@ _Result = TypeVar("_Result")
 class Reading:
     """Reads the inbox and Sent of one mailbox. Methods raise OSError."""
 
-    def __init__(self, inbox: Folder, sent: Folder, keywords: Keywords, clock: Callable[[], int]) -> None:
-        """`clock` tells the time in nanoseconds since 1970."""
+    def __init__(
+        self, inbox: Folder, sent: Folder, keywords: Keywords, sent_keywords: Keywords, clock: Callable[[], int]
+    ) -> None:
+        """Every folder has letters of its own. `clock` tells the time in nanoseconds since 1970."""
         self._inbox = inbox
         self._sent = sent
         self._keywords = keywords
+        self._sent_keywords = sent_keywords
         self._clock = clock
         self._memory = Memory()
         self._places: dict[str, Place] = {}
@@ -56,7 +59,7 @@ class Reading:
         """Where the message lies, as far as is known: it may move at any time. None where it is not there."""
         place = self._places.get(id_)
         if place is None:
-            folder = self._folder(id_)
+            folder = self.folder_of(id_)
             prefix = SENT_PREFIX if folder is self._sent else ""
             listed = {prefix + found: there for found, there in folder.places().items()}
             place = listed.get(id_) or folder.find(id_.removeprefix(SENT_PREFIX))
@@ -78,7 +81,7 @@ class Reading:
             if place is None:
                 return None
             try:
-                return act(self._folder(id_), place)
+                return act(self.folder_of(id_), place)
             except FileNotFoundError:
                 self.moved(id_)
         raise OSError(errno.EBUSY, "another program renames it again and again", str(self._inbox.path))
@@ -88,7 +91,8 @@ class Reading:
         now = self._clock()
         root = self._inbox.path.stat().st_ino
         since = Position.read(cursor) if cursor is not None else None
-        stamps = settled((*self._inbox.stamps(), *self._sent.stamps(), self._keywords.stamp), now)
+        letters = (self._keywords.stamp, self._sent_keywords.stamp)
+        stamps = settled((*self._inbox.stamps(), *self._sent.stamps(), *letters), now)
         resync = since is None or since.root != root
         unsettled = UNSETTLED in stamps
         calm = since is not None and not (resync or since.pending or unsettled)
@@ -108,13 +112,13 @@ class Reading:
 
     def _list(self, known: Known) -> list[Arrival]:
         """Lists both folders and compares; returns what neither the store nor this instance has met."""
-        self._keywords.refresh()
+        self.refresh()
         before = (*self._inbox.stamps(), *self._sent.stamps())
-        labels: dict[str, frozenset[Label] | None] = {}
+        labels: dict[str, frozenset[Label]] = {}
         places: dict[str, Place] = {}
         for id_, place in self._present():
             places[id_] = place
-            labels[id_] = None if id_.startswith(SENT_PREFIX) else self._keywords.labels(flags_of(place.name))
+            labels[id_] = self.letters_of(id_).labels(flags_of(place.name))
         memory = self._memory
         unknown = [id_ for id_ in places if id_ not in memory.seen and id_ not in memory.waiting]
         for chunk in _chunks(unknown, _ASKED_AT_ONCE):
@@ -220,14 +224,24 @@ class Reading:
                 raw=stored.raw,
                 size=stored.size,
                 received_at=stored.received_at,
-                labels=frozenset() if sent else self._keywords.labels(flags_of(place.name)),
+                labels=self.letters_of(id_).labels(flags_of(place.name)),
                 backfill=backfill,
             )
 
         return self.at_its_place(id_, read)
 
-    def _folder(self, id_: str) -> Folder:
+    def refresh(self) -> None:
+        """Reads which letters stand for labels, where that changed."""
+        self._keywords.refresh()
+        self._sent_keywords.refresh()
+
+    def folder_of(self, id_: str) -> Folder:
+        """The folder that a message with this id lies in."""
         return self._sent if id_.startswith(SENT_PREFIX) else self._inbox
+
+    def letters_of(self, id_: str) -> Keywords:
+        """The letters of that folder."""
+        return self._sent_keywords if id_.startswith(SENT_PREFIX) else self._keywords
 
     def _report(self, name: str, what: str) -> None:
         """Says once per instance what is set aside; without the name's odd bytes, which could forge a log line."""

@@ -148,7 +148,10 @@ class ImapWorld(NetworkedWorld):
             return False
         return True
 
-    def uid_of(self, client: IMAPClient, message_id: str, folder: str = "INBOX") -> int:
-        """Opens a folder and finds the message."""
-        client.select_folder(folder)
-        return client.search(["HEADER", "Message-ID", f"<{message_id}>"])[-1]
+    def uid_of(self, client: IMAPClient, message_id: str, folder: str | None = None) -> int:
+        """Opens a folder, left out the one of INBOX and Sent that has it, and finds the message."""
+        for name in ("INBOX", "Sent") if folder is None else (folder,):
+            client.select_folder(name)
+            if found := client.search(["HEADER", "Message-ID", f"<{message_id}>"]):
+                break
+        return found[-1]

@@ -42,8 +42,8 @@ class MaildirWorld(MailboxWorld):
         self._drop(mime, self.root / ".Sent" / "cur", ":2,S")
 
     def teacher_labels(self, message_id: str, labels: frozenset[Label]) -> None:
-        letters = self._letters()
         path = self.path_of(message_id)
+        letters = self._letters(path)
         kept = [letter for letter in flags_of(path) if letter not in letters.values()]
         self._flag(path, "".join([*kept, *(letters[label] for label in labels)]))
 
@@ -74,8 +74,8 @@ class MaildirWorld(MailboxWorld):
         restored.rename(self.root)
 
     def marks(self, message_id: str) -> Marks:
-        letters = self._letters()
-        flags = flags_of(self.path_of(message_id))
+        path = self.path_of(message_id)
+        letters, flags = self._letters(path), flags_of(path)
         labels = frozenset(label for label, letter in letters.items() if letter in flags)
         return Marks(labels, frozenset(flags) - set(letters.values()))
 
@@ -89,8 +89,9 @@ class MaildirWorld(MailboxWorld):
         return [path.read_bytes() for path in files_in(self.outgoing)]
 
     def path_of(self, message_id: str) -> Path:
-        """The file of a message in the inbox."""
-        return next(path for path in files_in(self.root) if message_id_of(path.read_bytes()) == message_id)
+        """The file of a message in the inbox or in Sent."""
+        files = [*files_in(self.root), *files_in(self.root / ".Sent")]
+        return next(path for path in files if message_id_of(path.read_bytes()) == message_id)
 
     def settle(self) -> None:
         """Lets a minute pass as far as the folders can tell."""
@@ -110,11 +111,12 @@ class MaildirWorld(MailboxWorld):
 
     def _flag(self, path: Path, flags: str) -> None:
         base = path.name.partition(":")[0]
-        path.rename(self.root / "cur" / f"{base}:2,{''.join(sorted(set(flags)))}")
+        path.rename(path.parent.parent / "cur" / f"{base}:2,{''.join(sorted(set(flags)))}")
 
-    def _letters(self) -> dict[Label, str]:
-        """The letter of each label; the teacher's mail server adds those that lack, as Dovecot does."""
-        path = self.root / "dovecot-keywords"
+    def _letters(self, message: Path) -> dict[Label, str]:
+        """The letter of each label in the message's folder; the teacher's mail server adds those that lack, as Dovecot
+        does."""
+        path = message.parent.parent / "dovecot-keywords"
         lines = path.read_text().splitlines() if path.exists() else []
         numbers = {name: int(number) for number, _, name in (line.partition(" ") for line in lines)}
         for keyword in KEYWORDS.values():

@@ -230,13 +230,21 @@ class TestWhatHappensMeanwhile:
         reader.tag(found.id, URGENT)
         assert reader.mailbox.fetch(found.id).received_at == found.received_at
 
-    def test_sent_mail_can_be_fetched_and_takes_no_labels(self, world: MaildirWorld) -> None:
+    def test_sent_mail_can_be_fetched_and_has_letters_of_its_own_folder(self, world: MaildirWorld) -> None:
+        make_maildir(world.root / ".Sent")
+        (world.root / ".Sent" / "dovecot-keywords").write_text("0 $Forwarded\n")
+        (world.root / "dovecot-keywords").write_text("0 AllianceGoodNews\n")
         world.teacher_sends(reply(1, ADDRESS))
         reader = Reader(world.open())
         (found,) = reader.sync()
         assert reader.mailbox.fetch(found.id).direction is Direction.SENT
-        with pytest.raises(TagFailed):
-            reader.mailbox.tag(found.id, URGENT)
+        reader.tag(found.id, frozenset({Label.GOOD_NEWS}))
+        lines = (world.root / ".Sent" / "dovecot-keywords").read_text().splitlines()
+        assert lines[0] == "0 $Forwarded"
+        (number,) = [line.split()[0] for line in lines if line.endswith(" AllianceGoodNews")]
+        letter = "abcdefghijklmnopqrstuvwxyz"[int(number)]
+        assert flags_of(world.path_of(reply_id(1))) == f"S{letter}" != "Sa"
+        assert (world.root / "dovecot-keywords").read_text() == "0 AllianceGoodNews\n"
 
 
 class TestLetters:

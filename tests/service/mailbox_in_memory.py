@@ -119,15 +119,16 @@ class MailSystem:
     def label(self, account: Account, id_: str, labels: frozenset[Label]) -> None:
         """The message carries exactly these labels."""
         with self.changed:
-            if account.inbox[id_].labels != labels:
-                account.inbox[id_] = replace(account.inbox[id_], labels=labels)
+            folder = account.sent if id_ in account.sent else account.inbox
+            if folder[id_].labels != labels:
+                folder[id_] = replace(folder[id_], labels=labels)
                 account.history.append(("labels", id_))
             self.changed.notify_all()
 
     def remove(self, account: Account, id_: str) -> None:
-        """A message is deleted from the inbox."""
+        """A message is deleted from the inbox, or from Sent."""
         with self.changed:
-            del account.inbox[id_]
+            del (account.sent if id_ in account.sent else account.inbox)[id_]
             account.history.append(("removed", id_))
 
     def renumber(self, account: Account) -> None:
@@ -146,8 +147,9 @@ class MailSystem:
             self.changed.notify_all()
 
     def id_of(self, account: Account, message_id: str) -> str:
-        """The id of the message in the inbox with this Message-ID."""
-        return next(id_ for id_, stored in account.inbox.items() if message_id_of(stored.raw) == message_id)
+        """The id of the message in the inbox or in Sent with this Message-ID."""
+        shown = account.inbox | account.sent
+        return next(id_ for id_, stored in shown.items() if message_id_of(stored.raw) == message_id)
 
     def step(self, address: str, name: str) -> None:
         """A step of an operation is about to take effect."""
@@ -179,6 +181,7 @@ class MemoryMailbox:
         with self._system.changed:
             history = list(account.history)
             self._seen = len(history)
+            shown = account.inbox | account.sent
         messages: dict[str, RawMessage] = {}
         relabelled: dict[str, None] = {}
         removed: dict[str, None] = {}
@@ -188,7 +191,7 @@ class MemoryMailbox:
                 if len(messages) == limit:
                     break
                 messages[id_] = raw
-            elif what == "labels" and id_ in account.inbox:
+            elif what == "labels" and id_ in shown:
                 relabelled[id_] = None
             elif what == "removed":
                 removed[id_] = None
@@ -205,9 +208,9 @@ class MemoryMailbox:
             cursor=json.dumps([account.epoch, position, old, connected, resync and more]),
             messages=tuple(messages.values()),
             labels=tuple(
-                LabelState(id_, account.inbox[id_].labels)
+                LabelState(id_, shown[id_].labels)
                 for id_ in relabelled
-                if id_ in on_record and on_record[id_] != account.inbox[id_].labels
+                if id_ in on_record and on_record[id_] != shown[id_].labels
             ),
             removed=tuple(id_ for id_ in removed if id_ in on_record),
             more=more,
@@ -294,9 +297,10 @@ class MemoryMailbox:
         self._system.step(self.address, "close")
 
     def _change(self, message_id: str, change: Relabelling) -> None:
-        if message_id not in self._account.inbox:
+        found = (self._account.inbox | self._account.sent).get(message_id)
+        if found is None:
             raise MessageGone(f"{self.address}: the message is no longer there")
-        self._system.label(self._account, message_id, change.of(self._account.inbox[message_id].labels))
+        self._system.label(self._account, message_id, change.of(found.labels))
 
     @property
     def _new(self) -> bool:

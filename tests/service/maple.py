@@ -29,6 +29,7 @@ from service.escalation import escalate
 from service.following import follow
 from service.pipeline import Pipeline, Swept
 from service.reminding import remind
+from service.sent_letters import GoodNewsReader
 from service.steps import OnStep, no_step
 from store import audit
 from store.database import Database
@@ -155,6 +156,8 @@ class Maple:
             ),
         )
         self.roster = roster or Roster()
+        self.judge: GoodNewsReader | None = None
+        """Who tells good news; nobody until a test says so."""
         self._letters = count(1)
 
     def box(self, address: str = RIVERA, *, stage: Stage | None = None) -> MailboxSettings:
@@ -188,7 +191,7 @@ class Maple:
             classifier=model,  # type: ignore[arg-type]
             roster=roster,
             clock=self.clock,
-            pipeline=Pipeline(self.settings, calendar, pages, model, roster, self.clock),
+            pipeline=Pipeline(self.settings, calendar, pages, model, roster, self.clock, self.judge),
         )
 
     def mailbox(self, address: str = RIVERA) -> MemoryMailbox:
@@ -243,6 +246,19 @@ class Maple:
         mail["In-Reply-To"] = mail["References"] = f"<{message_id}>"
         self.system.put(self.system.account(address), "sent", mail.as_bytes(policy=email.policy.SMTP))
 
+    def teacher_writes(
+        self,
+        body: str = "Well done, Mia!",
+        *to: str,
+        subject: str = "Hello",
+        address: str = RIVERA,
+        **headers: str | None,
+    ) -> str:
+        """The teacher writes to a family in their own mail program. Returns the Message-ID without brackets."""
+        mail = letter(next(self._letters), subject, address, to or (ANA,), body, self.clock(), headers)
+        self.system.put(self.system.account(address), "sent", mail.as_bytes(policy=email.policy.SMTP))
+        return str(mail["Message-ID"]).strip("<>")
+
     def relabel(self, message_id: str, *labels: Label, address: str = RIVERA) -> None:
         """The teacher makes these the message's labels."""
         account = self.system.account(address)
@@ -256,7 +272,8 @@ class Maple:
     def labels(self, message_id: str, address: str = RIVERA) -> set[Label]:
         """The labels that a message shows in the teacher's mail program."""
         account = self.system.account(address)
-        return set(account.inbox[self.system.id_of(account, message_id)].labels)
+        shown = account.inbox | account.sent
+        return set(shown[self.system.id_of(account, message_id)].labels)
 
     def answers(self, family: str = ANA) -> list[EmailMessage]:
         """The automatic answers that really left for a family."""

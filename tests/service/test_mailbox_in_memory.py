@@ -35,8 +35,9 @@ class MemoryWorld(MailboxWorld):
 
     def teacher_marks(self, message_id: str) -> None:
         id_ = self.system.id_of(self.account, message_id)
-        stored = self.account.inbox[id_]
-        self.account.inbox[id_] = Stored(stored.raw, stored.received_at, stored.labels, frozenset({"seen", "star"}))
+        folder = self.account.sent if id_ in self.account.sent else self.account.inbox
+        stored = folder[id_]
+        folder[id_] = Stored(stored.raw, stored.received_at, stored.labels, frozenset({"seen", "star"}))
 
     def teacher_is_away(self, absence: Absence | None) -> None:
         self.account.absence = absence
@@ -48,7 +49,7 @@ class MemoryWorld(MailboxWorld):
         self.system.renumber(self.account)
 
     def marks(self, message_id: str) -> Marks:
-        stored = self.account.inbox[self.system.id_of(self.account, message_id)]
+        stored = (self.account.inbox | self.account.sent)[self.system.id_of(self.account, message_id)]
         return Marks(stored.labels, stored.marks)
 
     def drafts(self) -> list[bytes]:
