@@ -49,6 +49,10 @@ _CHINESE = re.compile(
     r"(?:好的?|收到|明白|知道)?了?[,，。!！\s]*(?:(?:非常|十分|多|太)?(?:谢谢|謝謝|感谢|感謝|谢|謝)(?:您|你|老师|老師|你们|您的回复|您的回覆)*)?[。!！~\s]*(?:好的?|收到|明白|知道)?了?[。!！~\s]*"
 )
 _WORD = re.compile(r"[^\W\d_]+")
+_SIGNS = frozenset("👍👌🙏👏🤝❤♥💙💚💛🧡💜🤎🖤🤍💕💖💗🙂😊😀😃😄😁🥰😍🤗🎉✅✔☑💯🆗")
+"""Thumbs-ups and the like, which say as much without a word."""
+_BESIDE_SIGNS = re.compile("[\\s!.\\u200d\\ufe0e\\ufe0f\U0001f3fb-\U0001f3ff]+")
+"""What stands between them: blanks, and what joins and colours emoji (Unicode TR 51 §1.4)."""
 
 
 def thanks_only(case: Case) -> str | None:
@@ -66,6 +70,8 @@ def thanks_only(case: Case) -> str | None:
 
 
 def _is_thanks(text: str, case: Case) -> bool:
+    if (signs := set(_BESIDE_SIGNS.sub("", text))) and signs <= _SIGNS:
+        return True
     if any("\u3400" <= letter <= "\u9fff" for letter in text):
         return _CHINESE.fullmatch(text) is not None
     words = [_folded(word) for word in _WORD.findall(text)]

@@ -46,6 +46,10 @@ def refused(body: str, tag: Tag | None = Tag.ROUTINE, *, subject: str = "Re: Fie
         "감사합니다 선생님",
         "Dạ, cảm ơn cô nhiều ạ",
         "شكرا جزيلا",
+        "👍",
+        "👍🏽",
+        "👍👍 ❤️",
+        "🙏🏿!",
     ],
 )
 def test_a_thank_you_is_not_answered(body: str) -> None:
@@ -58,6 +62,12 @@ def test_a_thank_you_is_not_answered(body: str) -> None:
         "Thanks, but he still has no book.",
         "Thank you. When is the test?",
         "ok at 3",
+        "👎",
+        "👍 or 👎",
+        "👍?",
+        "👍 3",
+        "🚑",
+        "!",
         "Great. Thanks for nothing.",
         "Thanks, please call me",
         "Gracias, pero no entiendo",
@@ -66,7 +76,6 @@ def test_a_thank_you_is_not_answered(body: str) -> None:
         "Спасибо, но я не понял задание",
         "No.",
         "Mia is sick",
-        "👍",
     ],
 )
 def test_one_word_more_and_it_is_answered(body: str) -> None:
