@@ -16,7 +16,7 @@ NOW, BEFORE, INK, SOFT, GRID, PAPER = "#1d4f91", "#6b7684", "#1a2230", "#4b5768"
 EVERY_COLOUR = (NOW, BEFORE, INK, SOFT, GRID, PAPER)
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 """Liberation Sans comes with vl-convert, so that a server without fonts draws the same; it is as wide as Arial."""
-WIDE, HIGH = 400, 190
+WIDE, HIGH = 350, 180
 """Of a chart alone, in pixels: on a phone its text is still readable."""
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 """A name; nothing is fetched from there."""

@@ -23,6 +23,8 @@ _KEPT = 256
 _MARGIN = 12
 _NOWHERE: list[str] = []
 """Whence the engine may fetch something."""
+_ENGINE_NAMES = re.compile(r' (?:class|role|aria-[a-z]+)="[^"<>]*"')
+"""What the engine calls its parts: of no use to who cannot see them, and the page has classes of its own."""
 _lock = Lock()
 """The engine draws one at a time."""
 
@@ -40,7 +42,7 @@ def svg(chart: "Chart", *, prefix: str = "") -> Markup:
         'aria-labelledby="{key}-title {key}-summary"><title id="{key}-title">{title}</title>'
         '<desc id="{key}-summary">{summary}</desc>'
     ).format(box=opening["box"], wide=opening["wide"], key=key, title=chart.title, summary=chart.summary)
-    return named + Markup(drawn[opening.end() :])  # noqa: S704 - of our own engine, which escapes what it writes
+    return named + Markup(_ENGINE_NAMES.sub("", drawn[opening.end() :]))  # noqa: S704 - of our own engine, which escapes what it writes
 
 
 def png(chart: "Chart", *, scale: float = 2) -> bytes:

@@ -38,6 +38,7 @@ def act_in(words: Wording, act: str) -> str:
         "put a family on the list of helpers": _("put a family on the list of helpers"),
         "took a family off the list of helpers": _("took a family off the list of helpers"),
         "exported the list of helpers": _("exported the list of helpers"),
+        "opened a figure": _("opened a figure"),
         "noted a contact": _("noted a contact"),
         "withdrew a contact": _("withdrew a contact"),
     }.get(act, act)

@@ -22,7 +22,7 @@ from service.connecting.keepsakes import OPENID_SECRET
 from service.notifications import Receive, notifications_router, serving
 from service.openid.provider import Provider
 from service.roster_keeping import RosterKeeper
-from service.web import audit, cases, contacts, errors, glow, home, items, openid, scorecard, sign_in
+from service.web import audit, cases, contacts, errors, glow, home, items, openid, scorecard, scorecard_events, sign_in
 from service.web.people import People
 from service.web.post import OpenBox, Post
 from service.web.reading import Texts
@@ -79,6 +79,7 @@ def create_app(
     app.include_router(cases.router)
     app.include_router(glow.router)
     app.include_router(scorecard.router)
+    app.include_router(scorecard_events.router)
     app.include_router(contacts.router)
     app.mount("/static", _Files(packages=[("service.web", "static")]), name="static")
     for status in (400, 403, 404, 405, 413):

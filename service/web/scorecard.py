@@ -56,7 +56,7 @@ def whole(request: Request, visit: ScorecardReader, term: str = "") -> Response:
 def of_group(request: Request, visit: ScorecardReader, grouping: Grouping, of: str = "", term: str = "") -> Response:
     """The same of a school, a grade, a team or a teacher. HTTPException 404 for one that there is not, that is too
     small to be shown, or that is not theirs to see: nobody learns which of them it is."""
-    return _show(request, visit, Asked(_group(grouping, of), term))
+    return _show(request, visit, Asked(asked_group(grouping, of), term))
 
 
 def _show(request: Request, visit: Visit, asked: Asked) -> Response:
@@ -142,7 +142,8 @@ def _own_path(report: Report, visit: Visit, asked: Asked) -> str:
     return Asked(own, asked.term).path() if own in groups_shown(report) and own != asked.group else ""
 
 
-def _group(grouping: Grouping, key: str) -> Group:
+def asked_group(grouping: Grouping, key: str) -> Group:
+    """The group that an address names. HTTPException 404 where it can be none."""
     if len(key) > _LONGEST_KEY or (grouping is Grouping.ALL) != (not key):
         raise HTTPException(404)
     return Group(grouping, key)

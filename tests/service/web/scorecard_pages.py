@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from config.settings import MailboxSettings, Role, Staff, Term
+from scorecard.events import Behind, FamilyEvent
 from scorecard.readers import Reader
 from scorecard.report import Report, SchoolTerm
-from service.web import scorecard
+from service.web import scorecard, scorecard_events
 from store.scorecard_tables import Grouping
 from tests.scorecard.sample_report import AS_OF, FALL, OKAFOR, RIVERA, SPRING, sample_report
 from tests.service.web.office_pages import REED
@@ -23,6 +24,8 @@ class Scores:
 
     pages: SchoolPages
     report: Report | None
+    events: list[FamilyEvent] = field(default_factory=list)
+    """What stands behind every figure."""
     asked: list[dict[str, Any]] = field(default_factory=list)
     """With what it was read."""
 
@@ -36,6 +39,16 @@ class Scores:
         if named.get("term") == SPRING.id:
             return replace(self.report, term=SPRING, before=None, groups=groups, groups_before=())
         return replace(self.report, groups=groups)
+
+    def behind(self, *arguments: Any, **named: Any) -> Behind | None:
+        """Stands in for `events_behind`."""
+        reader, group, indicator = arguments[4:7]
+        self.asked.append({"reader": reader, "group": group, **named})
+        figures = self.report.of(*group) if self.report else None
+        if figures is None or figures.withheld or not self._theirs(figures.group, reader):
+            return None
+        first, most = named["first"], named["most"]
+        return Behind(FALL, figures, indicator, True, len(self.events), self.events[first : first + most])
 
     @staticmethod
     def _theirs(group: Any, reader: Reader) -> bool:
@@ -66,6 +79,7 @@ def score_pages(monkeypatch: pytest.MonkeyPatch | None = None, report: Report | 
         scores = Scores(pages, report or sample_report())
         patch.setattr(scorecard, "read_report", scores.read)
         patch.setattr(scorecard, "terms_of", _terms)
+        patch.setattr(scorecard_events, "events_behind", scores.behind)
         try:
             yield scores
         finally:

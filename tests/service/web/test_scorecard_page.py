@@ -3,14 +3,17 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from html import unescape
 from typing import Any
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
+from scorecard.events import FamilyEvent
 from scorecard.report import Counts, GroupFigures, Indicator
 from service.web.scorecard_file import scorecard_as_file
+from store import audit
 from tests.scorecard.sample_report import EVERYBODY, OKAFOR, RIVERA, SPRING, figures, sample_report, withheld
 from tests.service.web.office_pages import REED
 from tests.service.web.school_pages import LEE, PARK, Browser
@@ -92,7 +95,7 @@ class TestInOneMinute:
     def test_what_the_service_counted_stands_beside_the_term_before(self, reed: Browser) -> None:
         page = said(reed.get("/scorecard"))
         assert "Urgent messages 41 58" in page
-        assert "Office minutes until somebody took it, on average 12.8 26.1" in page
+        assert "Office minutes until somebody took it, on average 12.8 20.1" in page
         assert "Answered by the teacher within the norm 93% (402 of 433) 88% (520 of 591)" in page
         assert "Labels that somebody corrected 9 9" in page
 
@@ -213,6 +216,70 @@ class TestWhoSees:
         nav = tree(reed.get("/")).css_first("header nav")
         assert nav is not None
         assert "Scorecard" in nav.text()
+
+
+def families(many: int) -> list[FamilyEvent]:
+    """Families with and without good news, some by mail and some by a call."""
+    day = date(2026, 9, 14)
+    return [
+        FamilyEvent(f"f{n:03}", "introduced", positive=day, positive_record=f"message {n}")
+        if n % 5
+        else FamilyEvent(f"f{n:03}", "not yet")
+        for n in range(many)
+    ]
+
+
+class TestBehindAFigure:
+    def test_every_figure_leads_to_what_stands_behind_it(self, scores: Scores, reed: Browser) -> None:
+        scores.events = families(7)
+        links = [each.attributes["href"] or "" for each in tree(reed.get("/scorecard")).css(".behind a")]
+        assert links == [f"/scorecard/events/{each}/all" for each in Indicator]
+        grade = [each.attributes["href"] or "" for each in tree(reed.get("/scorecard/grade?of=%2F03")).css(".behind a")]
+        assert grade[0] == "/scorecard/events/first_contact/grade?of=%2F03"
+        page = reed.get(grade[0])
+        assert page.status_code == 200
+        shown = said(page)
+        assert "Grade 3 · Fall 2026 · 91% (53 of 58)" in shown
+        assert "f001 good news in time Sep 14 message 1" in shown
+        assert "f005 no good news yet – –" in shown
+        assert page.headers["Cache-Control"] == "no-store"
+        assert tree(page).css_first(".back a").attributes["href"] == "/scorecard/grade?of=%2F03"
+
+    def test_a_long_list_comes_in_pages(self, scores: Scores, reed: Browser) -> None:
+        scores.events = families(230)
+        path, seen = "/scorecard/events/first_contact/all?term=fall-2026", list[str]()
+        for expected in (100, 100, 30):
+            page = tree(reed.get(path))
+            rows = [each.text() for each in page.css("tbody th")]
+            assert len(rows) == expected
+            seen += rows
+            path = {each.text(): each.attributes["href"] or "" for each in page.css(".pages a")}.get("Next page", "")
+        assert path == ""
+        assert seen == [f"f{n:03}" for n in range(230)]
+        assert reed.get("/scorecard/events/first_contact/all?at=4").status_code == 404
+        assert reed.get("/scorecard/events/first_contact/all?at=0").status_code in {400, 404}
+
+    def test_that_somebody_looked_is_on_record(self, scores: Scores, reed: Browser) -> None:
+        reed.get("/scorecard/events/two_way/grade?of=%2F04")
+        (*_, last) = audit.entries(scores.pages.database, person=REED)
+        assert (last.act, last.about) == ("opened a figure", "two_way of grade /04, fall-2026, page 1")
+
+    def test_what_is_withheld_not_theirs_or_not_there_cannot_be_told_apart(self, scores: Scores, reed: Browser) -> None:
+        for path in ("first_contact/grade?of=%2F07", "first_contact/grade?of=%2F99", "second_contact/all"):
+            assert reed.get(f"/scorecard/events/{path}").status_code in {400, 404}
+        rivera = scores.pages.browser()
+        rivera.sign_in(RIVERA.key)
+        assert rivera.get(f"/scorecard/events/two_way/teacher?of={RIVERA.key}").status_code == 200
+        assert rivera.get(f"/scorecard/events/two_way/teacher?of={OKAFOR.key}").status_code == 404
+        lee = scores.pages.browser()
+        lee.sign_in(LEE)
+        assert lee.get("/scorecard/events/two_way/all").status_code == 403
+
+    def test_it_is_in_spanish_too(self, scores: Scores, reed: Browser) -> None:
+        scores.events = families(3)
+        assert "f001 buena noticia a tiempo 14 sept message 1" in said(
+            reed.get("/scorecard/events/first_contact/all?lang=es")
+        )
 
 
 class TestAsOneFile:
