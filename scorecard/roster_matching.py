@@ -105,6 +105,7 @@ def unmatch(database: Database, address: str, *, now: datetime, by: str | None) 
         of_address = (col(RosterAddress.address) == address, col(RosterAddress.matched).is_(True))
         owners = list(connection.execute(select(col(RosterAddress.person)).where(*of_address)).scalars())
         mark(connection, MarkKind.STUDENT, dict.fromkeys((*people, *owners)))
+        mark(connection, MarkKind.ADDRESS, [address])
         connection.execute(delete(RosterAddress).where(*of_address))
         added = select(col(RosterPerson.id)).where(
             col(RosterPerson.id).in_(owners), col(RosterPerson.matched).is_(True)

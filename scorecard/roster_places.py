@@ -78,6 +78,8 @@ def _families(merge: Merge, students: Collection[str]) -> set[str]:
         since=lambda _: merge.since,
         may_end=lambda _: True,
     )
+    # Of what began and ends on one day no row stays that would tell whose figures there were.
+    mark(merge.connection, MarkKind.FAMILY, sorted({family for _, family in turned.ended}))
     return {fact[0] for fact in (*turned.began, *turned.ended)}
 
 

@@ -132,11 +132,13 @@ class Resolver:
         classes = {row.school_class for row in rows_in(self.connection, places, RosterMembership.person, teachers)}
         return found | students_of_classes(self.connection, classes)
 
-    def _addresses_of(self, students: Collection[str]) -> set[str]:
+    def _addresses_of(self, people: Collection[str]) -> set[str]:
+        """Their addresses, and those of whoever looks after them."""
         cares: Query = select(col(RosterCare.guardian))
-        guardians = {row.guardian for row in rows_in(self.connection, cares, RosterCare.student, students)}
+        guardians = {row.guardian for row in rows_in(self.connection, cares, RosterCare.student, people)}
         addresses: Query = select(col(RosterAddress.address))
-        return {row.address for row in rows_in(self.connection, addresses, RosterAddress.person, guardians)}
+        found = rows_in(self.connection, addresses, RosterAddress.person, guardians.union(people))
+        return {row.address for row in found}
 
     def _cases_of(self, addresses: Collection[str]) -> set[int]:
         """Cases with a message from one of these addresses."""
