@@ -57,6 +57,26 @@ def reply(number: int, sender: str, *, subject: str | None = None) -> bytes:
     )
 
 
+def good_news_id(number: int) -> str:
+    """The Message-ID of `good_news(number)`."""
+    return f"alliance.draft.{number:032x}@school.example"
+
+
+def good_news(number: int, sender: str) -> bytes:
+    """A draft of a new mail to both of a child's guardians, for the teacher to finish."""
+    return _mail(
+        {
+            "From": sender,
+            "To": f"{FAMILY}, luis.okafor@family.example",
+            "Subject": f"Algo bueno de la escuela: Leo {number}",
+            "Message-ID": f"<{good_news_id(number)}>",
+            "Date": format_datetime(_START),
+            MARKER: "draft",
+        },
+        f"Dear Mia, this is what I saw: ⟨1 · Leo {number}: one thing that went well⟩\n",
+    )
+
+
 def answer(number: int, sender: str) -> bytes:
     """`reply(number)` as an answer to `family_mail(number)` (RFC 5322 §3.6.4)."""
     asked = f"<{family_id(number)}>"

@@ -9,6 +9,8 @@ from connectors.contract.mails import (
     draft_id,
     family_id,
     family_mail,
+    good_news,
+    good_news_id,
     reply,
     reply_id,
     teachers_draft,
@@ -128,6 +130,21 @@ class SendingContract:
         assert f"{MARKER}: draft".encode() in unwrapped(found.raw)
         assert f"In-Reply-To: <{family_id(1)}>".encode() in unwrapped(found.raw)
         assert reader.mailbox.draft_state("", draft_id(1, 1)) is DraftState.SENT
+
+    def test_a_draft_of_a_new_mail_to_both_guardians_is_saved_once_and_left_to_the_teacher(
+        self, harness: MailboxHarness
+    ) -> None:
+        reader = _with_family_mail(harness)
+        assert reader.mailbox.draft_state("", good_news_id(1)) is DraftState.GONE
+        draft = reader.mailbox.save_draft(good_news(1, harness.address))
+        assert harness.open().save_draft(good_news(1, harness.address)) == draft
+        assert [unwrapped(found) for found in harness.drafts()] == [unwrapped(good_news(1, harness.address))]
+        assert reader.sync() == []
+        assert harness.open().draft_state("", good_news_id(1)) is DraftState.DRAFT
+        assert harness.open().draft_state("", good_news_id(2)) is DraftState.GONE
+        harness.teacher_sends(good_news(1, harness.address))
+        assert f"{MARKER}: draft".encode() in unwrapped(reader.sync()[0].raw)
+        assert reader.mailbox.draft_state("", good_news_id(1)) is DraftState.SENT
 
     def test_alternatives_of_a_draft_are_not_taken_for_each_other(self, harness: MailboxHarness) -> None:
         reader = _with_family_mail(harness)
