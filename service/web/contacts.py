@@ -8,7 +8,7 @@ from secrets import token_urlsafe
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
-from autoresponder.contacts import ContactKind, ContactTone
+from autoresponder.contacts import TALKS, ContactKind, ContactTone
 from autoresponder.digest_contacts import said_of
 from autoresponder.naming import Student
 from config.settings import MailboxSettings
@@ -29,6 +29,8 @@ _OLDEST = timedelta(days=366)
 _OFFERED = 250
 """Students of one list to choose from; with more of them, part of the name is asked for first."""
 _LONGEST_ONCE = 64
+LEFT_A_MESSAGE = "left a message"
+"""What the form calls a call that reached nobody."""
 NOTED, WITHDREW = "noted a contact", "withdrew a contact"
 
 
@@ -51,7 +53,8 @@ class Filled:
     student: str = ""
     kind: str = ContactKind.CALL
     tone: str = ""
-    reached: bool = True
+    answered: bool = False
+    """Whether the family answered a text or a note."""
     day: str = ""
     once: str = ""
 
@@ -74,7 +77,7 @@ def log(request: Request, form: PostedForm, visit: SignedIn) -> Response:
         form.text("student"),
         form.text("kind"),
         form.text("tone"),
-        form.text("reached") == "yes",
+        form.text("answered") == "yes",
         form.text("day"),
         form.text("once", _LONGEST_ONCE),
     )
@@ -83,8 +86,9 @@ def log(request: Request, form: PostedForm, visit: SignedIn) -> Response:
         return _shown(request, visit, filled, name=form.text("name"), problem=True, status=422)
     if not filled.once:
         raise HTTPException(400)
+    kind = ContactKind.CALL if filled.kind == LEFT_A_MESSAGE else filled.kind
     try:
-        kind, tone = ContactKind(filled.kind), ContactTone(filled.tone)
+        kind, tone = ContactKind(kind), ContactTone(filled.tone)
     except ValueError as error:
         raise HTTPException(400) from error
     with site.database.read() as connection:
@@ -97,7 +101,7 @@ def log(request: Request, form: PostedForm, visit: SignedIn) -> Response:
         on_day=day,
         kind=kind,
         tone=tone,
-        reached=filled.reached,
+        reached=filled.kind in TALKS or (filled.kind != LEFT_A_MESSAGE and filled.answered),
         source=ContactSource.PAGE,
         over_at=over_at(day, now, site.settings.school.zone),
         logged_by=visit.person.address,

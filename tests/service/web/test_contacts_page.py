@@ -18,7 +18,7 @@ from tests.service.web.office_pages import LEE, OKAFOR, REED, RIVERA, OfficePage
 from tests.service.web.school_pages import Browser, form_at
 from tests.service.web.test_cases_page import said
 
-FILLED = {"student": MAYA.id, "kind": "call", "tone": "good news", "reached": "yes", "day": "2026-03-03"}
+FILLED = {"student": MAYA.id, "kind": "call", "tone": "good news", "day": "2026-03-03"}
 
 
 @pytest.fixture
@@ -55,6 +55,25 @@ def test_the_form_begins_with_a_call_of_today_and_never_with_what_it_was_about(p
     assert 'value="call" required checked' in text
     assert 'value="good news" required>' in text
     assert 'value="2026-03-03"' in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "answered", "recorded", "reached"),
+    [
+        ("call", "", ContactKind.CALL, True),
+        ("left a message", "", ContactKind.CALL, False),
+        ("left a message", "yes", ContactKind.CALL, False),
+        ("meeting", "", ContactKind.MEETING, True),
+        ("text", "", ContactKind.TEXT, False),
+        ("text", "yes", ContactKind.TEXT, True),
+        ("note", "", ContactKind.NOTE, False),
+    ],
+)
+def test_a_family_counts_as_reached_only_where_it_was(
+    pages: OfficePages, kind: str, answered: str, recorded: ContactKind, reached: bool
+) -> None:
+    notes(pages.signed_in(RIVERA), kind=kind, answered=answered)
+    assert [(each.kind, each.reached) for each in contacts(pages)] == [(recorded, reached)]
 
 
 def test_only_the_teacher_s_own_students_can_be_chosen(pages: OfficePages) -> None:
