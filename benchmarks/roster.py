@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from scorecard.oneroster import read_oneroster
+from scorecard.list_files import read_lists
 from scorecard.roster_import import Imported, import_lists
 from scorecard.school_lists import SchoolLists
 from store.database import Database
@@ -60,7 +60,7 @@ def main() -> None:
         database = Database.open(str(Path(place, "district.db")))
         for name, folder in (("first import", whole), ("the same again", whole), ("a thousandth changed", changed)):
             began = time.perf_counter()
-            lists = read_oneroster(folder)
+            lists = read_lists(folder)
             read = time.perf_counter()
             done = _import(database, lists, name)
             seconds = time.perf_counter()

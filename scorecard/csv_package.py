@@ -2,7 +2,8 @@
 
 import csv
 import zipfile
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -12,6 +13,9 @@ from config.faults import file_fault
 
 LARGEST_FILE = 512 * 1024 * 1024
 """Bytes of one file, unpacked; the enrolments of several of the largest districts."""
+LONGEST_LINE = 1024 * 1024
+"""Bytes; a student with a thousand guardians."""
+_NOT_OURS = frozenset({"..", "/", "__MACOSX"})
 _SEPARATORS = ",;\t"
 
 
@@ -77,6 +81,11 @@ class CsvPackage:
         """The file's name as people find it."""
         return self._files[name.lower()]
 
+    def columns(self, name: str) -> Sequence[str]:
+        """The names of a file's columns, in small letters. Raises `ConfigError` as `rows` does."""
+        with self._bytes(name) as raw:
+            return _header(next(_decoded(Path(self.label(name)), raw), ""))[0]
+
     def rows(self, name: str, *required: str) -> Iterator[Row]:
         """The rows of a file that are not blank, one by one.
 
@@ -86,9 +95,7 @@ class CsvPackage:
         where = Path(self.label(name))
         with self._bytes(name) as raw:
             lines = _decoded(where, raw)
-            first = next(lines, "")
-            separator = max(_SEPARATORS, key=first.count)
-            columns = [cell.strip().lower() for cell in next(csv.reader([first], delimiter=separator), [])]
+            columns, separator = _header(next(lines, ""))
             for column in required:
                 if column.lower() not in columns:
                     raise file_fault(where, f"a column named {column} in the first row", line=1)
@@ -119,17 +126,39 @@ class CsvPackage:
                 raise file_fault(self.path / label, f"at most {LARGEST_FILE:,} bytes")
             try:
                 yield opened
-            except zipfile.BadZipFile as error:  # found damaged while it is read
+            except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:  # found damaged while it is read
                 raise file_fault(self.path / label, f"a readable CSV file ({error})") from error
+
+
+def _header(first: str) -> tuple[Sequence[str], str]:
+    """The names of the columns, and what stands between them."""
+    separator = max(_SEPARATORS, key=first.count)
+    return [cell.strip().lower() for cell in next(csv.reader([first], delimiter=separator), [])], separator
 
 
 def _decoded(where: Path, raw: IO[bytes]) -> Iterator[str]:
     """The lines as text, without a byte order mark. Raises `ConfigError` for one that is no UTF-8."""
-    for number, line in enumerate(raw, start=1):
+    for number, line in enumerate(_lines(where, raw), start=1):
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
             raise file_fault(where, "UTF-8 text", line=number, advice="save it again as UTF-8") from error
+
+
+def _lines(where: Path, raw: IO[bytes]) -> Iterator[bytes]:
+    """The lines, which may also end in a carriage return alone. Raises `ConfigError` for one that never ends: a small
+    archive may hold a very large one."""
+    rest = b""
+    while piece := raw.readline(LONGEST_LINE):
+        if not rest and piece.endswith(b"\n") and piece.find(b"\r", 0, -2) < 0:
+            yield piece
+            continue
+        parts = (rest + piece).splitlines(keepends=True)
+        rest = b"" if piece.endswith(b"\n") else parts.pop()
+        if len(rest) >= LONGEST_LINE:
+            raise file_fault(where, f"lines of less than {LONGEST_LINE:,} bytes")
+        yield from parts
+    yield from rest.splitlines(keepends=True)
 
 
 def _folder(path: Path) -> list[Path]:
@@ -141,7 +170,7 @@ def _named(path: Path, files: list[str]) -> dict[str, str]:
     named: dict[str, str] = {}
     for file in files:
         inside = PurePosixPath(file.replace("\\", "/"))
-        if inside.suffix.lower() != ".csv" or len(inside.parts) > 2 or inside.parts[0] == "__MACOSX":
+        if inside.suffix.lower() != ".csv" or len(inside.parts) > 2 or inside.parts[0] in _NOT_OURS:
             continue
         name = inside.stem.lower()
         if name in named:

@@ -33,7 +33,7 @@ def _small(cell: object) -> object:
 
 def _day(cell: object) -> object:
     """`2026-08-15`, also with a time behind it, which some systems write."""
-    return cell[:10] if isinstance(cell, str) else cell
+    return cell[:10] if isinstance(cell, str) and cell[10:11] in {"", "T", " "} else cell
 
 
 def _addresses(cell: object) -> object:
@@ -45,10 +45,17 @@ def _addresses(cell: object) -> object:
     )
 
 
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+def _text(cell: str) -> str:
+    """Raises ValueError for what no database takes as text."""
+    if any(character < " " or character == "\x7f" for character in cell):
+        raise ValueError("holds characters that no text has, such as NUL or a line break")
+    return cell
+
+
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_text)]
 Identifiers = Annotated[tuple[Identifier, ...], BeforeValidator(_parts)]
 Word = Annotated[str, BeforeValidator(_small)]
-Name = Annotated[str, StringConstraints(max_length=255)]
+Name = Annotated[str, StringConstraints(max_length=255), AfterValidator(_text)]
 Day = Annotated[date, BeforeValidator(_day)]
 Addresses = Annotated[tuple[str, ...], BeforeValidator(_addresses)]
 
@@ -89,10 +96,18 @@ class SessionRow(Entry):
 class ClassRow(Entry):
     """classes.csv."""
 
-    title: Name
+    title: Name = ""
     grades: Identifiers = ()
+    course_sourced_id: Identifier | None = None
     school_sourced_id: Identifier
     term_sourced_ids: Identifiers = ()
+
+
+class CourseRow(Entry):
+    """courses.csv."""
+
+    title: Name = ""
+    grades: Identifiers = ()
 
 
 class UserRow(Entry):
@@ -103,6 +118,7 @@ class UserRow(Entry):
     role: Role | None = None
     email: Addresses = ()
     agent_sourced_ids: Identifiers = ()
+    org_sourced_ids: Identifiers = ()
     grades: Identifiers = ()
     preferred_given_name: Name = ""
 
@@ -112,8 +128,7 @@ class RoleRow(Entry):
 
     user_sourced_id: Identifier
     role: Role
-    begin_date: Day | None = None
-    end_date: Day | None = None
+    org_sourced_id: Identifier | None = None
 
 
 class EnrollmentRow(Entry):

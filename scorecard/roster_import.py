@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import func, insert, select
 from sqlmodel import col
 
-from scorecard.roster_merge import Merge
+from scorecard.roster_merge import Merge, is_student
 from scorecard.roster_places import bring_places
 from scorecard.school_lists import Listed, Rejected, SchoolLists
 from store.database import Database
@@ -66,6 +66,15 @@ def known_to(database: Database) -> Mapping[Listed, frozenset[str]]:
             listed: frozenset(connection.execute(select(col(table.id)).where(col(table.until).is_(None))).scalars())
             for listed, table in tables.items()
         }
+
+
+def students_known_to(database: Database) -> frozenset[str]:
+    """The identifiers of the students whom the roster names now."""
+    with database.read() as connection:
+        rows = connection.execute(
+            select(col(RosterPerson.id), col(RosterPerson.kinds)).where(col(RosterPerson.until).is_(None))
+        )
+        return frozenset(row.id for row in rows if is_student(row.kinds))
 
 
 def import_lists(

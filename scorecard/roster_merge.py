@@ -12,6 +12,7 @@ from sqlmodel import SQLModel, col
 from autoresponder.family import person as address_key
 from scorecard.dated_rows import DatedRows, Fact
 from scorecard.school_lists import Listed, Membership, Person, PersonKind, RoleChange, SchoolLists
+from store.marks import mark
 from store.roster_tables import (
     RosterAddress,
     RosterCare,
@@ -22,6 +23,7 @@ from store.roster_tables import (
     RosterSchool,
     RosterTerm,
 )
+from store.scorecard_tables import MarkKind
 
 _Values: TypeAlias = dict[str, Any]
 _TABLES: Mapping[Listed, Any] = {
@@ -90,7 +92,7 @@ class Merge:
 
     def _gone(self, listed: Listed, current: Collection[str], there: Collection[str]) -> set[str]:
         if listed in self.lists.complete:
-            return set(current) - set(there)
+            return set(current) - set(there) - self.lists.unread.get(listed, frozenset())
         return set(current) & self.lists.gone.get(listed, frozenset())
 
     def _entries(self, listed: Listed, entries: Iterable[_Values], *only: Any) -> None:
@@ -136,6 +138,8 @@ class Merge:
             may_end=lambda fact: fact[1] in listed or fact[1] in self.ended[Listed.PEOPLE],
         )
         self._touch(person for _, person in (*turned.began, *turned.ended))
+        # Of what began and ends on one day no row stays that would tell whose mail it was.
+        mark(self.connection, MarkKind.ADDRESS, sorted({address for address, _ in turned.ended}))
 
     def _cares(self) -> None:
         """Who looks after a student is who the lists say, each row for itself."""
@@ -154,6 +158,7 @@ class Merge:
             may_end=may_end,
         )
         self._touch(student for student, _, _ in (*turned.began, *turned.ended))
+        mark(self.connection, MarkKind.STUDENT, sorted({guardian for _, guardian, _ in turned.ended}))
 
     def _places(self) -> None:
         """Who is in which class. A place that the list dates has been there since its own day."""
@@ -162,9 +167,12 @@ class Merge:
         ever = set(self.connection.execute(select(col(RosterMembership.id))).scalars())
         complete, gone = Listed.MEMBERSHIPS in self.lists.complete, self.lists.gone.get(Listed.MEMBERSHIPS, frozenset())
         said = {each.id for each in self.lists.memberships}
+        unread = self.lists.unread.get(Listed.MEMBERSHIPS, frozenset())
         away = self.ended[Listed.PEOPLE] | self.ended[Listed.CLASSES]
 
         def may_end(fact: Fact) -> bool:
+            if fact[0] in unread:
+                return False
             return complete or fact[0] in gone or fact[0] in said or not away.isdisjoint(fact[1:])
 
         turned = PLACES.bring(

@@ -144,4 +144,6 @@ class SchoolLists:
     memberships: Sequence[Membership] = ()
     gone: Mapping[Listed, frozenset[str]] = field(default_factory=dict)
     """Identifiers that an incomplete list takes away."""
+    unread: Mapping[Listed, frozenset[str]] = field(default_factory=dict)
+    """Identifiers of rows that are on a list and could not be used: they stay as they were."""
     rejected: Sequence[Rejected] = ()

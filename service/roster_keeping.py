@@ -16,7 +16,7 @@ from config.settings import Settings
 from scorecard.family_keys import file_again
 from scorecard.list_files import digest_of, read_lists
 from scorecard.roster import Roster
-from scorecard.roster_import import Imported, TooManyEnd, import_lists, known_to
+from scorecard.roster_import import Imported, TooManyEnd, import_lists, known_to, students_known_to
 from service.logs import place
 from store.database import Database
 from store.installation import secret_of
@@ -122,7 +122,7 @@ def import_file(
     own = settings.school.roster
     return import_lists(
         database,
-        read_lists(path, known_to(database)),
+        read_lists(path, known_to(database), students_known_to(database)),
         digest=digest_of(path),
         now=now,
         today=now.astimezone(settings.school.zone).date(),
