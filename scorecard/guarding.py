@@ -60,9 +60,10 @@ def kept(
     groups = withheld(sizes, threshold, families, empty_is_small=False)
     if EVERYBODY in groups:
         groups = frozenset(sizes)
+    harmless = frozenset(group for group in groups if sizes[group] >= threshold)
     by_indicator = {
-        Indicator.RESOLUTION: _of_units(cases, sizes, groups, FEWEST_CASES, {}),
-        Indicator.RECOVERY: _of_units(students, sizes, groups, threshold, recovered_of),
+        Indicator.RESOLUTION: _of_units(cases, sizes, groups, harmless, FEWEST_CASES, {}),
+        Indicator.RECOVERY: _of_units(students, sizes, groups, harmless, threshold, recovered_of),
     }
     return Kept(groups, by_indicator, _counts(sizes, groups, teams))
 
@@ -71,6 +72,7 @@ def _of_units(
     units: Iterable[frozenset[Group]],
     sizes: Mapping[Group, int],
     groups: frozenset[Group],
+    harmless: frozenset[Group],
     threshold: int,
     judged: Mapping[Group, int],
 ) -> frozenset[Group]:
@@ -85,7 +87,7 @@ def _of_units(
         group: judged[group] if group in judged and 0 < judged[group] < number else number
         for group, number in counted.items()
     }
-    return withheld(fewest, threshold, members, already=groups, empty_is_small=False) - groups
+    return withheld(fewest, threshold, members, already=groups, harmless=harmless, empty_is_small=False) - groups
 
 
 def _counts(sizes: Mapping[Group, int], groups: frozenset[Group], teams: Mapping[str, str]) -> frozenset[Group]:

@@ -35,13 +35,15 @@ def withheld(
     members: Iterable[frozenset[Group]] = (),
     *,
     already: frozenset[Group] = frozenset(),
+    harmless: frozenset[Group] = frozenset(),
     empty_is_small: bool = True,
 ) -> frozenset[Group]:
     """The groups among `sizes` (units of each) that are not to be shown.
 
     `members` are the groups of one unit each, for the units that overlaps are judged by: at least all of those schools
-    that a withheld group has a part in. `already` are withheld for another reason. Where empty groups are not small,
-    that a group has no units is shown.
+    that a withheld group has a part in. `already` are withheld for another reason; `harmless` are those of them that
+    are so for others' sake, and not few by anything: of them alone something may be told. Where empty groups are not
+    small, that a group has no units is shown.
     """
     small = frozenset(group for group, size in sizes.items() if size < threshold and (size or empty_is_small))
     hidden = small | frozenset(already & sizes.keys())
@@ -49,7 +51,7 @@ def withheld(
     for level in sorted(set(map(_level, sizes))):
         # In order, coarse or fine alike, so that the same is chosen every day.
         mine = tuple(sorted((group for group in sizes if _level(group) <= level), key=_coarsest_first))
-        hidden = _Choice(mine, sizes, small, patterns, threshold).of(hidden)
+        hidden = _Choice(mine, sizes, small, harmless - small, patterns, threshold).of(hidden)
     return hidden
 
 
@@ -76,6 +78,7 @@ class _Choice:
     mine: Sequence[Group]
     sizes: Mapping[Group, int]
     small: frozenset[Group]
+    harmless: frozenset[Group]
     patterns: Patterns
     threshold: int
 
@@ -130,4 +133,5 @@ class _Choice:
 
     def _leaks(self, hidden: frozenset[Group]) -> Iterable[Leak]:
         here = frozenset(self.mine)
-        return leaks(here - hidden, hidden & here, self.small, self.patterns, self.threshold)
+        found = leaks(here - hidden, hidden & here, self.small, self.patterns, self.threshold)
+        return (leak for leak in found if leak.group not in self.harmless)
