@@ -5,8 +5,10 @@ for every figure all of it is gone through again.
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
@@ -31,7 +33,10 @@ from store.scorecard_tables import TeamRecord
 from store.tables import Correction, Delivery, Item, ItemEvent, MailboxState, MessageRecord
 
 DAY = timedelta(days=1)
-MINUTE = timedelta(minutes=1)
+STEP = timedelta(minutes=5)
+"""Every time in these histories, and every hour of an office, is a whole number of such steps."""
+SAID = ("taken", "done", "not urgent", "returned")
+"""What somebody at the office says of an item that they have looked at."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,18 @@ class Figures:
     """By term, grouping, key, Monday and measure."""
 
 
+def remembered(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The same question has the same answer: it is asked often."""
+
+    def answer(self: "Oracle", *question: Any) -> Any:
+        answers = self.answers.setdefault(method.__name__, {})
+        if question not in answers:
+            answers[question] = method(self, *question)
+        return answers[question]
+
+    return answer
+
+
 def monday(day: date) -> date:
     while day.strftime("%a") != "Mon":
         day -= DAY
@@ -64,6 +81,7 @@ class Oracle:
     def __init__(self, database: Database, settings: Settings, calendar: SchoolCalendar, now: datetime) -> None:
         self.settings, self.calendar, self.now = settings, calendar, now
         self.today = self.day_of(now)
+        self.answers: dict[str, dict[tuple, Any]] = {}
         with database.read() as connection:
 
             def rows(table: type[SQLModel]) -> list[Any]:
@@ -108,11 +126,12 @@ class Oracle:
         connected = min((self.day_of(row.connected_at) for row in self.mailboxes), default=self.today)
         first_counted = min(connected, self.today)
         return [
-            Term(id, first, last, self.early_weeks_end(first, last))
-            for id, first, last in listed or own or years
+            Term(name, first, last, self.early_weeks_end(first, last))
+            for name, first, last in listed or own or years
             if first <= self.today and last >= first_counted
         ]
 
+    @remembered
     def early_weeks_end(self, first: date, last: date) -> date:
         mondays: list[date] = []
         day = first
@@ -133,9 +152,11 @@ class Oracle:
     def holds(row: Any, day: date) -> bool:
         return (row.since is None or row.since <= day) and (row.until is None or row.until > day)
 
+    @remembered
     def goes_to_school(self, student: str, day: date) -> bool:
         return any(row.student == student and self.holds(row, day) for row in self.family_rows)
 
+    @remembered
     def family_of(self, student: str, term: Term) -> str | None:
         """The family of the term's last day, or today; who has left, the last one that they had in the term."""
         day = min(term.last, self.today)
@@ -151,10 +172,12 @@ class Oracle:
         name, _, domain = address.lower().rpartition("@")
         return name.split("+")[0] + "@" + domain
 
+    @remembered
     def children_of(self, address: str, day: date) -> set[str]:
         owners = {row.person for row in self.address_rows if row.address == address and self.holds(row, day)}
         return {row.student for row in self.care_rows if row.guardian in owners and self.holds(row, day)}
 
+    @remembered
     def in_class(self, person: str, day: date) -> set[str]:
         found = set()
         for row in self.places:
@@ -166,6 +189,7 @@ class Oracle:
                     found.add(row.school_class)
         return found
 
+    @remembered
     def mailbox_of(self, address: str) -> str | None:
         for box in self.settings.mailboxes:
             if self.known_as(address) in {self.known_as(each) for each in (box.address, *box.aliases)}:
@@ -175,6 +199,7 @@ class Oracle:
                 return row.mailbox
         return None
 
+    @remembered
     def teachers_of(self, student: str, day: date) -> set[str]:
         """Mailboxes of whoever has a place in a class of the student's."""
         classes = self.in_class(student, day)
@@ -185,10 +210,12 @@ class Oracle:
                 found.add(mailbox)
         return found
 
+    @remembered
     def team_on(self, mailbox: str, day: date) -> str | None:
         """None where it was not connected."""
         return next((row.team for row in self.team_rows if row.mailbox == mailbox and self.holds(row, day)), None)
 
+    @remembered
     def schools_and_grades(self, student: str, day: date) -> set[tuple[str, str]]:
         found = set()
         of_classes = {self.class_rows[each].school for each in self.in_class(student, day)} - {""}
@@ -202,6 +229,7 @@ class Oracle:
                 found |= {("grade", f"{school}/{row.grade}") for school in schools}
         return found
 
+    @remembered
     def groups_of(self, student: str, day: date) -> set[tuple[str, str]]:
         if not self.goes_to_school(student, day):
             return set()
@@ -223,8 +251,8 @@ class Oracle:
 
         def add(students: set[str], day: date, mailbox: str, *, to: bool, positive: bool, wrote: bool) -> None:
             if term.first <= day <= term.last:
-                for family in {families.get(student) for student in students} - {None}:
-                    found.append((family, day, mailbox, to, positive, wrote))
+                concerned = {families.get(student) for student in students} - {None}
+                found.extend((family, day, mailbox, to, positive, wrote) for family in concerned)
 
         for message in self.messages:
             day = self.day_of(message.received_at)
@@ -268,41 +296,47 @@ class Oracle:
                     self.family_in_group(figures, term, group, family, students, group in belongs, mine)
 
     def family_in_group(
-        self, figures: Figures, term: Term, group: tuple[str, str], family: str, students: set[str], enrolled: bool,
+        self,
+        figures: Figures,
+        term: Term,
+        group: tuple[str, str],
+        family: str,
+        students: set[str],
+        enrolled: bool,
         events: list[tuple],
-    ) -> None:  # fmt: skip
-        positive, written, wrote = [], [], []
-        for day, mailbox, to, good, from_family in events:
-            theirs = True
-            if group[0] == "teacher":
-                theirs = mailbox == group[1]
-            if group[0] == "team":
-                theirs = self.team_on(mailbox, day) == group[1]
-            placed = True
-            if group[0] in ("school", "grade"):
-                placed = any(
-                    self.goes_to_school(student, day) and group in self.schools_and_grades(student, day)
-                    for student in students
-                )
-            if theirs and good:
-                positive.append(day)
-            if theirs and to and placed:
-                written.append(day)
-            if theirs and from_family:
-                wrote.append(day)
+    ) -> None:
+        theirs = [event for event in events if self.is_of(group, event[1], event[0])]
+        positive = [day for day, _, _, good, _ in theirs if good]
+        written = [day for day, _, to, _, _ in theirs if to and self.is_placed(students, group, day)]
+        wrote = [day for day, _, _, _, from_family in theirs if from_family]
         if not enrolled and not written:
             return
         both = [max(min(written), min(wrote))] if written and wrote else []
         first = [min(each) if each else None for each in (positive, written, both)]
         figures.families.add((term.id, *group, family, enrolled, *first))
-        if enrolled:
-            figures.tallies[term.id, *group, monday(term.first), "enrolled"] += 1
-            if positive and min(positive) <= term.early_until:
-                figures.tallies[term.id, *group, monday(min(positive)), "positive"] += 1
-        if written:
-            figures.tallies[term.id, *group, monday(min(written)), "written"] += 1
-            if both:
-                figures.tallies[term.id, *group, monday(both[0]), "two_way"] += 1
+        in_time = enrolled and bool(positive) and min(positive) <= term.early_until
+        for counts, day, measure in (
+            (enrolled, term.first, "enrolled"),
+            (in_time, min(positive, default=None), "positive"),
+            (bool(written), min(written, default=None), "written"),
+            (bool(both), min(both, default=None), "two_way"),
+        ):
+            if counts and day is not None:
+                figures.tallies[term.id, *group, monday(day), measure] += 1
+
+    def is_of(self, group: tuple[str, str], mailbox: str, day: date) -> bool:
+        """Whether it was that teacher, or somebody of that team; of other groups it is anybody."""
+        if group[0] == "teacher":
+            return mailbox == group[1]
+        return group[0] != "team" or self.team_on(mailbox, day) == group[1]
+
+    def is_placed(self, students: set[str], group: tuple[str, str], day: date) -> bool:
+        """Whether one of the students was at that school, in that grade; other groups ask nothing of the kind."""
+        if group[0] not in ("school", "grade"):
+            return True
+        return any(
+            self.goes_to_school(student, day) and group in self.schools_and_grades(student, day) for student in students
+        )
 
     # Cases and incidents
 
@@ -338,41 +372,36 @@ class Oracle:
 
     # The service's own counts
 
-    def own_figures(self, figures: Figures) -> None:
-        def count(mailbox: str, at: datetime, measure: str, n: int = 1) -> None:
-            day = self.day_of(at)
-            groups = {("all", ""), ("teacher", mailbox)}
-            team = self.team_on(mailbox, day)
-            if team:
-                groups.add(("team", team))
-            for term in self.terms_with(day):
-                for group in groups:
-                    figures.tallies[term.id, *group, monday(day), measure] += n
+    def count(self, figures: Figures, mailbox: str, at: datetime, measure: str, n: int = 1) -> None:
+        day = self.day_of(at)
+        groups = {("all", ""), ("teacher", mailbox)}
+        team = self.team_on(mailbox, day)
+        if team:
+            groups.add(("team", team))
+        for term in self.terms_with(day):
+            for group in groups:
+                figures.tallies[term.id, *group, monday(day), measure] += n
 
+    def own_figures(self, figures: Figures) -> None:
+        count = partial(self.count, figures)
         family_mail = [m for m in self.messages if m.direction == "received" and m.tag is not None and not m.backfill]
         for message in family_mail:
             count(message.mailbox, message.received_at, message.tag)
-            if message.unsure:
-                count(message.mailbox, message.received_at, "unsure")
+            count(message.mailbox, message.received_at, "unsure", int(message.unsure))
         for message in self.messages:
-            done = [row for row in self.deliveries if row.message_id == message.id and row.state == "done"]
-            for row in done:
-                if row.kind in ("reply", "route"):
+            for row in self.deliveries:
+                if row.message_id == message.id and row.state == "done" and row.kind in ("reply", "route"):
                     measure = {"reply": "answered", "route": "routed"}[row.kind]
                     count(message.mailbox, message.received_at, measure)
-            if any(row.message_id == message.id for row in self.corrections):
-                count(message.mailbox, message.received_at, "corrected")
-        conversations = {(message.mailbox, message.thread) for message in family_mail}
-        for mailbox, thread in conversations:
+            corrected = any(row.message_id == message.id for row in self.corrections)
+            count(message.mailbox, message.received_at, "corrected", int(corrected))
+        for mailbox, thread in {(message.mailbox, message.thread) for message in family_mail}:
             in_it = [m for m in self.messages if (m.mailbox, m.thread) == (mailbox, thread)]
             opening = [m.received_at for m in family_mail if m in in_it and m.guard != "reaction"]
             if opening:
                 self.norm(count, mailbox, min(opening), in_it)
         for item in self.items:
-            said = [row for row in self.item_events if row.item_id == item.id]
-            said = [
-                row for row in said if row.kind in ("taken", "done", "not urgent", "back to the teacher", "returned")
-            ]
+            said = [row for row in self.item_events if row.item_id == item.id and row.kind in SAID]
             if item.tag == "urgent" and said:
                 minutes = self.open_minutes(item.opened_at, min(said, key=lambda row: row.id).at)
                 count(item.mailbox, item.opened_at, "claimed")
@@ -390,13 +419,12 @@ class Oracle:
             count(mailbox, opened, "norm_open")
 
     def open_minutes(self, start: datetime, end: datetime) -> int:
-        """Minute by minute; every time in these histories is a whole one."""
-        minutes = 0
+        steps = 0
         at = start.astimezone(UTC)
         while at < end:
-            minutes += self.calendar.office_is_open(at)
-            at += MINUTE
-        return minutes
+            steps += self.calendar.office_is_open(at)
+            at += STEP
+        return 5 * steps
 
     def figures(self) -> Figures:
         found = Figures()

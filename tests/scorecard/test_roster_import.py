@@ -301,7 +301,8 @@ def test_whose_place_on_the_roster_changed_is_marked_and_nobody_else(database: D
     assert marks(database) == {(MarkKind.EVERYTHING, "")}
     steps = [lists(), lists(grade="06"), lists(address="b@home.example"), lists(title="Art"), lists(teacher="t2")]
     of, a_class = MarkKind.STUDENT, (MarkKind.CLASS, "c")
-    expected = [{(of, "s1")}, {(of, "s1"), (of, "g2")}, {(of, "g2"), a_class}, {(of, "t1"), (of, "t2"), a_class}]
+    a, b = ((MarkKind.ADDRESS, address) for address in ("a@home.example", "b@home.example"))
+    expected = [{(of, "s1")}, {(of, "s1"), (of, "g2"), a}, {(of, "g2"), b, a_class}, {(of, "t1"), (of, "t2"), a_class}]
     for (_, changed), marked in zip(pairwise(steps), expected, strict=True):
         with database.write() as connection:
             connection.execute(Mark.__table__.delete())
