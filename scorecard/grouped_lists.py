@@ -38,6 +38,8 @@ class Lists:
             col(of.id), col(of.mailbox), col(of.opened_at), col(of.agreed_at)
         ).where(col(of.state) != CaseState.NO_CONFLICT)  # fmt: skip
         rows = list(rows_in(self.connection, query, of.id, numbers))
+        if not rows:
+            return
         writers = self._writers({row.id for row in rows})
         addresses = {address for each in writers.values() for address in each}
         students = students_of_addresses(self.connection, addresses)
@@ -64,6 +66,8 @@ class Lists:
             col(of.id), col(of.student), col(of.on_day), col(of.baseline_day)
         ).where(col(of.withdrawn_at).is_(None))  # fmt: skip
         rows = list(rows_in(self.connection, query, of.student, students))
+        if not rows:
+            return
         again = _next_days((row.student, row.on_day) for row in rows)
         places = read_places(self.connection, {row.student for row in rows}, self.mailboxes)
         for row in rows:

@@ -128,6 +128,8 @@ def _classes_of(connection: Connection, students: Collection[str]) -> dict[str, 
 
 
 def _classes(connection: Connection, classes: Collection[str]) -> dict[str, SchoolClass]:
+    if not classes:
+        return {}
     terms = {
         row.id: Stretch(row.begins, row.ends + timedelta(days=1))
         for row in connection.execute(select(col(RosterTerm.id), col(RosterTerm.begins), col(RosterTerm.ends)))

@@ -67,8 +67,8 @@ def take(history: History, step: str, said: Any) -> None:
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that little is much."""
-    monkeypatch.setattr(keeping, "_BATCH", 4)
-    monkeypatch.setattr(keeping, "_TOO_MUCH", 6)
+    monkeypatch.setattr(keeping, "_BATCH", 12)
+    monkeypatch.setattr(keeping, "_TOO_MUCH", 16)
     monkeypatch.setattr(keeping, "_NORMS_AT_ONCE", 2)
 
 
