@@ -186,6 +186,12 @@ def _team(group: Group) -> Group:
     return team(group.key)
 
 
+def is_divided(given: Families, parts: Sequence[Group]) -> bool:
+    """Whether the parts make up their whole, no family being in two of them or in none."""
+    whole = Group(*(parts[0].within or (Grouping.ALL, "")))
+    return all(len(each & set(parts)) == 1 for each in given if whole in each)
+
+
 class TestAnAttackerFails:
     @given(schools())
     @settings(max_examples=200, deadline=None)
@@ -213,8 +219,7 @@ class TestAnAttackerFails:
             parts[group.within, group.grouping in {Grouping.TEAM, Grouping.TEACHER}].append(group)
         for siblings in parts.values():
             gone = [each for each in siblings if each in hidden]
-            together = frozenset(group for each in given if each & set(gone) for group in each)
-            if gone and len(gone) < len(siblings) and together.isdisjoint(set(siblings) - set(gone)):
+            if gone and len(gone) < len(siblings) and is_divided(given, siblings):
                 assert len(gone) > 1
                 assert sum(sizes[each] for each in gone) >= THRESHOLD
 
