@@ -19,7 +19,7 @@ def demo(
         bool, typer.Option("--fresh", help="Remove what an earlier demo made there, and start over.")
     ] = False,
 ) -> None:
-    """Runs the real service over nine days of a made-up school's mail, and shows what it did."""
+    """Runs the real service over a made-up school's history and nine days of its mail, and ends with the scorecard."""
     from rich.console import Console
 
     from classifier.errors import ModelError

@@ -1,5 +1,6 @@
 """Turns a text of the sample school into the mail that a provider would make of it (RFC 5322, MIME)."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from email.headerregistry import Address
@@ -16,6 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.labels import Tag
+from connectors.message import REACTION
 
 DOMAIN = "maple.example"
 Form = Literal["plain", "html", "both"]
@@ -48,6 +50,8 @@ class Letter(BaseModel):
     """The charset that the mail claims, where it is not the one it is in."""
     attach: list[str] = []
     dmarc: Literal["pass", "fail"] = "pass"
+    reaction: str = ""
+    """An emoji put to the letter that this one answers; `body` says it in words."""
 
 
 class MailFile(BaseModel):
@@ -187,6 +191,10 @@ def _write(mime: EmailMessage, letter: Letter, form: Form) -> None:
         mime.set_content(letter.body, charset=letter.charset)
         if form == "both":
             mime.add_alternative(_as_html(letter.body), subtype="html", charset=letter.charset)
+    if letter.reaction:
+        said = json.dumps({"emoji": letter.reaction, "version": 1}, ensure_ascii=False).encode()
+        maintype, _, subtype = REACTION.partition("/")
+        mime.add_alternative(said, maintype=maintype, subtype=subtype)
     if letter.declared:
         for part in mime.walk():
             if part.get_content_maintype() == "text":

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from sqlalchemy import and_, func, select
 from sqlmodel import col
 
+from autoresponder.items import ItemState
 from config.settings import Settings
 from connectors.labels import Tag
 from connectors.mailbox import Direction
+from service.sample.envelopes import DOMAIN
 from service.sample.letters import SampleMail
 from store.database import Database
+from store.items import Items, ItemView
 from store.tables import Delivery, DeliveryKind, DeliveryState, MessageRecord
 
 
@@ -84,14 +87,22 @@ class Understanding:
     misses: Sequence[Miss]
 
 
-def tallies(database: Database, addresses: Sequence[str]) -> dict[str, Tally]:
-    """Every mailbox in numbers, as of now."""
-    received = select(col(MessageRecord.mailbox), col(MessageRecord.tag), col(MessageRecord.unsure)).where(
-        col(MessageRecord.direction) == Direction.RECEIVED
+def tallies(database: Database, mails: Sequence[SampleMail]) -> dict[str, Tally]:
+    """The mailboxes that `mails` came to, in numbers of these mails, as of now."""
+    addresses = sorted({f"{mail.mailbox}@{DOMAIN}" for mail in mails})
+    known = {mail.message_id for mail in mails}
+    received = select(
+        col(MessageRecord.mailbox), col(MessageRecord.tag), col(MessageRecord.unsure), col(MessageRecord.rfc_message_id)
+    ).where(
+        col(MessageRecord.direction) == Direction.RECEIVED,
+        col(MessageRecord.mailbox).in_(addresses),
+        col(MessageRecord.received_at) >= min(mail.arrives for mail in mails),
     )
-    done = select(col(Delivery.mailbox), col(Delivery.kind)).where(col(Delivery.state) == DeliveryState.DONE)
+    done = select(col(Delivery.mailbox), col(Delivery.kind)).where(
+        col(Delivery.state) == DeliveryState.DONE, col(Delivery.mailbox).in_(addresses)
+    )
     with database.read() as connection:
-        messages = connection.execute(received).all()
+        messages = [row[:3] for row in connection.execute(received) if row[3] in known]
         deliveries = Counter((mailbox, kind) for mailbox, kind in connection.execute(done))
     tags = Counter((mailbox, tag) for mailbox, tag, _ in messages)
     unsure = Counter(mailbox for mailbox, tag, doubt in messages if doubt and tag is not None)
@@ -108,8 +119,9 @@ def tallies(database: Database, addresses: Sequence[str]) -> dict[str, Tally]:
     }
 
 
-def handled(database: Database) -> list[Handled]:
-    """Every received message on record."""
+def handled(database: Database, mails: Sequence[SampleMail]) -> list[Handled]:
+    """What is on record about `mails`, as far as they were received."""
+    known = {(f"{mail.mailbox}@{DOMAIN}", mail.message_id) for mail in mails}
     query = (
         select(
             col(MessageRecord.mailbox),
@@ -123,13 +135,17 @@ def handled(database: Database) -> list[Handled]:
         .outerjoin(
             Delivery, and_(col(Delivery.message_id) == col(MessageRecord.id), col(Delivery.kind) == DeliveryKind.REPLY)
         )
-        .where(col(MessageRecord.direction) == Direction.RECEIVED)
+        .where(
+            col(MessageRecord.direction) == Direction.RECEIVED,
+            col(MessageRecord.received_at) >= min(mail.arrives for mail in mails),
+        )
         .order_by(col(MessageRecord.received_at), col(MessageRecord.id))
     )
     with database.read() as connection:
         return [
             Handled(mailbox, message_id or "", tag, unsure, language, guard, reply)
             for mailbox, message_id, tag, unsure, language, guard, reply in connection.execute(query)
+            if (mailbox, message_id) in known
         ]
 
 
@@ -162,10 +178,22 @@ def _reason(record: Handled, settings: Settings) -> str:
     return f"stage {settings.mailbox(record.mailbox).stage.value}"
 
 
-def drafts_saved(database: Database) -> int:
-    """How many drafts of an answer lie, or lay, in teachers' Drafts."""
+def drafts_saved(database: Database, addresses: Sequence[str]) -> int:
+    """How many drafts of an answer lie, or lay, in the Drafts of these mailboxes."""
     query = select(func.count()).where(
-        col(Delivery.kind) == DeliveryKind.DRAFT, col(Delivery.state) == DeliveryState.DONE
+        col(Delivery.kind) == DeliveryKind.DRAFT,
+        col(Delivery.state) == DeliveryState.DONE,
+        col(Delivery.mailbox).in_(addresses),
     )
     with database.read() as connection:
         return connection.execute(query).scalar_one()
+
+
+def items_of(items: Items, mails: Sequence[SampleMail]) -> list[ItemView]:
+    """The urgent items that `mails` made at the office."""
+    addresses, since = {f"{mail.mailbox}@{DOMAIN}" for mail in mails}, min(mail.arrives for mail in mails)
+    return [
+        view
+        for view in items.listing(tuple(ItemState))
+        if view.item.tag is Tag.URGENT and view.item.mailbox in addresses and view.item.opened_at >= since
+    ]

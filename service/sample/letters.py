@@ -52,7 +52,7 @@ def load_mail() -> list[SampleMail]:
     names = {mailbox: texts.owner for mailbox, texts in owners.items()}
     mails: list[SampleMail] = []
     for mailbox, texts in owners.items():
-        mails += _from_people(mailbox, texts, names)
+        mails += mails_of(mailbox, texts, names)
         mails += [_from_robot(mailbox, file.read_bytes()) for file in _sorted(folder / "robots" / mailbox)]
     return sorted(mails, key=lambda mail: (mail.arrives, mail.mailbox, mail.message_id))
 
@@ -65,11 +65,11 @@ def _texts(file: Traversable) -> MailFile:
     return MailFile.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
 
 
-def _from_people(mailbox: str, texts: MailFile, owners: Mapping[str, str]) -> Iterator[SampleMail]:
+def mails_of(mailbox: str, texts: MailFile, owners: Mapping[str, str]) -> Iterator[SampleMail]:
+    """The mails that a teacher's file stands for; `owners` names the teachers by mailbox."""
     by_id = {letter.id or letter.at.isoformat(): letter for letter in (*texts.mail, *texts.sent)}
-    for letter in (*texts.mail, *texts.sent):
+    for letter, sent in (*((each, False) for each in texts.mail), *((each, True) for each in texts.sent)):
         thread = _thread(letter, by_id)
-        sent = letter in texts.sent
         holders = [mailbox, *(name for name in letter.to or () if name in owners and not sent)]
         for holder in holders:
             mime = wrap(letter, mailbox, holder, sent=sent, thread=thread, owners=owners, zone=ZONE)

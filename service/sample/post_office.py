@@ -1,10 +1,12 @@
 """The sample school's post office: delivers mail into Maildirs, and takes outgoing mail where it belongs."""
 
 import os
+from collections.abc import Collection
 from datetime import datetime
 from email import message_from_bytes, policy
 from email.utils import getaddresses
 from pathlib import Path
+from string import ascii_lowercase
 
 SUBFOLDERS = ("new", "cur", "tmp")
 
@@ -43,3 +45,31 @@ def collect(outgoing: Path, offices: dict[str, Path], families: Path) -> int:
         file.rename(target / "new" / file.name.partition(":")[0])
         moved += 1
     return moved
+
+
+def relabel(folder: Path, name: str, add: str, remove: Collection[str] = ()) -> bool:
+    """Puts a keyword to a mail and takes others away, as a teacher's mail program does it: the letters of the keywords
+    stand in `dovecot-keywords`, those of the mail in its file's name. Answers False where the mail or the letter of
+    `add` is not there."""
+    letters = _letters(folder)
+    file = next((file for file in (folder / "cur").iterdir() if file.name.partition(":")[0] == name), None)
+    if file is None or add not in letters:
+        return False
+    flags = set(file.name.partition(":2,")[2]) - {letters[word] for word in remove if word in letters} | {letters[add]}
+    file.rename(file.with_name(f"{name}:2,{''.join(sorted(flags))}"))
+    return True
+
+
+def keywords(folder: Path) -> dict[str, frozenset[str]]:
+    """The keywords of every mail in cur, by the mail's name."""
+    words = {letter: word for word, letter in _letters(folder).items()}
+    return {
+        name: frozenset(words[flag] for flag in flags if flag in words)
+        for name, _, flags in (file.name.partition(":2,") for file in (folder / "cur").iterdir())
+    }
+
+
+def _letters(folder: Path) -> dict[str, str]:
+    path = folder / "dovecot-keywords"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {word: ascii_lowercase[int(number)] for number, _, word in (line.partition(" ") for line in lines)}

@@ -13,9 +13,18 @@ from service.sample.post_office import collect, deliver, make_maildir
 CONNECTED = datetime(2025, 10, 6, 6, 0, tzinfo=ZONE)
 """When the service first meets the mailboxes: a Monday, two hours before school. Older mail lies in them already."""
 _CLOCK_FILE = "clock.txt"
-_MADE_HERE = ("mail", _CLOCK_FILE, "alliance.toml", "roster.csv", "alliance.db", "alliance.db-wal", "alliance.db-shm")
 LOG_FILE = "service.log"
+LISTS, ROSTER_FILE = "lists", "roster.csv"
+"""The folder of the school's lists of earlier days, and the list of families of today."""
+PAGE_FILE, WEEKLY_FILE, WEEKLY_PAGE = "scorecard.html", "weekly-mail.eml", "weekly-mail.html"
+_MADE_HERE = (
+    *("mail", LISTS, _CLOCK_FILE, "alliance.toml", ROSTER_FILE, LOG_FILE, PAGE_FILE, WEEKLY_FILE, WEEKLY_PAGE),
+    *("alliance.db", "alliance.db-wal", "alliance.db-shm"),
+)
 TEACHERS = ("lindqvist", "rivera", "okafor", "tran", "bell")
+"""The mailboxes of the nine days."""
+EARLY = ("castellano", "whitaker", "delacroix", "hashimoto", "grady", "soto")
+"""The mailboxes that have the service since January."""
 
 
 class NotASampleSchool(Exception):
@@ -72,7 +81,7 @@ class SampleSchool:
 
     def clear(self) -> None:
         """Removes what a demo made, and nothing else that may lie in the folder."""
-        for name in (*_MADE_HERE, LOG_FILE):
+        for name in _MADE_HERE:
             path = self.folder / name
             if path.is_dir():
                 shutil.rmtree(path)
@@ -80,8 +89,8 @@ class SampleSchool:
                 path.unlink(missing_ok=True)
 
     def create(self, old_mail: Iterable[SampleMail]) -> None:
-        """Makes the folder, with the mail that the teachers had before the service came."""
-        for name in TEACHERS:
+        """Makes the folder, with the mail that the teachers of the nine days had before the service came to them."""
+        for name in (*TEACHERS, *EARLY):
             make_maildir(self.mailbox(name))
             make_maildir(self.mailbox(name) / ".Sent")
         for folder in (self.office, self.administration, self.reminders, self.families, self.outgoing):
@@ -110,8 +119,17 @@ class SampleSchool:
     def post(self) -> int:
         """Takes outgoing mail to the staff and the families. Answers how many."""
         desks = {"office@maple.example": self.office, LEE: self.office, PRINCIPAL: self.administration}
-        teachers = {f"{name}@maple.example": self.reminders for name in TEACHERS}
+        teachers = {f"{name}@maple.example": self.reminders for name in (*TEACHERS, *EARLY)}
         return collect(self.outgoing, desks | teachers, self.families)
+
+    def file_away(self) -> None:
+        """Puts what the office, the principal and the families got so far into a folder of its own, mail/before."""
+        before = self.folder / "mail" / "before"
+        for folder in (self.office, self.administration, self.reminders, self.families):
+            if not (before / folder.name).exists():
+                before.mkdir(exist_ok=True)
+                folder.rename(before / folder.name)
+            make_maildir(folder)
 
     def files(self) -> set[Path]:
         """Every mail in every Maildir, without its flags."""

@@ -102,7 +102,7 @@ class Screen:
 
 
 def tally_table(settings: Settings, tallies: Mapping[str, Tally], width: int) -> Table:
-    """One row per mailbox and one for all. `width` is the room, in columns."""
+    """One row per mailbox that there is a tally of, and one for all. `width` is the room, in columns."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False, show_footer=True)
     total = sum(tallies.values(), Tally())
     wide = width >= _WIDE
@@ -112,6 +112,8 @@ def tally_table(settings: Settings, tallies: Mapping[str, Tally], width: int) ->
     for heading, value in _numbers(total, wide=wide):
         table.add_column(heading, justify="right", footer=value)
     for box in settings.mailboxes:
+        if box.address not in tallies:
+            continue
         name = Text(box.teacher, "bold")
         name.append(f"  {box.grade}" if wide else "", "dim")
         numbers = [value for _, value in _numbers(tallies[box.address], wide=wide)]

@@ -176,7 +176,7 @@ def show_paths(console: Console, school: SampleSchool) -> None:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column(overflow="fold", style="cyan")
     table.add_column(overflow="fold")
-    table.add_row(f"{school.folder}/mail/rivera", "a teacher's mailbox (Maildir); four more beside it")
+    table.add_row(f"{school.folder}/mail/rivera", "a teacher's mailbox (Maildir); ten more beside it")
     table.add_row(
         f"{school.office}", f"the office's mailbox: {len(_mails(school.office))} urgent messages, each enclosed whole"
     )
