@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from autoresponder.wording import OFFICE, STAFF_LANGUAGES, Wording, wording, written_languages
+from config.calendar import SchoolCalendar
 from config.settings import MailboxSettings, Role, Settings, Staff
 from connectors.mailbox import DraftState, Mailbox
 from scorecard.readers import reader_of
@@ -27,6 +28,7 @@ from service.notices import mail_to_staff
 from service.parking import service_box
 from service.steps import OnStep, no_step
 from service.web.links import scorecard_page
+from store.database import Database
 from store.marks import monday_of
 from store.scorecard_tables import Grouping
 from store.weekly_mails import Planned, ToldFigure, Weekly, WeeklyMails
@@ -49,6 +51,15 @@ def leaders(settings: Settings) -> Sequence[Staff]:
 def staff_words(settings: Settings) -> Wording:
     """The language that the school writes to its staff in."""
     return wording(written_languages(settings.school.languages[:1], STAFF_LANGUAGES)[0], OFFICE)
+
+
+def read_for(
+    leader: str, database: Database, settings: Settings, calendar: SchoolCalendar, now: datetime
+) -> Report | None:
+    """The scorecard as the leader with this address sees it; None where there are no figures."""
+    reader, words = reader_of(settings, leader), staff_words(settings)
+    with database.read() as connection:
+        return read_report(connection, settings, calendar, now, reader, scope=OVERVIEW, words=words)
 
 
 class WeeklyMail:
@@ -155,16 +166,7 @@ class WeeklyMail:
         return now.astimezone(self._assembly.calendar.zone).date()
 
     def _read_report(self, leader: str, now: datetime) -> Report | None:
-        with self._assembly.database.read() as connection:
-            return read_report(
-                connection,
-                self._settings,
-                self._assembly.calendar,
-                now,
-                reader_of(self._settings, leader),
-                scope=OVERVIEW,
-                words=staff_words(self._settings),
-            )
+        return read_for(leader, self._assembly.database, self._settings, self._assembly.calendar, now)
 
     def _opened(self, box: MailboxSettings) -> AbstractContextManager[Mailbox]:
         return closing(self._assembly.open(box, self._environ))
