@@ -25,6 +25,8 @@ class RosterState:
     """Rows of theirs that were left out."""
     matched: int
     """Addresses of which the school said whose they are."""
+    from_settings: str | None
+    """Checksum of the file that the settings name, as it was last imported; None where it never was."""
 
 
 def roster_state(database: Database) -> RosterState:
@@ -49,4 +51,6 @@ def roster_state(database: Database) -> RosterState:
         last = connection.execute(select(RosterImport).order_by(col(RosterImport.id).desc()).limit(1)).first()
         matched = select(func.count(func.distinct(col(RosterAddress.address))))
         number = connection.execute(matched.where(col(RosterAddress.matched).is_(True))).scalar_one()
-    return RosterState(counts, last.at if last else None, last.rejected if last else 0, number)
+        own = select(col(RosterImport.digest)).where(col(RosterImport.from_settings).is_(True))
+        digest = connection.execute(own.order_by(col(RosterImport.id).desc()).limit(1)).scalar()
+    return RosterState(counts, last.at if last else None, last.rejected if last else 0, number, digest)

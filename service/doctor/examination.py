@@ -16,6 +16,7 @@ from connectors.message import Message
 from service.doctor import database as databases
 from service.doctor import mailboxes, openid, school
 from service.doctor.finding import Finding, Level
+from service.doctor.roster import roster
 from service.models import models_of, open_strictly
 from store.database import StoreError
 
@@ -40,7 +41,7 @@ def examine(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator[F
     yield school.clock(settings, now)
     yield from school.calendar(settings, now)
     yield school.office(settings)
-    yield from school.roster(settings)
+    yield from roster(settings, database, now)
     yield school.wording(settings)
     yield from _model(settings.service)
     recorded: list[Message] = []

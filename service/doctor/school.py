@@ -1,4 +1,4 @@
-"""Does the school's day look right from here: the clock, the calendar, the office, the roster?"""
+"""Does the school's day look right from here: the clock, the calendar, the office?"""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from autoresponder.wording_check import check_wording
 from config import ConfigError, NoSchoolDay, SchoolCalendar
 from config.settings import Settings
-from scorecard.roster import Roster
 from service.doctor.finding import Finding, Level
 
 _AHEAD_DAYS = 60
@@ -58,24 +57,6 @@ def office(settings: Settings) -> Finding:
         fix = "Give the office a mailbox of its own in office.address, or take it out of [[mailboxes]]."
         return Finding("office", Level.WARN, f"{address} is also one of the teachers' mailboxes", fix)
     return Finding("office", Level.OK, f"urgent mail goes to {address}; families are told to call {phone}")
-
-
-def roster(settings: Settings) -> Iterator[Finding]:
-    """Which families are known by name."""
-    path = settings.school.roster
-    if path is None:
-        yield Finding("roster", Level.OK, "none: the office sees the sender's address, not the student's name")
-        return
-    try:
-        known = Roster.load(path)
-    except ConfigError as error:
-        yield Finding("roster", Level.FAIL, str(error), "Correct the file, or take school.roster out.")
-        return
-    yield Finding("roster", Level.OK, f"{len(known)} guardians in {path.name}")
-    if known.problems:
-        first = known.problems[0]
-        seen = f"{len(known.problems)} rows of {path.name} are left out; line {first.line}: {first.reason}"
-        yield Finding("roster", Level.WARN, seen, "Correct these rows in the student system, or in the file.")
 
 
 def wording(settings: Settings) -> Finding:
