@@ -57,7 +57,7 @@ def import_contacts(
     with _transaction(database, dry_run=dry_run) as connection:
         there = _there(connection, Contact, [row.reference for row in rows])
         new: list[NewContact] = []
-        for row in rows:
+        for row in sorted(rows, key=_reference):
             before = there.get(row.reference)
             if before is None:
                 if not row.withdrawn:
@@ -80,7 +80,7 @@ def import_incidents(
     with _transaction(database, dry_run=dry_run) as connection:
         there = _there(connection, Incident, [row.reference for row in rows])
         students: set[str] = set()
-        for row in rows:
+        for row in sorted(rows, key=_reference):
             before = there.get(row.reference)
             if before is None:
                 if row.withdrawn:
@@ -149,13 +149,20 @@ def _of(row: ListedContact | ListedIncident, names: Sequence[str]) -> dict[str, 
     return {name: getattr(row, name) for name in names}
 
 
+def _reference(row: ListedContact | ListedIncident) -> str:
+    """What rows are written in the order of, in every transaction: two must not wait for each other."""
+    return row.reference
+
+
 def _there(connection: Connection, table: type[Contact] | type[Incident], references: Sequence[str]) -> dict[str, Any]:
     """What is on record of these references, held until the transaction ends."""
     query = select(*table.__table__.columns)  # type: ignore[union-attr]
     found = (
         row
         for chunk in chunks(sorted(references))
-        for row in connection.execute(query.where(col(table.reference).in_(chunk)).with_for_update())
+        for row in connection.execute(
+            query.where(col(table.reference).in_(chunk)).order_by(col(table.reference)).with_for_update()
+        )
     )
     return {row.reference: row for row in found}
 
