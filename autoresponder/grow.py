@@ -45,6 +45,8 @@ class Known(_Frozen):
     """What the record knows of the teacher and this family. Days are local dates."""
 
     last_positive_contact: date | None = None
+    was_good_news: bool = False
+    """Whether that was good news from the teacher; otherwise all that is known of it is that the family gave thanks."""
     earlier_cases: tuple[date, ...] = ()
     """When earlier cases began."""
 
@@ -62,6 +64,7 @@ class DraftFacts(_Frozen):
     call_windows: tuple[Span, ...] = ()
     """The next times in which the teacher can call."""
     last_positive_contact: date | None = None
+    was_good_news: bool = False
     earlier_case: date | None = None
     """When the latest case before this one began."""
 
@@ -102,6 +105,7 @@ def draft_facts(
         follow_up=follow_up_day(today, calendar),
         call_windows=next_calls(mailbox.call_windows, now, now.astimezone(calendar.zone), calendar),
         last_positive_contact=record.last_positive_contact,
+        was_good_news=record.was_good_news,
         earlier_case=max((day for day in record.earlier_cases if day < today), default=None),
     )
 
@@ -211,9 +215,12 @@ class _Voice:
         _ = self.words.gettext
         prompt = _(self.way.glow_prompt)
         if day := self.facts.last_positive_contact:
-            prompt = _("{prompt} (the family gave thanks for a message of {day})").format(
-                prompt=prompt, day=self.words.day(day)
+            known = (
+                _("{prompt} (good news went to the family on {day})")
+                if self.facts.was_good_news
+                else _("{prompt} (the family gave thanks for a message of {day})")
             )
+            prompt = known.format(prompt=prompt, day=self.words.day(day))
         return self._prompted(self.way.glow, _Step.GLOW, prompt, names=self._students())
 
     def _since(self) -> list[str]:

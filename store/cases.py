@@ -17,6 +17,7 @@ from store.case_life import note, reopen
 from store.case_matters import AnyRow
 from store.case_tables import CaseEvent, CaseEventKind, CaseMail, ConflictCase, TeacherLetter
 from store.database import Database
+from store.good_words import last_good_news
 from store.relabelling import no_conflict
 from store.tables import Delivery, MessageRecord
 from store.turns import alone
@@ -117,7 +118,8 @@ class Cases:
 
     def known(self, mailbox: str, family: str, zone: ZoneInfo, *, before: datetime | None = None) -> Known:
         """What the record knows of a teacher and a family (`family_key`), for a draft: on which days earlier cases
-        began, those opened before `before`, and when the teacher last wrote what the family thanked them for."""
+        began, those opened before `before`, and when the teacher last had good news for them; where the record knows of
+        none, when they last wrote what the family thanked them for."""
         opened = select(col(ConflictCase.opened_at)).where(
             col(ConflictCase.mailbox) == mailbox,
             col(ConflictCase.family) == family,
@@ -127,9 +129,11 @@ class Cases:
             opened = opened.where(col(ConflictCase.opened_at) < before)
         with self._database.read() as connection:
             cases = connection.execute(opened.order_by(col(ConflictCase.opened_at))).scalars().all()
+            good_news = last_good_news(connection, mailbox, family, zone, before)
             thanked = _thanked(connection, mailbox, family, before)
         return Known(
-            last_positive_contact=None if thanked is None else thanked.astimezone(zone).date(),
+            last_positive_contact=good_news or (thanked.astimezone(zone).date() if thanked else None),
+            was_good_news=good_news is not None,
             earlier_cases=tuple(dict.fromkeys(at.astimezone(zone).date() for at in cases)),
         )
 

@@ -326,6 +326,31 @@ def decided(
     )
 
 
+@pytest.mark.parametrize("language", ["es", "zh", "zh-TW", "vi", "ar", "pt", "ht", "ru", "ko", "tl", "fr"])
+def test_good_news_and_thanks_are_told_apart_in_every_language(language: str) -> None:
+    neither, thanked, good = (
+        draft_note(facts("grades", language, **known), mailbox=TEACHER, settings=SETTINGS).sections[0].blocks
+        for known in (
+            {},
+            {"last_positive_contact": date(2026, 2, 20)},
+            {"last_positive_contact": date(2026, 2, 20), "was_good_news": True},
+        )
+    )
+    differing = [place for place, block in enumerate(good) if block != thanked[place]]
+    assert differing == [place for place, block in enumerate(good) if block != neither[place]]
+    assert len(differing) == 1
+    assert "good news" not in str(good[differing[0]]), "it is not translated"
+
+
+def test_a_draft_names_the_day_of_the_last_good_news() -> None:
+    known = Known(last_positive_contact=date(2026, 2, 20), was_good_news=True)
+    given = decided(verdict(), known=known)
+    assert given.was_good_news
+    said = str(draft_note(given, mailbox=TEACHER, settings=SETTINGS))
+    assert "(good news went to the family on Friday, February 20)" in said
+    assert "gave thanks" not in said
+
+
 def test_the_facts_come_from_the_verdict_the_calendar_and_the_record() -> None:
     windows = (CallWindow(day="wed", opens=CALL.begins.time(), closes=CALL.ends.time()),)
     known = Known(
