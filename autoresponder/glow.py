@@ -22,11 +22,11 @@ from autoresponder.wording import CONVERSATION, Wording, written_languages
 from config.settings import MailboxSettings, Settings
 from connectors.message import MARKER
 
-__all__ = ["GlowFacts", "compose_glow", "glow_message_id", "glow_note", "has_open_blank"]
+__all__ = ["GlowFacts", "compose_glow", "glow_message_id", "glow_note", "is_unfilled"]
 
 _NAME_CHARACTERS = 60
 _SUBJECT_CHARACTERS = 160
-_OPEN_BLANK = re.compile(r"⟨\s*\d")
+_OPEN_BLANK = re.compile(r"⟨\s*1\s*·")
 
 
 class GlowFacts(BaseModel):
@@ -88,8 +88,8 @@ def glow_note(facts: GlowFacts, *, mailbox: MailboxSettings, settings: Settings)
     return Note(title=(others or [first])[0].subject(), sections=sections, phones=(settings.office.phone,))
 
 
-def has_open_blank(text: str) -> bool:
-    """Whether a blank of such a draft stands in `text` as it was."""
+def is_unfilled(text: str) -> bool:
+    """Whether `text` is such a draft in which nobody has said what went well: kind words about nothing."""
     return _OPEN_BLANK.search(text) is not None
 
 

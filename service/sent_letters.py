@@ -7,6 +7,7 @@ from typing import Protocol
 import structlog
 
 from autoresponder.family import person
+from autoresponder.glow import is_unfilled
 from classifier.verdict import Letter, Opinion
 from config.settings import MailboxSettings, Settings, Stage
 from connectors.labels import Label
@@ -72,9 +73,10 @@ class SentLetters:
         return found[:MOST_RECIPIENTS]
 
     def _opinion(self, message: Message, box: MailboxSettings) -> Opinion | None:
-        """What the model says; nothing where it chokes on the mail: the page is not lost for that, and a mail that
+        """What the model says; nothing of a draft of good news that was sent without the good news, and nothing where
+        it chokes on the mail: the page is not lost for that, and a mail that
         nobody judged counts as no good news until the teacher says so."""
-        if self._judge is None or message.is_reaction:
+        if self._judge is None or message.is_reaction or is_unfilled(message.newest):
             return None
         try:
             return self._judge.read(letter_of(message, self._settings.school.zone))

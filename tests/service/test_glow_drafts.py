@@ -14,11 +14,13 @@ from sqlmodel import col
 
 from autoresponder.glow import glow_message_id
 from autoresponder.items import ItemState
+from classifier.verdict import Letter, Opinion
 from config.settings import Glow, PartnershipCalls, Stage
 from connectors.errors import AuthenticationFailed, ConnectFailed, DraftFailed, MailboxError
 from connectors.labels import Label
+from connectors.message import MARKER
 from service.glow_writer import GlowWriter
-from service.good_news import GoodNews, Obstacle
+from service.good_news import GoodNews, GoodNewsView, Obstacle
 from service.runner import Runner
 from store import audit
 from store.database import Database
@@ -38,6 +40,14 @@ class Crash(BaseException):
     """The process is gone."""
 
 
+class Flatterer:
+    """Stands in for a model that takes everything for good news."""
+
+    def read(self, letter: Letter) -> Opinion | None:
+        del letter
+        return Opinion(score=0.9, positive=True, model="all is well")
+
+
 @pytest.fixture
 def maple() -> Maple:
     """The school with three families on its roster."""
@@ -53,6 +63,12 @@ def school(**given: object) -> Maple:
 
 def news(maple: Maple) -> GoodNews:
     return GoodNews(maple.settings, maple.assembly().calendar, maple.database)
+
+
+def view(maple: Maple) -> GoodNewsView:
+    found = news(maple).view(maple.box(), maple.clock())
+    assert found is not None
+    return found
 
 
 def ask(maple: Maple, family: str = "lopez", address: str = RIVERA) -> Asked | Obstacle:
@@ -285,6 +301,32 @@ class TestBetweenAskingAndWriting:
         maple.system.put(account, "sent", stored.raw)
         maple.round()
         assert [record.own for record in maple.records()] == [False]
+
+
+class TestWhatIsSent:
+    """A draft counts as good news where the teacher put some into it."""
+
+    @pytest.mark.parametrize(("filled", "heard"), [(False, False), (True, True)])
+    def test_an_unfilled_draft_is_no_good_word(self, maple: Maple, filled: bool, heard: bool) -> None:
+        maple.judge = Flatterer()
+        ask(maple, "brandt")
+        look(maple)
+        account = maple.system.account(RIVERA)
+        ((_, stored),) = account.drafts.items()
+        account.drafts.clear()
+        mail = email.message_from_bytes(stored.raw, _class=EmailMessage, policy=email.policy.SMTP)
+        text = body(mail)
+        if filled:
+            before, _, after = text.partition("⟨1")
+            text = before + "Theo helped a new classmate find his way." + after.partition("⟩")[2]
+        sent = EmailMessage(policy=email.policy.SMTP)
+        for name in ("From", "To", "Subject", "Date", "Message-ID", MARKER):
+            sent[name] = str(mail[name])
+        sent.set_content(text)
+        maple.system.put(account, "sent", sent.as_bytes())
+        maple.round()
+        (brandt,) = [each for each in view(maple).families if each.family.id == "brandt"]
+        assert (brandt.family.positive_on is not None) is heard
 
 
 class TestCrashes:
