@@ -74,8 +74,8 @@ class SentLetters:
 
     def _opinion(self, message: Message, box: MailboxSettings) -> Opinion | None:
         """What the model says; nothing of a draft of good news that was sent without the good news, and nothing where
-        it chokes on the mail: the page is not lost for that, and a mail that
-        nobody judged counts as no good news until the teacher says so."""
+        it chokes on the mail: the page is not lost for that, and a mail that nobody judged counts as no good news until
+        the teacher says so."""
         if self._judge is None or message.is_reaction or is_unfilled(message.newest):
             return None
         try:
