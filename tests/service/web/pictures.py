@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tests.service.web import scorecard_pictures
 from tests.service.web.chromium import HOST, chromium, served
 from tests.service.web.office_pages import LEE, REED, OfficePages, busy_morning, come_in, office_pages, paths_of
 
@@ -55,3 +56,4 @@ def _whole(browser: Any, screen: tuple[int, int]) -> bytes:
 
 if __name__ == "__main__":
     take(Path(sys.argv[1]))
+    scorecard_pictures.take(Path(sys.argv[1]))
