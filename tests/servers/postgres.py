@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, make_url
 from sqlalchemy.engine import URL
 
 from tests.servers.required import Guard, lacking
@@ -23,7 +23,7 @@ _UNSAFE_BUT_FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off
 
 
 class Postgres:
-    """A running server. Every `database()` is new and empty."""
+    """A running server. Every `database()` is a new one."""
 
     def __init__(self, folder: Path) -> None:
         """`folder` holds the socket."""
@@ -34,12 +34,14 @@ class Postgres:
         """Where the database of this name is."""
         return URL.create("postgresql+psycopg", username="alliance", database=name, query={"host": str(self._folder)})
 
-    def database(self) -> str:
-        """The URL of a new database."""
+    def database(self, *, like: str | None = None) -> str:
+        """The URL of a new database: empty, or with all that the one at the URL `like` holds, which nobody may be
+        connected to meanwhile."""
         name = f"school{next(self._numbers)}"
+        template = f" TEMPLATE {make_url(like).database}" if like is not None else ""
         engine = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+            connection.exec_driver_sql(f"CREATE DATABASE {name}{template}")
         engine.dispose()
         return self.url(name).render_as_string()
 

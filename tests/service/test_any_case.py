@@ -11,6 +11,8 @@ from datetime import datetime
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from sqlalchemy import select
+from sqlmodel import col
 
 from autoresponder.cases import CaseState, CaseWord
 from connectors.errors import ConnectFailed, SendFailed, SendUncertain
@@ -18,6 +20,7 @@ from connectors.labels import Label, Tag
 from connectors.mailbox import Direction
 from store.case_tables import CaseEventKind
 from store.cases import Cases, CaseView
+from store.tables import Correction
 from tests.service.cases_of_maple import COACH, cases, half_sent, maple_with_coach, teacher_writes, told
 from tests.service.desks_of_maple import text_of
 from tests.service.maple import ANA, BO, OKAFOR, RIVERA
@@ -238,8 +241,11 @@ class AnyCase(RuleBasedStateMachine):
 
     def _still_to_follow(self, message_id: int | None) -> bool:
         """Whether what follows from a correction of this message is planned in the next round."""
-        query = "SELECT count(*) FROM correction WHERE message_id = ? AND followed_at IS NULL"
-        return bool(self._record().execute(query, (message_id,)).fetchone()[0])
+        query = select(col(Correction.id)).where(
+            col(Correction.message_id) == message_id, col(Correction.followed_at).is_(None)
+        )
+        with self.maple.database.read() as connection:
+            return connection.execute(query).first() is not None
 
     def _what_waits_is_known_to_teacher_and_coach(self) -> None:
         for view in cases(self.maple):
