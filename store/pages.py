@@ -38,6 +38,7 @@ from store.tables import (
     MailboxState,
     MessageRecord,
 )
+from store.turns import alone
 
 Query: TypeAlias = Select[*tuple[Any, ...]]
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
@@ -318,6 +319,8 @@ class Pages:
         try:
             with self._database.write() as connection:
                 self._advance(connection, page)
+                if any(entry.reply is not None for entry in page.entries):
+                    alone(connection)  # before any case's own row: a contact may be the answer in several
                 said = letters.forget(connection, page.replaced)
                 self._apply_changes(connection, page)
                 self._insert(connection, page, said)
