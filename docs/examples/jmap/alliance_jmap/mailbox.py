@@ -202,8 +202,8 @@ class JmapMailbox:
         return failed
 
     def _tagged(self, wanted: Mapping[str, Relabelling]) -> dict[str, MailboxError]:
-        inbox = self._places()["inbox"]
-        there = {mail["id"] for mail in self._emails(TagFailed, list(wanted)) if inbox in mail["mailboxIds"]}
+        here = {self._places()["inbox"], self._places()["sent"]}
+        there = {mail["id"] for mail in self._emails(TagFailed, list(wanted)) if here & mail["mailboxIds"].keys()}
         gone: MailboxError = MessageGone(f"{self._line.where}: the message was deleted or moved")
         failed = {id_: gone for id_ in wanted if id_ not in there}
         update = {

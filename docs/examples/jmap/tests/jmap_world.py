@@ -81,9 +81,10 @@ class JmapWorld(MailboxWorld):
     def departed(self) -> list[bytes]:
         return self.account.departed
 
-    def find(self, message_id: str, role: str = "inbox") -> Email:
+    def find(self, message_id: str, *roles: str) -> Email:
         blobs = self.account.blobs
-        return next(e for e in self.account.in_folder(role) if message_id_of(blobs.get(e.blob, b"")) == message_id)
+        emails = (email for role in roles or ("inbox", "sent") for email in self.account.in_folder(role))
+        return next(email for email in emails if message_id_of(blobs.get(email.blob, b"")) == message_id)
 
     def _move(self, email: Email, role: str) -> None:
         email.folders = {FOLDERS[role]}
