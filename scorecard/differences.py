@@ -4,8 +4,8 @@ Every write is for many rows at once. The caller's transaction holds them togeth
 """
 
 import json
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypeAlias
@@ -56,12 +56,12 @@ class Differences:
 
 def family_differences(
     connection: Connection,
-    families: Collection[str],
+    wanted: Mapping[str, Collection[str]],
     standings: Mapping[FamilyKey, Stands],
     terms: Mapping[str, SchoolTerm],
     into: Differences,
 ) -> None:
-    """How `standings`, all of `families`, differ from those on record."""
+    """How `standings`, all of the families `wanted` in each term, differ from those on record."""
     of = FamilyStanding
     query: Query = select(
         col(of.term), col(of.grouping), col(of.key), col(of.family), col(of.enrolled), col(of.positive_on),
@@ -71,7 +71,8 @@ def family_differences(
         (row.term, row.grouping, row.key, row.family): Stands(
             row.enrolled, row.positive_on, row.written_on, row.answered_on
         )
-        for row in rows_in(connection, query, of.family, families)
+        for some, families in _together(wanted)
+        for row in rows_in(connection, query.where(col(of.term).in_(some)), of.family, families)
     }
     put, gone = into.put.setdefault(of, []), into.gone.setdefault(of, [])
     for key in before.keys() | standings.keys():
@@ -95,6 +96,19 @@ def family_differences(
                     "answered_on": now.answered_on,
                 }
             )
+
+
+def _together(wanted: Mapping[str, Collection[str]]) -> Iterator[tuple[list[str], frozenset[str]]]:
+    """Families with the terms in which they are wanted, those of the same terms together."""
+    terms: dict[str, list[str]] = defaultdict(list)
+    for term, families in wanted.items():
+        for family in families:
+            terms[family].append(term)
+    families_of: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for family, those in terms.items():
+        families_of[tuple(those)].add(family)
+    for some, of_them in families_of.items():
+        yield list(some), frozenset(of_them)
 
 
 def week_differences(

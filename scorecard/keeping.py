@@ -161,7 +161,7 @@ class _Keeper:
         """What the next marks ask for, and what comes of it."""
         marks = connection.execute(_marks()).all()
         taken = _affordable(marks)
-        work = Resolver(connection, self.calendar.zone).resolve((row.kind, row.key) for row in taken)
+        work = Resolver(connection, self.calendar.zone, basis.terms).resolve((row.kind, row.key) for row in taken)
         due = self._due(connection)
         work.weeks |= due
         everything = any(row.kind is MarkKind.EVERYTHING for row in taken)
@@ -242,9 +242,10 @@ class _Keeper:
     def _computed(self, connection: Connection, work: Work, basis: _Basis) -> Differences:
         found = Differences()
         mailboxes = mailbox_names(connection, self.settings)
-        standings = self._standings(connection, work.families, basis, mailboxes)
         terms = {term.id: term for term in basis.terms}
-        family_differences(connection, work.families, standings, terms, found)
+        wanted = {term: work.families | work.in_terms.get(term, set()) for term in terms}
+        standings = self._standings(connection, wanted, basis, mailboxes)
+        family_differences(connection, wanted, standings, terms, found)
         weeks = Weeks(
             connection,
             self.calendar,
@@ -262,26 +263,25 @@ class _Keeper:
         return found
 
     def _standings(
-        self, connection: Connection, families: Collection[str], basis: _Basis, mailboxes: Mapping[str, str]
+        self, connection: Connection, wanted: Mapping[str, set[str]], basis: _Basis, mailboxes: Mapping[str, str]
     ) -> dict[FamilyKey, Stands]:
-        """How these families stand in every term."""
-        if not families or not basis.terms:
+        """How families stand in each term, `wanted` by its identifier."""
+        terms = [term for term in basis.terms if wanted[term.id]]
+        if not terms:
             return {}
-        students = students_of_families(connection, families)
+        students = students_of_families(connection, set().union(*wanted.values()))
         places = read_places(connection, students, mailboxes)
-        days = min(term.first for term in basis.terms), max(term.last for term in basis.terms)
+        days = min(term.first for term in terms), max(term.last for term in terms)
         events = happened(connection, students, places, days, mailboxes, self.calendar.zone)
         found: dict[FamilyKey, Stands] = {}
-        for term in basis.terms:
+        for term in terms:
             members: dict[str, list[str]] = defaultdict(list)
             for student in students:
                 family = places.family_in(student, term, basis.today)
-                if family in families and family is not None:
+                if family is not None and family in wanted[term.id]:
                     members[family].append(student)
             for family, of_it in members.items():
-                mine = [
-                    event for each in of_it for event in events.get(each, ()) if term.first <= event.day <= term.last
-                ]
+                mine = [each for one in of_it for each in events.get(one, ()) if term.first <= each.day <= term.last]
                 for (grouping, key), stands in family_standings(of_it, term, basis.today, mine, places).items():
                     found[term.id, grouping, key, family] = stands
         return found

@@ -13,6 +13,7 @@ from autoresponder.family import person
 from connectors.mailbox import Direction
 from scorecard.happenings import spellings
 from scorecard.mailbox_weeks import WeekKey
+from scorecard.report import SchoolTerm
 from scorecard.roster_slice import (
     NEVER_TEACHES,
     Query,
@@ -21,6 +22,7 @@ from scorecard.roster_slice import (
     students_of_addresses,
     students_of_classes,
 )
+from scorecard.terms import containing
 from store.case_tables import CaseMail
 from store.contact_tables import LetterRecipient
 from store.marks import monday_of, week_key, week_of_key
@@ -36,6 +38,9 @@ class Work:
     """What is to be looked at again."""
 
     families: set[str] = field(default_factory=set)
+    """Families that are in every term."""
+    in_terms: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Other families that are in one term only, by the term's identifier."""
     weeks: set[WeekKey] = field(default_factory=set)
     mailboxes: set[str] = field(default_factory=set)
     """Mailboxes of which every week is."""
@@ -46,11 +51,14 @@ class Work:
     @property
     def size(self) -> int:
         """How much it is, a family being one."""
-        return len(self.families) + len(self.weeks) + len(self.cases) + len(self.incidents)
+        some = set().union(*self.in_terms.values()) - self.families
+        return len(self.families) + len(some) + len(self.weeks) + len(self.cases) + len(self.incidents)
 
     def marks(self) -> Iterator[tuple[MarkKind, list[str]]]:
         """The same work as marks that ask for no more than one thing each."""
         yield MarkKind.FAMILY, sorted(self.families)
+        for term, families in sorted(self.in_terms.items()):
+            yield MarkKind.FAMILY, [f"{family} {term}" for family in sorted(families - self.families)]
         yield MarkKind.WEEK, [week_key(mailbox, _midweek(monday)) for mailbox, monday in sorted(self.weeks)]
         yield MarkKind.MAILBOX, sorted(self.mailboxes)
         yield MarkKind.CASE, [str(number) for number in sorted(self.cases)]
@@ -59,10 +67,11 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """Looks up what marks are about. `zone` is the school's time zone."""
+    """Looks up what marks are about. `zone` is the school's time zone, `terms` those that there are figures of."""
 
     connection: Connection
     zone: ZoneInfo
+    terms: Sequence[SchoolTerm]
 
     def resolve(self, marks: Iterable[tuple[MarkKind, str]]) -> Work:
         """The work that `marks` ask for, each thing once."""
@@ -70,20 +79,21 @@ class Resolver:
         for kind, key in marks:
             keys[kind].add(key)
         work = Work(
-            families=keys[MarkKind.FAMILY],
             mailboxes=keys[MarkKind.MAILBOX],
             cases=set(map(int, keys[MarkKind.CASE])),
             incidents=keys[MarkKind.INCIDENTS],
         )
+        for key in keys[MarkKind.FAMILY]:
+            family, _, term = key.partition(" ")
+            (work.in_terms[term] if term else work.families).add(family)
         threads = {_thread(key) for key in keys[MarkKind.THREAD]}
-        addresses = set(keys[MarkKind.ADDRESS])
         for key in keys[MarkKind.WEEK]:
             mailbox, at = week_of_key(key)
             work.weeks.add((mailbox, monday_of(at.astimezone(self.zone).date())))
-        self._messages(keys[MarkKind.MESSAGE], work, threads, addresses)
+        self._messages(keys[MarkKind.MESSAGE], work, threads)
         self._threads(sorted(threads), work)
         self._items(keys[MarkKind.ITEM], work)
-        work.families |= families_of_students(self.connection, students_of_addresses(self.connection, addresses))
+        work.families |= self._families_of(keys[MarkKind.ADDRESS])
         work.cases |= self._cases_of(keys[MarkKind.ADDRESS])
         people = self._students(keys[MarkKind.STUDENT]) | students_of_classes(self.connection, keys[MarkKind.CLASS])
         if people:
@@ -92,18 +102,30 @@ class Resolver:
             work.cases |= self._cases_of(self._addresses_of(people))
         return work
 
-    def _messages(self, keys: set[str], work: Work, threads: set[tuple[str, str]], addresses: set[str]) -> None:
+    def _messages(self, keys: set[str], work: Work, threads: set[tuple[str, str]]) -> None:
+        """Messages concern families in the terms of their day, their week, and their conversation."""
         of, numbers = MessageRecord, set(map(int, keys))
         query: Query = select(
-            col(of.mailbox), col(of.thread), col(of.direction), col(of.sender), col(of.received_at)
+            col(of.id), col(of.mailbox), col(of.thread), col(of.direction), col(of.sender), col(of.received_at)
         )  # fmt: skip
+        addresses: dict[str, set[str]] = defaultdict(set)
+        terms: dict[int, list[SchoolTerm]] = {}
         for row in rows_in(self.connection, query, of.id, numbers):
             threads.add((row.mailbox, row.thread))
-            work.weeks.add((row.mailbox, monday_of(row.received_at.astimezone(self.zone).date())))
-            if row.sender and row.direction is Direction.RECEIVED:
-                addresses.add(person(row.sender))
-        letters: Query = select(col(LetterRecipient.address))
-        addresses |= {row.address for row in rows_in(self.connection, letters, LetterRecipient.message_id, numbers)}
+            day = row.received_at.astimezone(self.zone).date()
+            work.weeks.add((row.mailbox, monday_of(day)))
+            terms[row.id] = containing(self.terms, day)
+            for term in terms[row.id] if row.sender and row.direction is Direction.RECEIVED else ():
+                addresses[term.id].add(person(row.sender))
+        letters: Query = select(col(LetterRecipient.message_id), col(LetterRecipient.address))
+        for row in rows_in(self.connection, letters, LetterRecipient.message_id, numbers):
+            for term in terms.get(row.message_id, ()):
+                addresses[term.id].add(row.address)
+        for term_id, of_term in addresses.items():
+            work.in_terms[term_id] |= self._families_of(of_term)
+
+    def _families_of(self, addresses: Collection[str]) -> set[str]:
+        return families_of_students(self.connection, students_of_addresses(self.connection, addresses))
 
     def _threads(self, threads: Sequence[tuple[str, str]], work: Work) -> None:
         """Which message opened a conversation may have changed: every week of it is looked at."""

@@ -55,7 +55,6 @@ def file_letter(
     rows = [{"message_id": message_id, "address": address} for address in letter.recipients]
     if rows:
         connection.execute(insert(LetterRecipient), rows)
-    mark(connection, MarkKind.ADDRESS, letter.recipients)
     opinion = letter.opinion
     said = said or _said_of_same(connection, message_id, record)
     if said is None and letter.labelled:
@@ -83,8 +82,7 @@ def hear(connection: Connection, message_id: int, word: Word) -> None:
         dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
         begin = dialect.insert(Judgement).values(message_id=message_id, **values)
         connection.execute(begin.on_conflict_do_update(index_elements=["message_id"], set_=values))
-    addresses = select(col(LetterRecipient.address)).where(col(LetterRecipient.message_id) == message_id)
-    mark(connection, MarkKind.ADDRESS, sorted(connection.execute(addresses).scalars()))
+    mark(connection, MarkKind.MESSAGE, [str(message_id)])
 
 
 def forget(connection: Connection, message_ids: Iterable[int]) -> Mapping[str, Word]:

@@ -43,7 +43,7 @@ class MarkKind(StrEnum):
     CLASS = "class"
     """A class's days, school or terms; the key is `roster_class.id`."""
     FAMILY = "family"
-    """The key is `roster_family.family`."""
+    """The key is `roster_family.family`; behind a space, where only one term is concerned, that term's identifier."""
     WEEK = "week"
     """The service's own counts of a mailbox's week; the key is the mailbox, a space, and an instant in that week (UTC,
     ISO 8601)."""

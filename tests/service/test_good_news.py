@@ -68,10 +68,14 @@ def corrections(maple: Maple) -> list[Correction]:
 
 
 def marked(maple: Maple) -> list[str]:
-    """Addresses that the scorecard has to look at again; afterwards none."""
+    """Addresses that the scorecard has to look at again, and recipients of such mail; afterwards none."""
     with Session(maple.database.engine) as session:
-        found = list(session.exec(select(Mark).where(col(Mark.kind) == MarkKind.ADDRESS).order_by(col(Mark.id))))
-        keys = [each.key for each in found]
+        kinds = (MarkKind.ADDRESS, MarkKind.MESSAGE)
+        found = list(session.exec(select(Mark).where(col(Mark.kind).in_(kinds)).order_by(col(Mark.id))))
+        keys = [each.key for each in found if each.kind is MarkKind.ADDRESS]
+        for number in dict.fromkeys(int(each.key) for each in found if each.kind is MarkKind.MESSAGE):
+            written = select(LetterRecipient.address).where(col(LetterRecipient.message_id) == number)
+            keys += session.exec(written.order_by(LetterRecipient.address))
         for each in found:
             session.delete(each)
         session.commit()
