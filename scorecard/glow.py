@@ -108,17 +108,19 @@ class GlowCount:
     """How many of them have had none yet."""
 
 
-def counts(
-    connection: Connection, settings: Settings, term: SchoolTerm, today: date, boxes: Sequence[MailboxSettings]
-) -> tuple[GlowCount, ...]:
-    """The counts of each of `boxes` that has families."""
-    found = []
-    for box in boxes:
-        families = families_of(connection, box, settings, term, today, today)
-        if families:
-            waiting = sum(family.positive_on is None for family in families)
-            found.append(GlowCount(box.address, len(families), waiting))
-    return tuple(found)
+def counts(connection: Connection, term: SchoolTerm, mailboxes: Iterable[str]) -> tuple[GlowCount, ...]:
+    """The counts of each of these teachers who has families: of those that count for the first contact in the term, as
+    the scorecard has them."""
+    of = FamilyStanding
+    query = (
+        select(col(of.key), func.count().label("families"), func.count(col(of.positive_on)).label("heard"))
+        .where(col(of.term) == term.id, col(of.grouping) == Grouping.TEACHER, col(of.enrolled))
+        .group_by(col(of.key))
+    )
+    return tuple(
+        GlowCount(row.key, row.families, row.families - row.heard)
+        for row in rows_in(connection, query, of.key, mailboxes)
+    )
 
 
 def _classmates(connection: Connection, addresses: Iterable[str]) -> set[str]:

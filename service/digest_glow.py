@@ -2,12 +2,17 @@
 
 from datetime import date, datetime
 
+import structlog
+
 from autoresponder.digest import DigestFacts
 from autoresponder.digest_glow import GlowLines
 from config.calendar import SchoolCalendar
 from config.settings import MailboxSettings
 from service.good_news import GoodNews
+from service.logs import place
 from store.marks import monday_of
+
+log = structlog.get_logger()
 
 _LITTLE_ELSE = 3
 """On a day with more to tell than this, good news waits for another."""
@@ -28,7 +33,11 @@ def glow_lines(
     """The families to name beside what `facts` tell `now` (aware)."""
     if not is_day_for_it(facts, calendar):
         return GlowLines()
-    return GlowLines(tuple(family.students for family in news.to_name(box, now)))
+    try:
+        return GlowLines(tuple(family.students for family in news.to_name(box, now)))
+    except Exception as error:  # noqa: BLE001 - who waits for an answer is told all the same
+        log.error("families without a good word could not be looked up", mailbox=box.address, error=place(error))
+        return GlowLines()
 
 
 def _first_of_week(day: date, calendar: SchoolCalendar) -> bool:

@@ -1,7 +1,7 @@
 """How a teacher stands with good news: which families wait for some, for whom now is not the time, and asking for a
 draft."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -11,7 +11,7 @@ from autoresponder.glow import glow_message_id
 from autoresponder.outgoing import usable_address
 from config.calendar import SchoolCalendar
 from config.settings import MailboxSettings, Settings
-from scorecard.glow import GlowFamily, families_of
+from scorecard.glow import GlowCount, GlowFamily, counts, families_of
 from scorecard.happenings import day_begins, spellings
 from scorecard.keeping import bring_up_to_date
 from scorecard.report import SchoolTerm
@@ -163,6 +163,15 @@ class GoodNews:
             for family in families
         )
         return GoodNewsView(term, today, standing, self.drafts.asked_on(box.address, today), thumbs)
+
+    def counts(self, mailboxes: Iterable[str], now: datetime) -> tuple[GlowCount, ...]:
+        """How many families of each of these teachers have had no good word yet; nothing where no term runs."""
+        term = self.term(now)
+        if term is None:
+            return ()
+        bring_up_to_date(self._database, self._settings, self._calendar, now, limit=_STEPS)
+        with self._database.read() as connection:
+            return counts(connection, term, mailboxes)
 
     def to_name(self, box: MailboxSettings, now: datetime) -> tuple[GlowFamily, ...]:
         """The families that the morning mail names: whose turn it is, without a good word, a draft or an obstacle."""

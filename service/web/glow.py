@@ -7,7 +7,6 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
 from config.settings import MailboxSettings, Role, Stage
-from scorecard.glow import counts
 from scorecard.readers import reader_of
 from service.good_news import EXPORTED, GoodNews, GoodNewsView, Obstacle
 from service.helper_list import helpers_csv
@@ -120,16 +119,11 @@ def _page(
 
 def _counts(site: Site, visit: Visit) -> list[TeacherCount]:
     """The counts of the teachers whom somebody leads, by name."""
-    news, now = _news(site), site.clock()
-    term = news.term(now)
-    if term is None:
-        return []
     reader = reader_of(site.settings, visit.person.address)
     led = [box for box in site.settings.mailboxes if reader.may_see_teacher(box.address, box.team)]
     least = site.settings.scorecard.smallest_group
     names = {box.address: box.teacher for box in led}
-    with site.database.read() as connection:
-        found = counts(connection, site.settings, term, news.today(now), led)
+    found = _news(site).counts(names, site.clock())
     rows = [
         TeacherCount(
             name=names[each.mailbox],

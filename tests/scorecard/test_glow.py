@@ -36,9 +36,17 @@ def database() -> Database:
     return database
 
 
-def heard(database: Database, family: str, on: date, *, term: str = SPRING, teacher: str = RIVERA) -> None:
-    """The scorecard has it that a family had a good word."""
-    row = {"term": term, "grouping": Grouping.TEACHER, "key": teacher, "family": family, "enrolled": True}
+def heard(
+    database: Database,
+    family: str,
+    on: date | None,
+    *,
+    term: str = SPRING,
+    teacher: str = RIVERA,
+    enrolled: bool = True,
+) -> None:
+    """The scorecard has it when a family had a good word."""
+    row = {"term": term, "grouping": Grouping.TEACHER, "key": teacher, "family": family, "enrolled": enrolled}
     with database.write() as connection:
         connection.execute(insert(FamilyStanding).values(**row, positive_on=on))
 
@@ -123,11 +131,16 @@ def test_a_good_word_of_another_teacher_is_none_of_this_teachers(database: Datab
     assert of(database, OKAFOR)[0].positive_on == date(2026, 2, 3)
 
 
-def test_counts_are_of_teachers_with_families(database: Database) -> None:
+def test_counts_are_of_the_families_that_count_for_the_first_contact_in_the_term(database: Database) -> None:
     heard(database, "lopez", date(2026, 2, 3))
+    heard(database, "brandt", None)
+    heard(database, "nguyen", None)
+    heard(database, "nguyen", None, teacher=OKAFOR)
+    heard(database, "lopez", date(2025, 10, 3), term=FALL)
+    heard(database, "moved", date(2026, 2, 3), enrolled=False)
     with database.read() as connection:
-        found = counts(connection, SETTINGS, TERM, TODAY, SETTINGS.mailboxes)
-    assert [(each.mailbox, each.families, each.waiting) for each in found] == [(RIVERA, 3, 2), (OKAFOR, 1, 1)]
+        found = counts(connection, TERM, (RIVERA, OKAFOR, "nobody@maple.example"))
+    assert {(each.mailbox, each.families, each.waiting) for each in found} == {(RIVERA, 3, 2), (OKAFOR, 1, 1)}
 
 
 def family(number: int, positive_on: date | None = None, heard_before: date | None = None) -> GlowFamily:

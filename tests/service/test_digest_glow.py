@@ -84,6 +84,18 @@ class TestNaming:
         assert "Lopez" in named(told)
         assert "Nguyen" not in named(told)
 
+    def test_who_waits_is_told_also_where_the_roster_cannot_be_read(
+        self, maple: Maple, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fails(*_: object, **__: object) -> None:
+            raise RuntimeError("scripted")
+
+        write_one(maple)
+        monkeypatch.setattr(GoodNews, "view", fails)
+        told = told_at(maple, SEVEN)
+        assert "somebody@elsewhere.example" in told
+        assert TITLE not in told
+
     def test_not_a_family_that_has_a_draft(self, maple: Maple) -> None:
         news = GoodNews(maple.settings, maple.assembly().calendar, maple.database)
         assert news.ask(maple.box(), "lopez", by=RIVERA, now=maple.clock()) is Asked.PLANNED
