@@ -72,12 +72,17 @@ class _Reading:
         if not name:
             self._reject(row, "student", "the student's name is missing")
             return
+        if row.student_id != one_line(row.student_id, _NAME_CHARACTERS):
+            self._reject(row, "student_id", "is no identifier: it is too long, or holds characters that no text has")
+            return
+        row = replace(row, grade=one_line(row.grade, _NAME_CHARACTERS), school=one_line(row.school, _NAME_CHARACTERS))
         student = self._student(row, name)
         if student is None:
             return
         addresses = self._addresses(row, "guardian_email", row.guardian_email)
         if addresses:
-            self.cares[Care(student, self._guardian(row, addresses))] = None
+            guardian = self._guardian(row, addresses)
+            self.cares[Care(student, guardian)] = None
         elif not row.guardian_email and not row.student_id:
             self._reject(row, "guardian_email", "holds no e-mail address; the student is on the list all the same")
         for teacher in self._addresses(row, "teacher", row.teacher):
