@@ -6,6 +6,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.responses import RedirectResponse
 
 from autoresponder.wording import Wording
 from config.settings import Role
@@ -25,7 +26,8 @@ router = APIRouter()
 PATH = "/scorecard"
 _LONGEST_KEY = 320
 _SMALL_SCHOOL = 80
-"""Mailboxes up to which the first page reads every group, teachers without a team among them."""
+"""Mailboxes up to which every page reads every group: what is withheld is then the same on all of them, and teachers
+without a team stand on the first."""
 
 ScorecardReader = Annotated[Visit, Depends(one_of(Role.LEADER, Role.TEACHER))]
 
@@ -66,6 +68,11 @@ def _show(request: Request, visit: Visit, asked: Asked) -> Response:
     if report is not None:
         view = view_of(asked.group, report, words, _paths(report, asked.term))
     hidden = report is not None and asked.group not in groups_shown(report)
+    if report is not None and view is None and asked.group.grouping is Grouping.ALL:
+        # Where the school less oneself would be one colleague, a teacher sees no figures but their own.
+        own = _own_path(report, visit, asked)
+        if own:
+            return RedirectResponse(own, 303)
     if (view is None or hidden) and (asked.group.grouping is not Grouping.ALL or asked.term):
         raise HTTPException(404)
     return page(
@@ -102,6 +109,8 @@ def report_for(site: Site, visit: Visit, asked: Asked, words: Wording) -> Report
 
 
 def _scope(site: Site, group: Group) -> Scope:
+    if len(site.settings.mailboxes) <= _SMALL_SCHOOL:
+        return WHOLE
     match group.grouping:
         case Grouping.SCHOOL:
             return Scope(school=group.key)
@@ -113,7 +122,7 @@ def _scope(site: Site, group: Group) -> Scope:
             team = next((box.team for box in site.settings.mailboxes if box.address == group.key), None)
             return Scope(team=team or "")
         case Grouping.ALL:
-            return WHOLE if len(site.settings.mailboxes) <= _SMALL_SCHOOL else OVERVIEW
+            return OVERVIEW
 
 
 def _terms(site: Site) -> Sequence[tuple[str, str]]:
