@@ -1,6 +1,6 @@
 """Plays the sample school's nine days: mail arrives, the real service looks, the post office takes what it sends."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -63,12 +63,14 @@ class Week:
         failures = self._look(assembly, watcher, boxes)
         after_each()
         office = FrontOffice(assembly.items(), assembly.calendar)
+        dues = _Dues(assembly)
+        dues.ask(box.address for box in boxes)
         coming = [mail for mail in self._mails if mail.arrives + LOOKS_AFTER > self._now]
         end = coming[-1].arrives + _LAST_LOOK if coming else self._now  # a finished week is not prolonged
         while True:
-            dues = self._dues(assembly, [box for box in boxes if box.address not in failures])
+            waiting = {address: due for address, due in dues.known.items() if address not in failures}
             said_at = office.next_at() if coming else None  # with the last mail the office goes home
-            moments = [*dues.values(), *(mail.arrives + LOOKS_AFTER for mail in coming[:1]), said_at]
+            moments = [*waiting.values(), *(mail.arrives + LOOKS_AFTER for mail in coming[:1]), said_at]
             now = min(filter(None, moments), default=None)
             if now is None or now > end:
                 failures |= self._look(assembly, watcher, boxes)  # who is still to be reminded of a case, is now
@@ -77,17 +79,17 @@ class Week:
             self._now = max(now, self._now + _TICK)
             if coming:
                 office.act(self._now)
+                if said_at is not None and said_at <= self._now:
+                    dues.ask(box.address for box in boxes)
             arrived = [mail for mail in coming if mail.arrives + LOOKS_AFTER <= self._now]
             coming = coming[len(arrived) :]
             for mail in arrived:
                 self._school.receive(mail)
             self._school.set_clock(self._now)
             names = {mail.mailbox for mail in arrived}
-            failures |= self._look(
-                assembly,
-                watcher,
-                [box for box in boxes if _name(box) in names or dues.get(box.address, end) <= self._now],
-            )
+            looked = [box for box in boxes if _name(box) in names or waiting.get(box.address, end) <= self._now]
+            failures |= self._look(assembly, watcher, looked)
+            dues.ask([*(box.address for box in looked), *dues.known])  # what one mailbox does may move another's item
             after_each()
 
     def _look(self, assembly: Assembly, watcher: Watcher, boxes: Sequence[MailboxSettings]) -> dict[str, str]:
@@ -95,11 +97,21 @@ class Week:
         self._school.post()
         return failures
 
-    def _dues(self, assembly: Assembly, boxes: Sequence[MailboxSettings]) -> dict[str, datetime]:
-        """When each mailbox's next delivery is due, or an item that nobody takes goes on, for those that have one."""
-        outbox, items = assembly.outbox(), assembly.items()
-        times = {box.address: (outbox.next_due_at(box.address), items.next_due_at(box.address)) for box in boxes}
-        return {address: min(filter(None, dues)) for address, dues in times.items() if any(dues)}
+
+class _Dues:
+    """When each mailbox's next delivery is due, or an item that nobody takes goes on, for those that have one."""
+
+    def __init__(self, assembly: Assembly) -> None:
+        self._outbox, self._items = assembly.outbox(), assembly.items()
+        self.known: dict[str, datetime] = {}
+
+    def ask(self, addresses: Iterable[str]) -> None:
+        """Looks again for these mailboxes."""
+        for address in set(addresses):
+            dues = (self._outbox.next_due_at(address), self._items.next_due_at(address))
+            self.known.pop(address, None)
+            if any(dues):
+                self.known[address] = min(filter(None, dues))
 
 
 def _name(box: MailboxSettings) -> str:

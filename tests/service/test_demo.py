@@ -18,9 +18,11 @@ from connectors.labels import Tag
 from service.cli import app
 from service.runner import Quiet
 from service.sample.demo import show
+from service.sample.front_office import PRINCIPAL
+from service.sample.introduction import HistoryScreen
 from service.sample.ledger import Handled, handled, items_of
 from service.sample.letters import ZONE, load_mail
-from service.sample.school import CONNECTED, SampleSchool
+from service.sample.school import CONNECTED, EARLY, PAGE_FILE, WEEKLY_FILE, WEEKLY_PAGE, SampleSchool
 from service.sample.week import SchoolAssembly, Week
 from store.database import Database
 from store.items import Items
@@ -76,6 +78,11 @@ def original_of(mime: EmailMessage) -> str:
 def mails_in(maildir: Path) -> list[EmailMessage]:
     files = [file for part in ("new", "cur") for file in sorted((maildir / part).iterdir())]
     return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
+
+
+def scorecard_in(printed: str) -> str:
+    """The last part of what is printed, without the lines on where it lies."""
+    return printed[printed.index("Maple Street School · Fall 2025") :].partition("The principal's mail")[0]
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +203,9 @@ def test_it_says_what_was_meant_what_was_tagged_and_where_to_look_in_80_columns(
 
 def test_a_second_run_does_nothing_twice_and_says_so(played: Played) -> None:
     files, sent = played.school.files(), len(played.answered)
+    figures = scorecard_in(played.printed.getvalue())
     again = Played(played.school.folder)
+    assert scorecard_in(again.printed.getvalue()) == figures
     assert played.school.files() == files
     assert len(again.answered) == sent
     printed = " ".join(again.printed.getvalue().split())
@@ -238,3 +247,60 @@ def test_starting_fresh_removes_only_what_a_demo_made(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     school.clear()
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_it_ends_with_the_scorecard_and_one_link_to_its_page(played: Played) -> None:
+    printed = played.printed.getvalue()
+    page = played.school.folder / PAGE_FILE
+    assert re.findall(r"file://\S+", printed) == [page.resolve().as_uri()]
+    assert printed.strip().endswith(page.resolve().as_uri())
+    assert scorecard_in(printed).startswith("Maple Street School · Fall 2025")
+    for team in ("Primary", "Intermediate", "Middle"):
+        assert team in scorecard_in(printed)
+    text = page.read_text()
+    assert "Fall 2025" in text
+    assert "<svg" in text
+    assert all(source.startswith("data:") for source in re.findall(r'\bsrc="([^"]*)"', text))
+    assert not re.search(r"<(link|iframe|object)\b|@import|url\((?!#|['\"]?data:)", text)
+
+
+def test_the_principals_mail_lies_beside_it_as_it_is_sent_and_as_it_looks(played: Played) -> None:
+    raw = (played.school.folder / WEEKLY_FILE).read_bytes()
+    mime = message_from_bytes(raw, policy=policy.default)
+    assert mime["To"] == PRINCIPAL
+    pictures = [part for part in mime.walk() if part.get_content_type() == "image/png"]
+    assert pictures
+    page = (played.school.folder / WEEKLY_PAGE).read_text()
+    assert page.count("data:image/png;base64,") == len(pictures)
+    assert "cid:" not in page
+
+
+def test_the_history_is_no_part_of_what_is_said_of_the_nine_days(played: Played) -> None:
+    printed = played.printed.getvalue()
+    nine_days = printed[: printed.index("Maple Street School · Fall 2025")]
+    before = [path for path in played.school.files() if path.parts[:2] == ("mail", "before")]
+    assert before
+    for address in EARLY:
+        mails = [path for path in played.school.files() if path.parts[:2] == ("mail", address)]
+        assert mails
+        assert address.capitalize() not in nine_days
+    assert len(played.records) == sum(not mail.sent for mail in load_mail())
+
+
+def test_a_history_that_was_interrupted_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    days: list[date] = []
+
+    def on_day(_screen: HistoryScreen, day: date) -> None:
+        days.append(day)
+        if len(days) % 2 == 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(HistoryScreen, "on_day", on_day)
+    school = SampleSchool(tmp_path / "school")
+    there = []
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            show(school.folder, Console(file=StringIO(), width=80), since=A_WEEK_BEFORE)
+        there.append(Counter(path.parts[:2] for path in school.files()))
+    assert days[:2] == days[2:]
+    assert there[0] == there[1]

@@ -25,7 +25,7 @@ _GLAD, _THUMBS_UP = 0.5, 0.14
 _KINDS = {Tag.ROUTINE: 0.79, Tag.URGENT: 0.1, Tag.CONFLICT: 0.11}
 _STAYS_OPEN = 0.08
 _LETTERS_OF_JOINERS = 0.5
-_INCIDENTS_A_TERM = {"K": 1, "3": 1, "5": 2, "7": 3, "8": 3}
+_INCIDENTS_A_TERM = {"K": 3, "3": 4, "5": 7, "7": 10, "8": 10}
 _INCIDENT_KINDS = ("disruption", "defiance", "conflict with a peer", "left class")
 
 
@@ -274,7 +274,7 @@ class _Year:
     def _have_bad_days(self) -> None:
         """Incidents of some children. Most are back to baseline within two weeks; where nobody noted it, another
         incident says that they were not."""
-        for _ in range(_INCIDENTS_A_TERM[self.teacher.grade] + 1):
+        for _ in range(_INCIDENTS_A_TERM[self.teacher.grade]):
             child, day = self._random.choice(self.room.children), self._random.choice(self._days[5:])
             kind = self._random.choice(_INCIDENT_KINDS)
             noted = self._happens(0.7)
