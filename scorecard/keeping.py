@@ -6,7 +6,6 @@ moment loses nothing and doubles nothing, two that work at once never add a diff
 the computing. What changes meanwhile brings marks of its own, which the step has not read and leaves.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -18,40 +17,17 @@ from sqlmodel import col
 
 from config import SchoolCalendar
 from config.settings import Settings
-from scorecard.differences import (
-    Differences,
-    FamilyKey,
-    family_differences,
-    list_differences,
-    week_differences,
-)
+from scorecard.computing import Computing
+from scorecard.differences import Differences
 from scorecard.foundations import Foundations, changes, foundations_of
-from scorecard.grouped_lists import Lists
-from scorecard.happenings import happened
-from scorecard.mailbox_weeks import WeekKey, Weeks
-from scorecard.places import Places
+from scorecard.mailbox_weeks import WeekKey
 from scorecard.report import SchoolTerm
-from scorecard.roster_slice import (
-    AnyRow,
-    Query,
-    mailbox_names,
-    read_places,
-    read_teams,
-    students_of_families,
-)
-from scorecard.standings import Stands, family_standings
+from scorecard.roster_slice import AnyRow, Query
 from scorecard.turning import Turning, record_teams
 from scorecard.work import Resolver, Work
 from store.database import Database
 from store.marks import mark
-from store.scorecard_tables import (
-    CaseStanding,
-    IncidentStanding,
-    Mark,
-    MarkKind,
-    ScorecardState,
-    WeekStanding,
-)
+from store.scorecard_tables import Mark, MarkKind, ScorecardState, WeekStanding
 
 _BATCH = 400
 """How much is worked off in one step, a family being one."""
@@ -168,7 +144,10 @@ class _Keeper:
         if everything or work.size > _TOO_MUCH:
             return _Batch(taken, work, None, everything=everything, last=False)
         last = len(taken) == len(marks) < _BATCH and len(due) < _NORMS_AT_ONCE
-        return _Batch(taken, work, self._computed(connection, work, basis), everything=False, last=last)
+        return _Batch(taken, work, self._computing(connection, basis).differences(work), everything=False, last=last)
+
+    def _computing(self, connection: Connection, basis: _Basis) -> Computing:
+        return Computing(connection, self.settings, self.calendar, basis.terms, basis.today, self.now)
 
     def _basis(self, connection: Connection) -> _Basis:
         of = ScorecardState
@@ -238,53 +217,6 @@ class _Keeper:
         query = select(col(of.mailbox), col(of.monday)).where(col(of.due_at) < self.now)
         rows = connection.execute(query.order_by(col(of.due_at)).limit(_NORMS_AT_ONCE))
         return {(row.mailbox, row.monday) for row in rows}
-
-    def _computed(self, connection: Connection, work: Work, basis: _Basis) -> Differences:
-        found = Differences()
-        mailboxes = mailbox_names(connection, self.settings)
-        terms = {term.id: term for term in basis.terms}
-        wanted = {term: work.families | work.in_terms.get(term, set()) for term in terms}
-        standings = self._standings(connection, wanted, basis, mailboxes)
-        family_differences(connection, wanted, standings, terms, found)
-        weeks = Weeks(
-            connection,
-            self.calendar,
-            basis.terms,
-            Places(teams=read_teams(connection)),
-            self.settings.norm.reply_within_hours[1],
-            self.now,
-        )
-        if work.weeks or work.mailboxes:
-            counts = weeks.count(work.weeks, work.mailboxes)
-            week_differences(connection, work.weeks, work.mailboxes, counts, found)
-        lists = Lists(connection, basis.terms, mailboxes, self.calendar.zone)
-        grouped: list[CaseStanding | IncidentStanding] = [*lists.cases(work.cases), *lists.incidents(work.incidents)]
-        list_differences(connection, work.cases, work.incidents, grouped, found)
-        return found
-
-    def _standings(
-        self, connection: Connection, wanted: Mapping[str, set[str]], basis: _Basis, mailboxes: Mapping[str, str]
-    ) -> dict[FamilyKey, Stands]:
-        """How families stand in each term, `wanted` by its identifier."""
-        terms = [term for term in basis.terms if wanted[term.id]]
-        if not terms:
-            return {}
-        students = students_of_families(connection, set().union(*wanted.values()))
-        places = read_places(connection, students, mailboxes)
-        days = min(term.first for term in terms), max(term.last for term in terms)
-        events = happened(connection, students, places, days, mailboxes, self.calendar.zone)
-        found: dict[FamilyKey, Stands] = {}
-        for term in terms:
-            members: dict[str, list[str]] = defaultdict(list)
-            for student in students:
-                family = places.family_in(student, term, basis.today)
-                if family is not None and family in wanted[term.id]:
-                    members[family].append(student)
-            for family, of_it in members.items():
-                mine = [each for one in of_it for each in events.get(one, ()) if term.first <= each.day <= term.last]
-                for (grouping, key), stands in family_standings(of_it, term, basis.today, mine, places).items():
-                    found[term.id, grouping, key, family] = stands
-        return found
 
 
 def _marks() -> Query:

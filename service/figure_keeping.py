@@ -17,13 +17,15 @@ log = structlog.get_logger()
 
 _SECONDS_BETWEEN = 60.0
 _SHORTEST_PAUSE = 0.05
+_RESTS = 0.25
+"""So long, of the time that a step took, it rests after it."""
 AT_ONCE = 25
 """Steps that somebody who wants to see figures waits for at most; the service does the rest."""
 
 
 class FigureKeeper:
-    """Works off what is marked, a step at a time. Between two steps it rests for as long as one took: SQLite lets one
-    write at a time, and mail comes first. Any number of keepers may work at once. One belongs to one thread."""
+    """Works off what is marked, a step at a time, and rests between two: SQLite lets one write at a time, and mail comes
+    first. Any number of keepers may work at once. One belongs to one thread."""
 
     def __init__(
         self, settings: Settings, calendar: SchoolCalendar, database: Database, clock: Callable[[], datetime]
@@ -44,7 +46,7 @@ class FigureKeeper:
                 log.error("the scorecard could not be brought up to date", error=place(error))
                 complete = True
             took = time.monotonic() - began
-            stop.wait(_SECONDS_BETWEEN if complete else max(took, _SHORTEST_PAUSE))
+            stop.wait(_SECONDS_BETWEEN if complete else max(took * _RESTS, _SHORTEST_PAUSE))
 
     def look(self, steps: int | None = AT_ONCE) -> Brought:
         """Brings them up to date, in so many steps at most; None for all that it takes."""

@@ -3,16 +3,19 @@
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import select
+from sqlmodel import col
 
 from autoresponder.items import ItemState, Word
 from config.settings import Stage
 from connectors.errors import ConnectFailed, FetchFailed, MailboxError
 from connectors.labels import Label, Tag
 from connectors.mailbox import Direction
-from scorecard.counts import weekly_counts
+from scorecard.keeping import bring_up_to_date
 from service.following import follow
 from store.corrections import Corrections
 from store.items import Items
+from store.scorecard_tables import Grouping, Measure, Tally
 from store.tables import DeliveryKind, DeliveryState, EventKind
 from tests.service.desks_of_maple import NURSE, PRINCIPAL, answers, got, items, maple_with_desks, text_of
 from tests.service.maple import ANA, OFFICE, OKAFOR, RIVERA, Maple
@@ -381,13 +384,14 @@ class TestCounted:
         for label in (Label.ROUTINE, Label.URGENT):
             maple.relabel(message, label)
             maple.round()
-        weeks = weekly_counts(
-            maple.database, maple.settings, maple.assembly().calendar, datetime(2026, 3, 20, tzinfo=UTC)
-        )
-        assert {week.teacher: (week.corrected, week.urgent) for week in weeks} == {
-            "Ms. Rivera": (1, 1),
-            "Ms. Okafor": (1, 1),
-        }
+        now = datetime(2026, 3, 20, tzinfo=UTC)
+        bring_up_to_date(maple.database, maple.settings, maple.assembly().calendar, now)
+        with maple.database.read() as connection:
+            teachers = select(col(Tally.key), col(Tally.measure), col(Tally.n))
+            rows = connection.execute(teachers.where(col(Tally.grouping) == Grouping.TEACHER)).all()
+        counts = {(row.key, row.measure): row.n for row in rows}
+        for mailbox in (RIVERA, OKAFOR):
+            assert (counts[mailbox, Measure.CORRECTED], counts[mailbox, Measure.URGENT]) == (1, 1)
 
     def test_the_offices_word_goes_by_the_schools_own_threshold(self, maple: Maple) -> None:
         first, second = maple.write("urgent health quarrel"), maple.write("urgent safety", to=(OKAFOR,))
