@@ -373,3 +373,13 @@ def test_an_export_that_was_cut_short_changes_nothing(database: Database) -> Non
         bring(database, whole(people[:40]), SECOND)
     assert len(facts(database, RosterPerson, "id")) == 100
     assert bring(database, whole(people[:40]), SECOND, allow_many=True).ended == {Listed.PEOPLE: 60}
+
+
+def test_whom_a_list_names_in_a_row_that_cannot_be_read_stays_as_they_were(database: Database) -> None:
+    bring(database, whole([student("s1"), student("s2")], memberships=[Membership("m", "s1", "c")]), FIRST)
+    unread = {Listed.PEOPLE: frozenset({"s1"}), Listed.MEMBERSHIPS: frozenset({"m"})}
+    bring(database, whole([], unread=unread), SECOND)
+    assert facts(database, RosterPerson, "id") == {("s1",)}
+    assert facts(database, RosterFamily, "student") == {("s1",)}
+    assert facts(database, RosterGrade, "student", "grade") == {("s1", "05")}
+    assert facts(database, RosterMembership, "id") == {("m",)}
