@@ -247,6 +247,15 @@ def test_a_family_keeps_its_identifier_while_one_of_its_students_stays(database:
     assert family_of(database, "s2") == identifier
 
 
+def test_who_comes_back_to_other_guardians_leaves_the_family_to_those_who_stayed(database: Database) -> None:
+    home = [guardian("g1"), guardian("g2")]
+    bring(database, whole([student("s1"), student("s2"), *home], [("s1", "g1"), ("s2", "g1")]))
+    identifier = family_of(database, "s2")
+    bring(database, whole([student("s2"), *home], [("s2", "g1")]), SECOND)
+    bring(database, whole([student("s1"), student("s2"), *home], [("s1", "g2"), ("s2", "g1")]), THIRD)
+    assert family_of(database, "s2") == identifier != family_of(database, "s1")
+
+
 def test_of_families_that_become_one_the_larger_gives_its_identifier(database: Database) -> None:
     people = [*(student(f"s{n}") for n in (1, 2, 3)), guardian("g1"), guardian("g2")]
     bring(database, whole(people, [("s1", "g1"), ("s2", "g2"), ("s3", "g2")]))
