@@ -47,6 +47,8 @@ def withheld(
     """
     small = frozenset(group for group, size in sizes.items() if size < threshold and (size or empty_is_small))
     hidden = small | frozenset(already & sizes.keys())
+    if not hidden:
+        return hidden
     patterns = Counter(members)
     for level in sorted(set(map(_level, sizes))):
         # In order, coarse or fine alike, so that the same is chosen every day.

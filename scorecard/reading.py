@@ -223,6 +223,6 @@ def _wanted(
         return judged, Wanted(frozenset() if several_schools else frozenset({Grouping.GRADE, Grouping.TEAM}))
     if not scope.school:
         return judged, Wanted(frozenset({Grouping.GRADE, Grouping.TEAM}), school=scope.school)
-    there = teams_in(connection, [each.id for each in terms], scope.school)
+    there = {team for each in terms for team in teams_in(connection, each.id, scope.school)}
     keys = frozenset((Grouping.TEAM, team) for team in there)
     return judged, Wanted(frozenset({Grouping.GRADE}), keys, scope.school)

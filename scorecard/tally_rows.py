@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 from sqlmodel import col
 
 from scorecard.outcomes import CaseDays, IncidentDays
@@ -34,19 +34,24 @@ class TallyRows:
     def sizes(self, wanted: "Wanted") -> dict[str, dict[GroupKey, tuple[int, int]]]:
         """By term, for each group that anything was counted of: the families enrolled, and those written to."""
         of = Tally
+
+        def of_measure(measure: Measure) -> ColumnElement[int]:
+            return func.sum(case((col(of.measure) == measure, col(of.n)), else_=0))
+
         query = (
-            select(col(of.term), col(of.grouping), col(of.key), col(of.measure), func.sum(col(of.n)).label("n"))
+            select(
+                col(of.term),
+                col(of.grouping),
+                col(of.key),
+                of_measure(Measure.ENROLLED).label("enrolled"),
+                of_measure(Measure.WRITTEN).label("written"),
+            )
             .where(col(of.term).in_(self.terms), wanted.of(of))
-            .group_by(col(of.term), col(of.grouping), col(of.key), col(of.measure))
+            .group_by(col(of.term), col(of.grouping), col(of.key))
         )
         found: dict[str, dict[GroupKey, tuple[int, int]]] = {term: {} for term in self.terms}
         for row in self.connection.execute(query):
-            enrolled, written = found[row.term].get((row.grouping, row.key), (0, 0))
-            if row.measure is Measure.ENROLLED:
-                enrolled = row.n
-            elif row.measure is Measure.WRITTEN:
-                written = row.n
-            found[row.term][row.grouping, row.key] = enrolled, written
+            found[row.term][row.grouping, row.key] = int(row.enrolled), int(row.written)
         return found
 
     def tallies(self, wanted: "Wanted") -> dict[tuple[str, GroupKey], list[Counted]]:
@@ -141,14 +146,15 @@ def schools_of(connection: Connection, term: str, groups: Iterable[GroupKey]) ->
     return set(connection.execute(query.distinct()).scalars())
 
 
-def teams_in(connection: Connection, terms: Collection[str], school: str) -> set[str]:
-    """The teams that have a family at a school."""
+def teams_in(connection: Connection, term: str, school: str) -> set[str]:
+    """The teams that have a family at a school in a term."""
     of = FamilyStanding
-    for_school = (col(of.term).in_(terms), col(of.grouping) == Grouping.SCHOOL, col(of.key) == school)
-    mine = select(col(of.family)).where(*for_school)
+    mine = select(col(of.family)).where(
+        col(of.term) == term, col(of.grouping) == Grouping.SCHOOL, col(of.key) == school
+    )  # fmt: skip
     query = select(col(of.key)).where(
-        col(of.term).in_(terms), col(of.grouping) == Grouping.TEAM, col(of.family).in_(mine)
-    )
+        col(of.term) == term, col(of.grouping) == Grouping.TEAM, col(of.family).in_(mine)
+    )  # fmt: skip
     return set(connection.execute(query.distinct()).scalars())
 
 

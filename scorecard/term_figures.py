@@ -50,11 +50,13 @@ class Term:
     """The team of each mailbox, "" for none."""
     groups: Mapping[GroupKey, Group] = field(init=False)
     """All that anything was counted of, with everybody."""
+    weeks: Weeks = field(init=False)
 
     def __post_init__(self) -> None:
         id_ = self.term.id
         keys = {(Grouping.ALL, ""), *self.rows.sizes[id_], *self.rows.cases[id_], *self.rows.incidents[id_]}
         object.__setattr__(self, "groups", {key: self.group(key) for key in keys})
+        object.__setattr__(self, "weeks", Weeks.of(self.term, self.today, self.calendar))
 
     def families(self, key: GroupKey) -> int:
         """How many families a group's figures stand for."""
@@ -82,7 +84,7 @@ class Term:
             self.rows.tallies.get((id_, key), ()),
             self.rows.cases[id_].get(key, ()),
             self.rows.incidents[id_].get(key, ()),
-            Weeks.of(self.term, self.today, self.calendar),
+            self.weeks,
             self.today,
             self.calendar,
         )
