@@ -100,6 +100,8 @@ def test_a_mailbox_does_not_say_the_same_over_and_over(course: Course) -> None:
         received = [mail for mail in course.mails if mail.mailbox == teacher.mailbox and not mail.sent]
         commonest = Counter(body for body in bodies(received) if "👍" not in body).most_common(1)[0][1]
         assert commonest <= 3, teacher.mailbox
+        subjects = [mail.subject for mail in received if not mail.subject.startswith("Re:")]
+        assert len(set(subjects)) > 0.6 * len(subjects), teacher.mailbox
 
 
 def test_every_language_of_the_families_has_texts_of_its_own() -> None:
