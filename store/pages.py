@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from secrets import token_bytes
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_, select, update
@@ -25,6 +24,7 @@ from store.case_life import CasePart, relabelled, take_part
 from store.contact_replies import ReplyHeard, hear_reply
 from store.database import Database
 from store.drafts import ask_for_draft, draft_key
+from store.installation import secret_of
 from store.label_words import labels_from, words
 from store.marks import mark_going, mark_new
 from store.matters import Behind, Matter, Saying, behind, file_matter, hear
@@ -34,7 +34,6 @@ from store.tables import (
     Delivery,
     DeliveryKind,
     DeliveryState,
-    Installation,
     MailboxState,
     MessageRecord,
 )
@@ -224,13 +223,7 @@ class Pages:
     def fingerprint_key(self) -> bytes:
         """The installation's secret, made at the first call."""
         with self._database.write() as connection:
-            query = select(col(Installation.key))
-            key = connection.execute(query).scalar()
-            if key is None:
-                make = _dialect(connection).insert(Installation).values(id=1, key=token_bytes(32))
-                connection.execute(make.on_conflict_do_nothing())  # another worker may make it at the same time
-                key = connection.execute(query).scalar_one()
-            return bytes(key)
+            return secret_of(connection)
 
     def known(self, mailbox: str, ids: Sequence[str]) -> Mapping[str, frozenset[Label]]:
         """Which of `ids` are on record, and with which labels (a `connectors.mailbox.Known`)."""
