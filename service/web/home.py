@@ -34,6 +34,7 @@ def home(request: Request, visit: SignedIn) -> Response:
         today=_today(words, now, site),
         mailbox_says=_mailbox_says(words, visit),
         is_office=Role.OFFICE in visit.person.roles,
+        leads=Role.LEADER in visit.person.roles,
         office=site.settings.office,
         opens=words.clock(site.settings.office.opens or site.settings.school.opens),
         closes=words.clock(site.settings.office.closes or site.settings.school.closes),

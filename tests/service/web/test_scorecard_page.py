@@ -213,9 +213,11 @@ class TestWhoSees:
         assert scores.asked[-1]["reader"].mailbox == RIVERA.key
 
     def test_the_page_is_in_the_navigation_of_who_may_see_it(self, reed: Browser) -> None:
-        nav = tree(reed.get("/")).css_first("header nav")
+        home = reed.get("/")
+        nav = tree(home).css_first("header nav")
         assert nav is not None
         assert "Scorecard" in nav.text()
+        assert "In one minute" in said(home)
 
 
 def families(many: int) -> list[FamilyEvent]:
