@@ -93,6 +93,11 @@ class TestAlongTheTree:
         comets, nurse = team("Comets"), teacher("nurse")
         assert hide(families((30, [comets]), (4, [nurse]))) == {comets, nurse}
 
+    def test_where_nobody_says_who_is_where_the_tree_alone_decides(self) -> None:
+        parts = [grade(f"/{number:02}") for number in range(4)]
+        sizes = {EVERYBODY: 60, **dict(zip(parts, (20, 4, 5, 31), strict=True))}
+        assert withheld(sizes, THRESHOLD) == set(parts[:3])
+
     def test_one_of_no_units_hides_nobody(self) -> None:
         parts = [grade(f"/{number:02}") for number in range(3)]
         given = families((20, [parts[1]]), (4, [parts[2]]))
