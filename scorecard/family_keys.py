@@ -92,7 +92,7 @@ class _Keys:
         return family_key(home.families[0] if home.families else None, address, self._key)
 
     def _olds(self, address: str, home: Home) -> set[str]:
-        olds = {family_key(family, address, self._key) for family in (*home.families[1:], *home.earlier)}
+        olds = {family_key(family, address, self._key) for family in home.earlier}
         olds.add(family_key(None, address, self._key))
         if home.students:
             olds.add(key_by_names([student.name for student in home.students], self._key))

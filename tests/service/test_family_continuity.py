@@ -131,6 +131,24 @@ def test_who_has_left_goes_on_in_the_case_that_is_open(maple: Maple) -> None:
     assert [view.senders for view in cases(maple)] == [(ANA, BO)]
 
 
+def test_a_guardian_of_two_families_takes_nothing_from_either(maple: Maple) -> None:
+    both = (("s1", MIA, (ANA, "cy@family.example")), ("s2", NOA, (ANA, BO)))
+    bring(maple, *both)
+    conflict(maple, BO)
+    before = keys(maple), keys(maple, ConflictCase)
+    bring(maple, *both, ("s3", "Lea Roy", ("di@family.example",)))
+    assert (keys(maple), keys(maple, ConflictCase)) == before
+
+
+def test_a_family_that_has_left_keeps_its_case_where_one_of_the_guardians_has_another(maple: Maple) -> None:
+    bring(maple, ("s1", MIA, (ANA, BO)), ("s2", NOA, (BO,)))
+    conflict(maple)
+    bring(maple, ("s2", NOA, (BO,)))
+    maple.write("conflict once more", ANA)
+    maple.round()
+    assert [view.senders for view in cases(maple)] == [(ANA,)]
+
+
 def test_an_address_that_somebody_else_gets_takes_nothing_along(maple: Maple) -> None:
     bring(maple, ("s1", MIA, (ANA,)), ("s2", NOA, (BO,)))
     conflict(maple)
