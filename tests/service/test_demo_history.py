@@ -206,6 +206,11 @@ def test_the_scorecard_holds_what_went_through_the_mailboxes_and_the_lists(
     assert report.before is not None
     assert report.before.title == "Spring 2025"
     teachers = {each.group.key.partition("@")[0] for each in report.groups if each.group.grouping is Grouping.TEACHER}
+    for team in ("Primary", "Intermediate", "Middle"):
+        figures = report.of(Grouping.TEAM, team)
+        assert figures is not None
+        rooms = [room for room in history.school.now if room.teacher.team == team]
+        assert figures.families == len({child.guardians for room in rooms for child in room.children})
     assert teachers >= set(EARLY)  # of the others there is nothing yet but families
 
 

@@ -277,9 +277,9 @@ class _Year:
         for _ in range(_INCIDENTS_A_TERM[self.teacher.grade]):
             child, day = self._random.choice(self.room.children), self._random.choice(self._days[5:])
             kind = self._random.choice(_INCIDENT_KINDS)
-            noted = self._happens(0.7)
-            soon = self._happens(0.75 if self.teacher.team != "Middle" else 0.6)
-            back = day + timedelta(days=self._random.randint(2, 12) if soon else self._random.randint(15, 28))
+            noted = self._happens(0.9)
+            soon = self._happens(0.7 if self.teacher.team != "Middle" else 0.5)
+            back = day + timedelta(days=self._random.randint(2, 12) if soon else self._random.randint(15, 20))
             self.bad_days.append(BadDay(day, child, kind, back if noted else None))
 
     def _receive(
