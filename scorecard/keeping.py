@@ -34,6 +34,8 @@ _BATCH = 400
 _COSTS = {MarkKind.STUDENT: 2, MarkKind.CLASS: 20, MarkKind.MAILBOX: 40, MarkKind.EVERYTHING: _BATCH}
 _TOO_MUCH = 2 * _BATCH
 """Where marks turn out to be about more than this, they are split up first."""
+_OF_ONE_THING = (MarkKind.FAMILY, MarkKind.WEEK, MarkKind.MAILBOX, MarkKind.CASE, MarkKind.INCIDENTS)
+"""Marks that split into nothing smaller."""
 _NORMS_AT_ONCE = 100
 _CLOCKS_DIFFER = timedelta(minutes=2)
 """Workers do not read their clocks at one moment; further back, a clock was set back."""
@@ -141,7 +143,8 @@ class _Keeper:
         due = self._due(connection)
         work.weeks |= due
         everything = any(row.kind is MarkKind.EVERYTHING for row in taken)
-        if everything or work.size > _TOO_MUCH:
+        splits = any(row.kind not in _OF_ONE_THING for row in taken)
+        if everything or (splits and work.size > _TOO_MUCH):
             return _Batch(taken, work, None, everything=everything, last=False)
         last = len(taken) == len(marks) < _BATCH and len(due) < _NORMS_AT_ONCE
         return _Batch(taken, work, self._computing(connection, basis).differences(work), everything=False, last=last)

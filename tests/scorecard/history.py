@@ -91,7 +91,7 @@ HISTORIES = st.lists(
     st.sampled_from(
         [*STEPS, *("family mail", "teacher mail", "import", "update", "wait") * 2]
     ).flatmap(lambda step: st.tuples(st.just(step), STEPS[step])),
-    min_size=3,
+    min_size=8,
     max_size=22,
 )  # fmt: skip
 
