@@ -346,11 +346,11 @@ class TestWhatIsWrong:
         connected.write(ROUTINE)
         connected.call("run", "--once")
         with sqlite3.connect(connected.folder / "alliance.db") as database:
-            database.execute("ALTER TABLE correction RENAME TO elsewhere")
+            database.execute("ALTER TABLE scorecard_tally RENAME TO elsewhere")
         command = [*ALLIANCE, "scorecard", "--config", str(connected.folder / "alliance.toml")]
         told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
         assert told.returncode == 1
-        assert told.stderr.startswith("The database refused: no such table: correction")
+        assert told.stderr.startswith("The database refused: no such table: scorecard_tally")
         assert "Traceback" not in told.stderr
 
     def test_a_model_that_is_missing_is_said(self, school: School, monkeypatch: pytest.MonkeyPatch) -> None:
