@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,14 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from autoresponder.wording import OFFICE, wording
+from scorecard.weekly_mail import week_of, weekly_note
 from service.web.cookies import SESSION
 from service.web.rendering import asset
 from service.web.scorecard_file import scorecard_as_file
 from store.access import new_secret
+from store.scorecard_tables import Grouping
+from tests.autoresponder.test_answers_in_chromium import found_by_axe
 from tests.scorecard.sample_report import AS_OF, RIVERA, sample_report
 from tests.service.web.chromium import chromium, served
 from tests.service.web.looking import look, next_page
@@ -77,12 +82,9 @@ def on_screen(browser: Any, scores: Scores, path: str = "/scorecard?lang=en", wh
 
 def test_axe_finds_nothing_wrong_and_the_browser_refuses_nothing(browser: Any, scores: Scores, tmp_path: Path) -> None:
     come_in(browser, scores, REED)
-    for name, path in (
-        ("whole", "/scorecard?lang=en"),
-        ("team", "/scorecard/team?of=Blue+team"),
-        ("events", "/scorecard/events/first_contact/grade?of=%2F03"),
-        ("spanish", "/scorecard?lang=es"),
-    ):
+    pages = {"whole": "/scorecard?lang=en", "events": "/scorecard/events/first_contact/grade?of=%2F03"}
+    by_day = {"team": "/scorecard/team?of=Blue+team", "spanish": "/scorecard?lang=es"}
+    for name, path in (pages if browser.dark else pages | by_day).items():
         browser.get(URL + path)
         for details in browser.find_elements(By.CSS_SELECTOR, "details.figures summary"):
             details.click()
@@ -93,12 +95,21 @@ def test_axe_finds_nothing_wrong_and_the_browser_refuses_nothing(browser: Any, s
     browser.get(f"{URL}/scorecard?lang=en")
     look(browser, "scorecard-teacher", browser.dark)
     page = tmp_path / "scorecard.html"
-    page.write_text(scorecard_as_file(sample_report()), encoding="utf-8")
+    report = sample_report()
+    few = [each for each in report.groups if each.group.grouping in {Grouping.ALL, Grouping.TEAM}]
+    page.write_text(scorecard_as_file(replace(report, groups=few)), encoding="utf-8")
     browser.get(page.as_uri())
     look(browser, "scorecard-file", browser.dark)
     browser.find_element(By.LINK_TEXT, "Blue team").click()
     assert browser.current_url.endswith("#team-426c7565207465616d")
     assert complaints(browser) == []
+    week = week_of(report, AS_OF.date())
+    assert week is not None
+    page.write_text(weekly_note(week, "Dr. Reed", URL, wording("en", OFFICE)).html(), encoding="utf-8")
+    browser.get(page.as_uri())
+    assert found_by_axe(browser) == []
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    assert browser.execute_script("return [...document.images].every(each => each.naturalWidth > 600)")
 
 
 def test_a_chart_has_other_colours_on_paper_and_a_definition_shows_on_hover_and_on_focus(
