@@ -90,7 +90,9 @@ BUSY = Counts(
     urgent=41, conflict=23, routine=612, unsure=17, answered=388, routed=44, corrected=9, norm_kept=402, norm_missed=31,
     norm_open=12, claimed=40, claim_minutes=512, claimed_soon=36,
 )  # fmt: skip
-BUSY_BEFORE = replace(BUSY, urgent=58, conflict=35, norm_kept=520, norm_missed=71, claimed=52, claim_minutes=1044, claimed_soon=41)
+BUSY_BEFORE = replace(
+    BUSY, urgent=58, conflict=35, norm_kept=520, norm_missed=71, claimed=52, claim_minutes=1044, claimed_soon=41
+)
 
 
 def sample_report() -> Report:
