@@ -84,10 +84,13 @@ class Runner:
         watcher: Watcher | None = None,
         on_step: OnStep | None = None,
         boxes: Sequence[MailboxSettings] | None = None,
+        keeps_figures: bool = True,
     ) -> None:
-        """`boxes` are the mailboxes to work on, all where left out; `environ` holds the passwords."""
+        """`boxes` are the mailboxes to work on, all where left out; `environ` holds the passwords. Without
+        `keeps_figures`, `run_once` leaves the scorecard's figures to whoever reads them next."""
         self._assembly = assembly
         self._environ = environ
+        self._keeps_figures = keeps_figures
         self._watcher = _Sturdy(watcher or Quiet())
         self._on_step = on_step
         self._attendant = Attendant(assembly, environ=environ, on_step=on_step)
@@ -117,7 +120,8 @@ class Runner:
                 if mailbox is not None:
                     self._close(mailbox)
         self._attendant.tell(AT_ONCE)
-        self._look_at_figures()
+        if self._keeps_figures:
+            self._look_at_figures()
         self._weekly_mail.tell()
         return failures
 

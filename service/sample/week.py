@@ -93,7 +93,7 @@ class Week:
             after_each()
 
     def _look(self, assembly: Assembly, watcher: Watcher, boxes: Sequence[MailboxSettings]) -> dict[str, str]:
-        failures = dict(Runner(assembly, watcher=watcher, boxes=boxes).run_once())
+        failures = dict(Runner(assembly, watcher=watcher, boxes=boxes, keeps_figures=False).run_once())
         self._school.post()
         return failures
 

@@ -113,7 +113,7 @@ class _Days:
         """The service looks at these mailboxes."""
         if not boxes:
             return {}
-        failures = dict(Runner(self._assembly, boxes=boxes).run_once())
+        failures = dict(Runner(self._assembly, boxes=boxes, keeps_figures=False).run_once())
         for box in boxes:
             dues = (self._outbox.next_due_at(box.address), self._items.next_due_at(box.address))
             self._dues.pop(box.address, None)
