@@ -41,8 +41,8 @@ def terms_of(connection: Connection, settings: Settings, calendar: SchoolCalenda
     connected = connection.execute(select(func.min(col(MailboxState.connected_at)))).scalar()
     since = today if connected is None else min(today, connected.astimezone(calendar.zone).date())
     terms = [
-        SchoolTerm(id, title, first, last, fourth_week_ends(first, last, calendar))
-        for id, title, first, last in listed or own or _school_years(since, today)
+        SchoolTerm(name, title, first, last, fourth_week_ends(first, last, calendar))
+        for name, title, first, last in listed or own or _school_years(since, today)
         if first <= today and last >= since
     ]
     return sorted(terms, key=lambda term: (term.first, term.last, term.id))
