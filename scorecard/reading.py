@@ -41,7 +41,15 @@ class Scope:
 WHOLE = Scope()
 """Everything: every school, grade, team and teacher."""
 OVERVIEW = Scope(overview=True)
-"""What a first page shows."""
+"""What a district's first page shows."""
+_SMALL_SCHOOL = 80
+"""Mailboxes up to which everything is read at once."""
+
+
+def first_look(settings: Settings) -> Scope:
+    """What a first page and the mail of the week go by: the same, since what is withheld may differ by scope, and the
+    two together must not tell what either keeps to itself."""
+    return WHOLE if len(settings.mailboxes) <= _SMALL_SCHOOL else OVERVIEW
 
 
 @dataclass(frozen=True, slots=True)

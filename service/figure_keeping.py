@@ -24,8 +24,8 @@ AT_ONCE = 25
 
 
 class FigureKeeper:
-    """Works off what is marked, a step at a time, and rests between two: SQLite lets one write at a time, and mail comes
-    first. Any number of keepers may work at once. One belongs to one thread."""
+    """Works off what is marked, a step at a time, and rests between two: SQLite lets one write at a time, and mail
+    comes first. Any number of keepers may work at once. One belongs to one thread."""
 
     def __init__(
         self, settings: Settings, calendar: SchoolCalendar, database: Database, clock: Callable[[], datetime]

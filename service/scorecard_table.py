@@ -66,8 +66,8 @@ class Screen:
         whole = self.report.of(Grouping.ALL)
         if whole is not None and not whole.withheld and not whole.families:
             self._say(
-                "No families are on the roster, so the four figures have nothing to count. `alliance roster import` brings "
-                "the school's lists in: a OneRoster export, or a simple list."
+                "No families are on the roster, so the four figures have nothing to count. `alliance roster import` "
+                "brings the school's lists in: a OneRoster export, or a simple list."
             )
         else:
             self._print(self._figures())

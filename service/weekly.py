@@ -18,7 +18,7 @@ from config.calendar import SchoolCalendar
 from config.settings import MailboxSettings, Role, Settings, Staff
 from connectors.mailbox import DraftState, Mailbox
 from scorecard.readers import reader_of
-from scorecard.reading import OVERVIEW, read_report
+from scorecard.reading import first_look, read_report
 from scorecard.report import Report
 from scorecard.weekly_mail import Week, week_of, weekly_message_id, weekly_note
 from service.courier import Courier, Errand
@@ -59,7 +59,7 @@ def read_for(
     """The scorecard as the leader with this address sees it; None where there are no figures."""
     reader, words = reader_of(settings, leader), staff_words(settings)
     with database.read() as connection:
-        return read_report(connection, settings, calendar, now, reader, scope=OVERVIEW, words=words)
+        return read_report(connection, settings, calendar, now, reader, scope=first_look(settings), words=words)
 
 
 class WeeklyMail:

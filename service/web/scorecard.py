@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 from autoresponder.wording import Wording
 from config.settings import Role
 from scorecard.readers import reader_of
-from scorecard.reading import OVERVIEW, WHOLE, Scope, read_report
+from scorecard.reading import WHOLE, Scope, first_look, read_report
 from scorecard.report import Group, Indicator, Report
 from scorecard.saying import as_of
 from scorecard.terms import terms_of
@@ -25,9 +25,6 @@ router = APIRouter()
 
 PATH = "/scorecard"
 _LONGEST_KEY = 320
-_SMALL_SCHOOL = 80
-"""Mailboxes up to which every page reads every group: what is withheld is then the same on all of them, and teachers
-without a team stand on the first."""
 
 ScorecardReader = Annotated[Visit, Depends(one_of(Role.LEADER, Role.TEACHER))]
 
@@ -109,7 +106,8 @@ def report_for(site: Site, visit: Visit, asked: Asked, words: Wording) -> Report
 
 
 def _scope(site: Site, group: Group) -> Scope:
-    if len(site.settings.mailboxes) <= _SMALL_SCHOOL:
+    at_first = first_look(site.settings)
+    if at_first == WHOLE:
         return WHOLE
     match group.grouping:
         case Grouping.SCHOOL:
@@ -122,7 +120,7 @@ def _scope(site: Site, group: Group) -> Scope:
             team = next((box.team for box in site.settings.mailboxes if box.address == group.key), None)
             return Scope(team=team or "")
         case Grouping.ALL:
-            return OVERVIEW
+            return at_first
 
 
 def _terms(site: Site) -> Sequence[tuple[str, str]]:
