@@ -105,6 +105,8 @@ def file_conflict(
     connection.execute(update(ConflictCase).where(col(ConflictCase.id) == case_id).values(values))
     if row.reference != mail.fingerprint:
         note(connection, case_id, CaseEventKind.ADDED, at)
+    else:  # a copy of the message that opened the case, perhaps of an earlier day
+        marks.mark(connection, MarkKind.CASE, [str(case_id)])
     weigh(connection, case_id, at)
 
 
