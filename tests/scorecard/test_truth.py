@@ -64,6 +64,17 @@ def take(history: History, step: str, said: Any) -> None:
         getattr(history, step.replace(" ", "_"))(*said)
 
 
+def go_through(database: Database, lists: dict[str, Any], steps: list[tuple[str, Any]]) -> None:
+    """A school's history from its first lists on, in an empty database; its figures are true in the end."""
+    history = History(database)
+    history.roster(lists)
+    update(history, database)  # from here on, marks alone tell what has changed
+    for step, said in steps:
+        take(history, step, said)
+    update(history, database)
+    assert_true(history)
+
+
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that little is much."""
@@ -78,10 +89,4 @@ def test_after_any_history_every_figure_is_what_counting_from_the_start_gives(
     lists: dict[str, Any], steps: list[tuple[str, Any]]
 ) -> None:
     with empty_database() as database:
-        history = History(database)
-        history.roster(lists)
-        update(history, database)  # from here on, marks alone tell what has changed
-        for step, said in steps:
-            take(history, step, said)
-        update(history, database)
-        assert_true(history)
+        go_through(database, lists, steps)
