@@ -326,13 +326,14 @@ class TestTheRoster:
             {"classes": [2, 1, 2, 2, 1, 1, 2, 4]},
             {"classes": [1, 1, 2, 2, 1, 1, 3, 4]},
             {"classes": [1, 1, 2, 2, 1, 0, 2, 4]},
+            {"days": [2, 2, 2, 0, 2, 2, 2, 2]},
             {"cares": [3, 1, 2, 4, 8]},
             {"owners": [0, 1, 2, 3, 1]},
             {"terms": 2},
         ],
         ids=[
             "left", "another grade", "another class", "a teacher of one more class", "a teacher leaves a class",
-            "families become one", "an address of another guardian", "a term on other days",
+            "other days in a class", "families become one", "an address of another guardian", "a term on other days",
         ],
     )  # fmt: skip
     def test_a_change(self, town: History, changed: dict[str, Any]) -> None:
@@ -353,6 +354,14 @@ class TestTheRoster:
         town.teacher_mail(0, 4, 1, 9, 2)
         with kept_up(town):
             roster(town, cares=[1, 1, 2, 4, 12])
+
+    def test_an_address_that_nobody_had(self, town: History) -> None:
+        town.teacher_mail(0, 1, 1, 9, 2)
+        writes(town, FAY)
+        lists = lists_of(LISTS)
+        people = [replace(each, addresses=(*each.addresses, FAY)) if each.id == "g1" else each for each in lists.people]
+        with kept_up(town):
+            import_(town, replace(lists, people=people))
 
     def test_a_class_at_another_school(self, town: History) -> None:
         lists = lists_of(LISTS)
