@@ -16,7 +16,7 @@ BENCH_SERVERS := $(TEST_SERVERS) isync bogofilter
 
 help:
 	@echo 'make install   the service and everything it needs, in .venv; then .venv/bin/alliance runs'
-	@echo 'make demo      install, then run the made-up school'
+	@echo 'make demo      install, then live through the made-up school'"'"'s year, up to its scorecard'
 	@echo 'make test      lint, then every test; installs the mail servers that the tests talk to'
 	@echo 'make lint      style, types and import order'
 	@echo 'make docs      write docs/reference/commands.md again from the commands themselves'

@@ -1,6 +1,7 @@
 """The sample school's post office: delivers mail into Maildirs, and takes outgoing mail where it belongs."""
 
 import os
+import shutil
 from collections.abc import Collection
 from datetime import datetime
 from email import message_from_bytes, policy
@@ -33,16 +34,20 @@ def deliver(folder: Path, name: str, raw: bytes, at: datetime, *, seen: bool = F
 
 
 def collect(outgoing: Path, offices: dict[str, Path], families: Path) -> int:
-    """Moves every mail out of the Maildir `outgoing`: into the Maildir of its recipient in `offices` (by address), into
-    `families` where it leaves the school. Answers how many."""
+    """Moves every mail out of the Maildir `outgoing`: into the Maildir of each of its recipients in `offices` (by
+    address), into `families` where it leaves the school. Answers how many."""
     moved = 0
     for file in sorted(path for part in ("new", "cur") for path in (outgoing / part).iterdir()):
         mime = message_from_bytes(file.read_bytes(), policy=policy.default)
         recipients = [address.lower() for _, address in getaddresses(mime.get_all("To", []))]
-        target = next((offices[address] for address in recipients if address in offices), families)
+        first, *others = [offices[address] for address in recipients if address in offices] or [families]
         written = mime["Date"].datetime.timestamp()
         os.utime(file, (written, written))
-        file.rename(target / "new" / file.name.partition(":")[0])
+        name = file.name.partition(":")[0]
+        for folder in others:
+            shutil.copy2(file, folder / "tmp" / name)
+            (folder / "tmp" / name).rename(folder / "new" / name)
+        file.rename(first / "new" / name)
         moved += 1
     return moved
 

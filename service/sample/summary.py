@@ -178,7 +178,8 @@ def show_paths(console: Console, school: SampleSchool) -> None:
     table.add_column(overflow="fold")
     table.add_row(f"{school.folder}/mail/rivera", "a teacher's mailbox (Maildir); ten more beside it")
     table.add_row(
-        f"{school.office}", f"the office's mailbox: {len(_mails(school.office))} urgent messages, each enclosed whole"
+        f"{school.office}",
+        f"the office's mailbox: {len(_mails(school.office))} mails on urgent messages, each with it whole",
     )
     table.add_row(f"{school.families}", f"what families got: {len(_mails(school.families))} answers")
     table.add_row(f"{school.config}", "the configuration, which is yours to change")

@@ -32,6 +32,7 @@ def towns_on_postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             return opened[0]
 
         monkeypatch.setattr(maple, "_empty_database", empty)
+        monkeypatch.setattr(maple, "_SPARE", [])  # a town gives its database back there, for other tests to use
         yield
         while opened:
             opened.pop().close()

@@ -146,7 +146,7 @@ def test_a_preview_shows_old_and_new_and_nothing_that_stays(own: Path) -> None:
     shown = run("wording", "preview", "--lang", "es", "--tag", "routine").stdout
     assert "\n- El lunes 9 de marzo no hay clases.\n" in shown
     assert "\n+ El lunes 9 de marzo está cerrado.\n" in shown
-    assert "Of 4 notes, 1 read otherwise" in shown
+    assert "Of 5 notes, 1 read otherwise" in shown
     assert "Of 4 notes, 0" in run("wording", "preview", "--lang", "es", "--crisis").stdout
     page = run("wording", "preview", "--lang", "es", "--html").stdout
     assert page.count("<iframe") == 2

@@ -53,7 +53,7 @@ def test_a_teacher_sees_their_own_cases_the_oldest_first(pages: OfficePages) -> 
     conflict(pages, BO)
     conflict(pages, to=[OKAFOR])
     text = said(pages.signed_in(RIVERA).get("/cases"))
-    assert text.index("Maya Lopez, Leo Lopez") < text.index("Theo Brandt")
+    assert text.index("Leo Lopez, Maya Lopez") < text.index("Theo Brandt")
     for words in ("Waits for your answer", "An answer is promised by Thursday, March 5, 10:00 AM", "Open since today"):
         assert words in text
     assert text.count('id="row-') == 2

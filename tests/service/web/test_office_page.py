@@ -69,7 +69,7 @@ class TestTheQueue:
         lee = pages.signed_in(LEE)
         assert rows(lee) == [first, second]
         text = said(lee.get("/items"))
-        assert all(words in text for words in ("Pickup or transport", "Maya Lopez, Leo Lopez", "12 minutes"))
+        assert all(words in text for words in ("Pickup or transport", "Leo Lopez, Maya Lopez", "12 minutes"))
         assert all(words in text for words in ("Theo Brandt", "nurse", f"from {ANA} to Ms. Rivera"))
         assert "goes to others in 18 minutes" in text
         assert "goes to others in 10 minutes" in text
