@@ -5,7 +5,7 @@ A slice of the roster, with only those people in it that a question is about. Da
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from typing import TypeAlias
 
@@ -26,6 +26,10 @@ class Stretch:
 
     def __contains__(self, day: date) -> bool:
         return (self.since is None or self.since <= day) and (self.until is None or day < self.until)
+
+    def last_until(self, day: date) -> date:
+        """Its last day, or `day` where that comes first; before its first day where it has none."""
+        return day if self.until is None or self.until > day else self.until - timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +135,13 @@ class Places:
         """The family that a student counts with in a term: that of its last day, or of today where it still runs; for
         who has left, the last one in the term. None for who was not there in the term."""
         as_of = min(today, term.last)
-        places = [
-            place
+        # The last day first: what began later may have been over at once, as where a clock was set back.
+        days = {
+            (last_day, place.held.since or date.min, place.number): place.family
             for place in self.families.get(student, ())
-            if (place.held.since is None or place.held.since <= as_of)
-            and (place.held.until is None or place.held.until > term.first)
-        ]
-        last = max(places, key=lambda place: (place.held.since or date.min, place.number), default=None)
-        return None if last is None else last.family
+            if (last_day := place.held.last_until(as_of)) >= max(term.first, place.held.since or date.min)
+        }
+        return days[max(days)] if days else None
 
     def is_enrolled(self, student: str, day: date) -> bool:
         """Whether a student goes to the school on a day."""
