@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 from sqlmodel import SQLModel, col
 
-from scorecard.pieces import pieces
+from store.chunks import chunks
 
 Fact: TypeAlias = tuple[Any, ...]
 """What a row says, without its days and its number."""
@@ -92,7 +92,7 @@ class DatedRows:
         return {tuple(row[1:]): row[0] for row in rows}
 
     def _insert(self, connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
-        for some in pieces(rows, _AT_ONCE):
+        for some in chunks(rows, _AT_ONCE):
             connection.execute(insert(self._table), some)
 
     def _until(self, connection: Connection, numbers: Sequence[Any], until: date | None) -> None:

@@ -11,13 +11,13 @@ from datetime import date
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Table, and_, bindparam, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel, col
 
 from scorecard.mailbox_weeks import CountedWeek, WeekKey
 from scorecard.report import SchoolTerm
 from scorecard.roster_slice import Query, rows_in
 from scorecard.standings import Stands, counted
+from store.database import dialect_of
 from store.scorecard_tables import (
     CaseStanding,
     FamilyStanding,
@@ -182,7 +182,7 @@ def _delete(connection: Connection, table: type[SQLModel], keys: Sequence[_Value
 
 def _upsert(connection: Connection, table: type[SQLModel], rows: Sequence[_Values]) -> None:
     if rows:
-        statement = _dialect(connection).insert(table)
+        statement = dialect_of(connection).insert(table)
         names = _key_names(table)
         values = {name: statement.excluded[name] for name in rows[0] if name not in names}
         connection.execute(statement.on_conflict_do_update(index_elements=names, set_=values), rows)
@@ -193,7 +193,7 @@ def _add_to_tallies(connection: Connection, changes: Counter[TallyRow]) -> None:
     rows: list[_Values] = [dict(zip(names, key, strict=True)) | {"n": n} for key, n in sorted(changes.items()) if n]
     if not rows:
         return
-    statement = _dialect(connection).insert(Tally)
+    statement = dialect_of(connection).insert(Tally)
     added = _table(Tally).c.n + statement.excluded.n
     connection.execute(statement.on_conflict_do_update(index_elements=names, set_={"n": added}), rows)
     fallen = [row for row in rows if row["n"] < 0]
@@ -210,7 +210,3 @@ def _key_names(table: type[SQLModel]) -> tuple[str, ...]:
 def _table(model: type[SQLModel]) -> Table:
     table: Table = model.__table__  # type: ignore[attr-defined]
     return table
-
-
-def _dialect(connection: Connection) -> Any:
-    return postgresql if connection.dialect.name == "postgresql" else sqlite

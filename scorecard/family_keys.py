@@ -14,9 +14,9 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 from sqlmodel import col
 
 from autoresponder.family import family_key, key_by_names, person
-from scorecard.pieces import pieces
 from scorecard.roster_reading import Home, homes
 from store.case_tables import CaseMail, ConflictCase, TeacherLetter
+from store.chunks import chunks
 from store.tables import Item, ItemMail, MessageRecord
 
 _Pairs: TypeAlias = set[tuple[str, str]]
@@ -58,7 +58,7 @@ def file_apart(connection: Connection, key: bytes, address: str) -> None:
     mine = {row.id: own for row in rows if person(row.sender) == address and row.family in of_families}
     for table, link, of in ((ConflictCase, CaseMail, CaseMail.case_id), (Item, ItemMail, ItemMail.item_id)):
         mails: dict[int, set[int]] = defaultdict(set)
-        for some in pieces(sorted(mine), _AT_ONCE):
+        for some in chunks(sorted(mine), _AT_ONCE):
             held = select(col(of)).where(col(link.message_id).in_(some))
             for number, mail in connection.execute(select(col(of), col(link.message_id)).where(col(of).in_(held))):
                 mails[number].add(mail)
@@ -114,7 +114,7 @@ def _rename(connection: Connection, table: Any, values: list[dict[str, str]]) ->
 def _letters(connection: Connection, plain: Mapping[str, str]) -> None:
     """A letter to both parents, who were two families and are one, went to one."""
     letter = TeacherLetter
-    for some in pieces(sorted(plain), _AT_ONCE):
+    for some in chunks(sorted(plain), _AT_ONCE):
         to = select(col(letter.message_id)).where(col(letter.family).in_(some))
         rows = connection.execute(
             select(col(letter.message_id), col(letter.family)).where(col(letter.message_id).in_(to))
@@ -138,7 +138,7 @@ def _by_their_mail(connection: Connection, shared: Collection[str], known: _Keys
     message = MessageRecord
     columns: tuple[Any, ...] = (col(message.id), col(message.sender), col(message.family))
     whose: dict[int, str] = {}
-    for some in pieces(sorted(shared), _AT_ONCE):
+    for some in chunks(sorted(shared), _AT_ONCE):
         for number, sender, family in connection.execute(select(*columns).where(col(message.family).in_(some))):
             new = known.of_sender(sender, family)
             if new is not None:
@@ -152,7 +152,7 @@ def _with_their_mail(
     connection: Connection, table: Any, link: Any, of: Any, shared: Collection[str], whose: Mapping[int, str]
 ) -> None:
     new: dict[int, str] = {}
-    for some in pieces(sorted(shared), _AT_ONCE):
+    for some in chunks(sorted(shared), _AT_ONCE):
         rows = connection.execute(
             select(table.id, link.message_id)
             .join(link, of == table.id)

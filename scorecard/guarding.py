@@ -1,7 +1,7 @@
 """Takes out of a term's figures what is withheld (`scorecard.protection`)."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from scorecard.protection import EVERYBODY, FEWEST_CASES, withheld
@@ -110,8 +110,3 @@ def _counts(sizes: Mapping[Group, int], groups: frozenset[Group], teams: Mapping
     # Where all mail is a withheld group's, everybody's counts are theirs.
     alone = any(numbers[group] == len(parts) for group in groups & numbers.keys())
     return (hidden | ({EVERYBODY} if alone else frozenset())) - groups
-
-
-def protected(figures: Sequence[GroupFigures], what: Kept) -> tuple[GroupFigures, ...]:
-    """Figures as they may be shown."""
-    return tuple(map(what.taken_out, figures))

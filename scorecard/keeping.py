@@ -9,10 +9,8 @@ the computing. What changes meanwhile brings marks of its own, which the step ha
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 
 from config import SchoolCalendar
@@ -25,7 +23,7 @@ from scorecard.report import SchoolTerm
 from scorecard.roster_slice import AnyRow, Query
 from scorecard.turning import Turning, record_teams
 from scorecard.work import Resolver, Work
-from store.database import Database
+from store.database import Database, dialect_of
 from store.marks import mark
 from store.scorecard_tables import Mark, MarkKind, ScorecardState, WeekStanding
 
@@ -170,7 +168,7 @@ class _Keeper:
         """Another day, other settings, or a clock that was set back: marks what that asks for."""
         with self.database.write() as connection:
             if basis.state is None:
-                begin = _dialect(connection).insert(ScorecardState).values(id=1, version=0, settings="", rests_on="")
+                begin = dialect_of(connection).insert(ScorecardState).values(id=1, version=0, settings="", rests_on="")
                 connection.execute(begin.on_conflict_do_nothing())
             self._step_on(connection, basis, {"looked_at": None} if self._is_set_back(basis) else {})
             record_teams(connection, {box.address: box.team for box in self.settings.mailboxes}, basis.today)
@@ -242,7 +240,3 @@ def _affordable(marks: Iterable[AnyRow]) -> list[AnyRow]:
 def _take_away(connection: Connection, numbers: Collection[int]) -> None:
     if numbers:
         connection.execute(delete(Mark).where(col(Mark.id).in_(numbers)))
-
-
-def _dialect(connection: Connection) -> Any:
-    return postgresql if connection.dialect.name == "postgresql" else sqlite

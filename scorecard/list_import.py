@@ -17,11 +17,12 @@ from sqlmodel import col
 from scorecard.contact_list import ListedContact
 from scorecard.incident_list import ListedIncident
 from scorecard.list_cells import Pupils
-from store.contact_record import NewContact, dialect, follow_up, over_at, record
+from store.chunks import chunks
+from store.contact_record import NewContact, follow_up, over_at, record
 from store.contact_tables import Contact, ContactSource, Incident
-from store.database import Database
+from store.database import Database, dialect_of
 from store.marks import mark
-from store.own_students import chunks, every_student
+from store.own_students import every_student
 from store.roster_tables import RosterPerson
 from store.scorecard_tables import MarkKind
 
@@ -87,7 +88,7 @@ def import_incidents(
                     done.unchanged += 1
                     continue
                 values = _of(row, _INCIDENT) | {"reference": row.reference, "imported_at": now, "changed_at": now}
-                adding = dialect(connection).insert(Incident).values(values).on_conflict_do_nothing()
+                adding = dialect_of(connection).insert(Incident).values(values).on_conflict_do_nothing()
                 done.added += connection.execute(adding).rowcount
                 students.add(row.student)
             elif (restated := _restated(row, before, _INCIDENT, now, done)) is not None:

@@ -6,7 +6,7 @@ for the team of that day.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeAlias
@@ -26,6 +26,7 @@ from scorecard.places import Places
 from scorecard.report import SchoolTerm
 from scorecard.roster_slice import Query
 from scorecard.terms import containing
+from store.chunks import chunks
 from store.marks import monday_of
 from store.scorecard_tables import Grouping, Measure
 from store.tables import (
@@ -85,13 +86,13 @@ class Weeks:
         asked += [col(_MESSAGE.mailbox) == mailbox for mailbox in sorted(mailboxes)]
         found: dict[WeekKey, CountedWeek] = defaultdict(CountedWeek)
         threads: set[tuple[str, str]] = set()
-        for within in _parts(asked, _AT_ONCE):
+        for within in chunks(asked, _AT_ONCE):
             threads |= self._mail(found, or_(*within))
             self._done(found, or_(*within))
         self._norms(found, threads)
         opened = [_week(m, monday, self.calendar, Item) for m, monday in sorted(weeks) if m not in mailboxes]
         opened += [col(Item.mailbox) == mailbox for mailbox in sorted(mailboxes)]
-        for within in _parts(opened, _AT_ONCE):
+        for within in chunks(opened, _AT_ONCE):
             self._items(found, or_(*within))
         wanted = set(weeks)
         return {key: each for key, each in found.items() if key in wanted or key[0] in mailboxes}
@@ -145,7 +146,7 @@ class Weeks:
             col(of.mailbox), col(of.thread), col(of.direction), col(of.received_at), col(of.tag), col(of.guard),
             col(of.backfill), col(of.own),
         )  # fmt: skip
-        for part in _parts(sorted(threads), _AT_ONCE_THREADS):
+        for part in chunks(sorted(threads), _AT_ONCE_THREADS):
             query = select(*columns).where(tuple_(col(of.mailbox), col(of.thread)).in_(part))
             for row in self.connection.execute(query):
                 key = (row.mailbox, row.thread)
@@ -213,7 +214,3 @@ def _week(mailbox: str, monday: date, calendar: SchoolCalendar, of: Any = Messag
     at = col(of.opened_at if of is Item else of.received_at)
     since, until = (day_begins(day, calendar.zone) for day in (monday, monday + timedelta(days=7)))
     return and_(col(of.mailbox) == mailbox, at >= since, at < until)
-
-
-def _parts(values: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    return (values[begin : begin + size] for begin in range(0, len(values), size))

@@ -6,7 +6,6 @@ A few queries for many students, none for each.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, timedelta
-from itertools import islice
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, Select, select
@@ -25,6 +24,7 @@ from scorecard.places import (
     TeachingPlace,
     TeamPlace,
 )
+from store.chunks import chunks
 from store.roster_tables import (
     RosterAddress,
     RosterCare,
@@ -37,7 +37,6 @@ from store.roster_tables import (
 )
 from store.scorecard_tables import TeamRecord
 
-_CHUNK = 500
 Query: TypeAlias = Select[*tuple[Any, ...]]
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 NEVER_TEACHES = ("guardian", "guardian,student", "student")
@@ -46,8 +45,7 @@ NEVER_TEACHES = ("guardian", "guardian,student", "student")
 
 def rows_in(connection: Connection, query: Query, column: Any, wanted: Iterable[Any]) -> Iterator[AnyRow]:
     """The rows of `query` whose `column` is one of `wanted`, so many at a time."""
-    values = iter(sorted(set(wanted)))
-    while chunk := list(islice(values, _CHUNK)):
+    for chunk in chunks(sorted(set(wanted))):
         yield from connection.execute(query.where(col(column).in_(chunk)))
 
 

@@ -24,6 +24,7 @@ from scorecard.roster_slice import (
 )
 from scorecard.terms import containing
 from store.case_tables import CaseMail
+from store.chunks import chunks
 from store.contact_tables import LetterRecipient
 from store.marks import monday_of, week_key, week_of_key
 from store.roster_tables import RosterAddress, RosterCare, RosterMembership, RosterPerson
@@ -130,9 +131,9 @@ class Resolver:
     def _threads(self, threads: Sequence[tuple[str, str]], work: Work) -> None:
         """Which message opened a conversation may have changed: every week of it is looked at."""
         of = MessageRecord
-        for begin in range(0, len(threads), _AT_ONCE):
+        for some in chunks(threads, _AT_ONCE):
             query: Query = select(col(of.mailbox), col(of.received_at)).where(
-                tuple_(col(of.mailbox), col(of.thread)).in_(threads[begin : begin + _AT_ONCE]),
+                tuple_(col(of.mailbox), col(of.thread)).in_(some),
                 col(of.direction) == Direction.RECEIVED,
                 col(of.tag).is_not(None),
             )

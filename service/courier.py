@@ -100,3 +100,8 @@ class Courier:
             self.notices.postpone(notice, self.clock() + wait, not_out=not_out)
         except LeaseLost as lost:
             log.warning("a notice took longer than its lease", error=str(lost))
+
+
+def is_not_out(notice: Notice, state: DraftState, mailbox: Mailbox) -> bool:
+    """Whether it is certain that a notice has not left yet: what an errand goes by whose notice must not come twice."""
+    return notice.handovers == 0 or (mailbox.atomic_send and state is DraftState.DRAFT)

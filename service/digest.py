@@ -19,8 +19,8 @@ from autoresponder.hours import HOUR
 from config.calendar import NoSchoolDay, SchoolCalendar
 from config.settings import MailboxSettings, Settings, Stage
 from config.wallclock import instant
-from connectors.mailbox import DraftState, Mailbox
-from service.courier import Courier, Errand
+from connectors.mailbox import Mailbox
+from service.courier import Courier, Errand, is_not_out
 from service.digest_facts import DigestReader
 from service.logs import place
 from service.notices import mail_to_staff
@@ -135,7 +135,7 @@ class MorningMail:
         errand = Errand(
             morning.notice,
             compose=partial(self._compose, box, morning),
-            may_go=lambda state, mailbox: _is_not_out(morning, state, mailbox),
+            may_go=partial(is_not_out, morning.notice),
             finish=lambda out: self._digests.finish(morning, self._clock(), out=out),
         )
         self._courier.bring(errand, lambda: nullcontext(mailbox))
@@ -155,8 +155,3 @@ class MorningMail:
             recipient=box.address,
             now=now,
         )
-
-
-def _is_not_out(morning: Morning, state: DraftState, mailbox: Mailbox) -> bool:
-    """Whether it is certain that the mail has not left yet."""
-    return morning.notice.handovers == 0 or (mailbox.atomic_send and state is DraftState.DRAFT)

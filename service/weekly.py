@@ -16,12 +16,12 @@ import structlog
 from autoresponder.wording import OFFICE, STAFF_LANGUAGES, Wording, wording, written_languages
 from config.calendar import SchoolCalendar
 from config.settings import MailboxSettings, Role, Settings, Staff
-from connectors.mailbox import DraftState, Mailbox
+from connectors.mailbox import Mailbox
 from scorecard.readers import reader_of
 from scorecard.reading import first_look, read_report
 from scorecard.report import Report
 from scorecard.weekly_mail import Week, week_of, weekly_message_id, weekly_note
-from service.courier import Courier, Errand
+from service.courier import Courier, Errand, is_not_out
 from service.digest import before_school
 from service.logs import place
 from service.notices import mail_to_staff
@@ -131,7 +131,7 @@ class WeeklyMail:
         errand = Errand(
             weekly.notice,
             compose=partial(self._compose, box, weekly),
-            may_go=lambda state, mailbox: _is_not_out(weekly, state, mailbox),
+            may_go=partial(is_not_out, weekly.notice),
             finish=partial(self._finish, weekly),
         )
         self._courier.bring(errand, partial(self._opened, box))
@@ -178,8 +178,3 @@ def told_by(week: Week) -> tuple[ToldFigure, ...]:
         ToldFigure(week.report.term.id, week.monday, str(each.indicator), each.value, Grouping.ALL)
         for each in week.tellings()
     )
-
-
-def _is_not_out(weekly: Weekly, state: DraftState, mailbox: Mailbox) -> bool:
-    """Whether it is certain that the mail has not left yet."""
-    return weekly.notice.handovers == 0 or (mailbox.atomic_send and state is DraftState.DRAFT)

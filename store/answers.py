@@ -10,11 +10,11 @@ from sqlmodel import col
 
 from autoresponder.guards.past import gravity
 from autoresponder.plan import Answer, ReplyFacts
+from store.chunks import chunks
 from store.tables import Delivery, DeliveryKind, DeliveryState, MessageRecord
 
 COUNTS_AS_ANSWER = (DeliveryState.WAITING, DeliveryState.WORKING, DeliveryState.DONE, DeliveryState.UNCERTAIN)
 """States of a reply that the family has, may have, or is about to have."""
-_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,8 @@ def answers_given(
         (people, Delivery.recipient, answers.to_person),
         (threads, MessageRecord.thread, answers.in_thread),
     ):
-        values = sorted(wanted)
-        for start in range(0, len(values), _CHUNK):
-            chunk = col(column).in_(values[start : start + _CHUNK])
-            for row in _rows(connection, mailbox, chunk, since):
+        for chunk in chunks(sorted(wanted)):
+            for row in _rows(connection, mailbox, col(column).in_(chunk), since):
                 key = row.recipient if column is Delivery.recipient else row.thread
                 into.setdefault(key, []).append(_answer(row))
     return answers

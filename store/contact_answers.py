@@ -14,8 +14,8 @@ from sqlmodel import col
 from autoresponder.contacts import TALKS
 from autoresponder.family import person
 from store.case_tables import CaseMail, ConflictCase
+from store.chunks import chunks
 from store.contact_tables import Contact
-from store.own_students import chunks
 from store.roster_tables import RosterAddress, RosterCare
 from store.tables import MessageRecord
 

@@ -8,11 +8,9 @@ a talk is the teacher's answer.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, and_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 
 from autoresponder.contacts import ContactKind, ContactTone
@@ -20,6 +18,7 @@ from config.wallclock import instant
 from store.case_life import weigh
 from store.contact_answers import cases_about
 from store.contact_tables import Contact, ContactSource
+from store.database import dialect_of
 from store.marks import mark
 from store.scorecard_tables import MarkKind
 from store.turns import alone
@@ -64,7 +63,7 @@ def record(connection: Connection, contacts: Iterable[NewContact], now: datetime
             logged_at=now,
             over_at=each.over_at,
         )
-        adding = dialect(connection).insert(Contact).values(values.model_dump(exclude={"id"}))
+        adding = dialect_of(connection).insert(Contact).values(values.model_dump(exclude={"id"}))
         number = connection.execute(adding.on_conflict_do_nothing().returning(col(Contact.id))).scalar()
         if number is not None:
             new.append((number, each))
@@ -95,8 +94,3 @@ def follow_up(connection: Connection, changed: Sequence[tuple[str, str]], now: d
         students = {student for of, student in changed if of == mailbox}
         for case_id in cases_about(connection, mailbox, students):
             weigh(connection, case_id, now)
-
-
-def dialect(connection: Connection) -> Any:
-    """Whose `insert` knows what to do about a row that is there already."""
-    return postgresql if connection.dialect.name == "postgresql" else sqlite

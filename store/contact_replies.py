@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, select, update
 from sqlmodel import col
 
-from store.contact_record import NewContact, dialect, record, withdraw
+from store.contact_record import NewContact, record, withdraw
 from store.contact_tables import Contact, ContactSource, HeardReply
+from store.database import dialect_of
 from store.digest_tables import DigestRecord
 from store.digest_times import told_before
 from store.glow_wishes import wish
@@ -45,7 +46,7 @@ def hear_reply(connection: Connection, reply: ReplyHeard) -> None:
         heard_at=reply.at,
         doubts=",".join(reply.doubts),
     )
-    adding = dialect(connection).insert(HeardReply).values(said.model_dump(exclude={"id"}))
+    adding = dialect_of(connection).insert(HeardReply).values(said.model_dump(exclude={"id"}))
     number = connection.execute(adding.on_conflict_do_nothing().returning(col(HeardReply.id))).scalar()
     if number is None:
         return

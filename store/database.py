@@ -11,6 +11,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.pool import StaticPool
@@ -131,6 +132,11 @@ class Database:
     def close(self) -> None:
         """Lets go of every connection."""
         self.engine.dispose()
+
+
+def dialect_of(connection: Connection) -> Any:
+    """The module of the database's dialect: its `insert` knows what to do about a row that is there already."""
+    return postgresql if connection.dialect.name == "postgresql" else sqlite
 
 
 def file_of(location: str) -> Path | None:

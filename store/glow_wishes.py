@@ -7,15 +7,14 @@ from datetime import date, datetime
 from sqlalchemy import Connection, and_, select, update
 from sqlmodel import Session, col
 
-from store.contact_record import dialect
-from store.database import Database
+from store.database import Database, dialect_of
 from store.glow_tables import GlowWish
 
 
 def wish(connection: Connection, mailbox: str, morning: date, at: datetime) -> None:
     """Puts on record that the teacher asks for the drafts which the morning mail of a day offers; once for each mail,
     however often they ask."""
-    adding = dialect(connection).insert(GlowWish).values(mailbox=mailbox, morning=morning, asked_at=at)
+    adding = dialect_of(connection).insert(GlowWish).values(mailbox=mailbox, morning=morning, asked_at=at)
     connection.execute(adding.on_conflict_do_nothing())
 
 

@@ -1,7 +1,7 @@
 """The students of a teacher: those who share a class with them, as the roster has it; else everybody's."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -10,10 +10,10 @@ from sqlmodel import col
 
 from autoresponder.family import person
 from autoresponder.naming import Student
+from store.chunks import chunks
 from store.roster_tables import RosterAddress, RosterCare, RosterFamily, RosterMembership, RosterPerson
 
 _STUDENT = "student"
-_CHUNK = 500
 
 
 def own_students(connection: Connection, mailbox: str, day: date) -> list[Student]:
@@ -54,11 +54,6 @@ def holds(table: Any, day: date) -> ColumnElement[bool]:
     """Whether a dated row of the roster holds on a day."""
     since, until = col(table.since), col(table.until)
     return and_(or_(since.is_(None), since <= day), or_(until.is_(None), until > day))
-
-
-def chunks(values: Sequence[str]) -> Iterable[Sequence[str]]:
-    """The values in parts that one statement has room for."""
-    return (values[start : start + _CHUNK] for start in range(0, len(values), _CHUNK))
 
 
 def _attends(day: date) -> ColumnElement[bool]:

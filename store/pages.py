@@ -3,11 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
@@ -21,8 +19,9 @@ from connectors.mailbox import Direction
 from store import letters
 from store.answers import Answers, answers_given
 from store.case_life import CasePart, relabelled, take_part
+from store.chunks import chunks
 from store.contact_replies import ReplyHeard, hear_reply
-from store.database import Database
+from store.database import Database, dialect_of
 from store.drafts import ask_for_draft, draft_key
 from store.installation import secret_of
 from store.label_words import labels_from, words
@@ -42,7 +41,6 @@ from store.turns import alone
 Query: TypeAlias = Select[*tuple[Any, ...]]
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 
-_CHUNK = 500
 _UNFINISHED = (DeliveryState.WAITING, DeliveryState.WORKING)
 
 
@@ -212,7 +210,7 @@ class Pages:
             row = _state(connection, mailbox)
         if row is None or row.connected_at > now:
             with self._database.write() as connection:
-                begin = _dialect(connection).insert(MailboxState)
+                begin = dialect_of(connection).insert(MailboxState)
                 begin = begin.values(address=mailbox, cursor=None, connected_at=now)
                 connection.execute(begin.on_conflict_do_update(index_elements=["address"], set_={"connected_at": now}))
                 row = _state(connection, mailbox)
@@ -230,7 +228,7 @@ class Pages:
         message = MessageRecord
         found: dict[str, frozenset[Label]] = {}
         with self._database.read() as connection:
-            for chunk in _chunks(ids):
+            for chunk in chunks(ids):
                 rows = connection.execute(
                     select(col(message.provider_id), col(message.labels)).where(
                         col(message.mailbox) == mailbox,
@@ -272,7 +270,7 @@ class Pages:
             mails = select(col(Delivery.rfc_message_id))
             background.mails = {row[0] for row in _rows(connection, mails, Delivery.rfc_message_id, sent)}
             answered = {reference for i in received for reference in i.references if is_own_message_id(reference)}
-            for chunk in _chunks(sorted(answered)):
+            for chunk in chunks(sorted(answered)):
                 background.behind |= behind(connection, chunk)
         return background
 
@@ -347,7 +345,7 @@ class Pages:
             for table in (Delivery, Correction):
                 connection.execute(delete(table).where(col(table.message_id) == message_id))
             connection.execute(delete(MessageRecord).where(col(MessageRecord.id) == message_id))
-        for chunk in _chunks(page.removed):
+        for chunk in chunks(page.removed):
             connection.execute(
                 update(MessageRecord)
                 .where(col(MessageRecord.mailbox) == page.mailbox, col(MessageRecord.provider_id).in_(chunk))
@@ -385,12 +383,12 @@ class Pages:
             ]
         mark_new(connection, {number: entry.record for number, entry in zip(ids, page.entries, strict=True)})
         if deliveries:
-            connection.execute(_dialect(connection).insert(Delivery).on_conflict_do_nothing(), deliveries)
+            connection.execute(dialect_of(connection).insert(Delivery).on_conflict_do_nothing(), deliveries)
         for message_id, entry in zip(ids, page.entries, strict=True):
             _take_effect(connection, message_id, entry)
             _take_letter(connection, message_id, entry, said.get(entry.record.provider_id))
         new = {message_id: entry.record for message_id, entry in zip(ids, page.entries, strict=True) if not entry.given}
-        for chunk in _chunks(sorted({record.fingerprint for record in new.values() if record.tag is not None})):
+        for chunk in chunks(sorted({record.fingerprint for record in new.values() if record.tag is not None})):
             heed(connection, chunk, new)
 
     @staticmethod
@@ -442,11 +440,6 @@ def _take_letter(connection: Connection, message_id: int, entry: Entry, said: le
         letters.file_letter(connection, message_id, entry.record, entry.letter, said)
     elif said is not None:
         letters.hear(connection, message_id, said)
-
-
-def _dialect(connection: Connection) -> Any:
-    """Whose `insert` knows what to do about a row that is there already."""
-    return postgresql if connection.dialect.name == "postgresql" else sqlite
 
 
 def _state(connection: Connection, mailbox: str) -> AnyRow | None:
@@ -515,11 +508,5 @@ def _seen(row: AnyRow) -> Seen:
 
 
 def _rows(connection: Connection, query: Query, column: Any, wanted: Iterable[str | None]) -> Iterator[AnyRow]:
-    for chunk in _chunks(sorted({value for value in wanted if value is not None})):
+    for chunk in chunks(sorted({value for value in wanted if value is not None})):
         yield from connection.execute(query.where(col(column).in_(chunk)))
-
-
-def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
-    iterator = iter(values)
-    while chunk := list(islice(iterator, _CHUNK)):
-        yield chunk

@@ -22,11 +22,9 @@ pytestmark = pytest.mark.server("postgres")
 def empty() -> Iterator[Callable[[], Database]]:
     opened: list[Database] = []
     with postgres() as server:
-        migrated = server.database()
-        Database.open(migrated).close()
 
         def database() -> Database:
-            opened.append(Database.at(server.database(like=migrated)))
+            opened.append(server.school())
             return opened[-1]
 
         yield database

@@ -19,9 +19,7 @@ pytestmark = pytest.mark.server("postgres")
 @pytest.fixture(scope="module")
 def empty() -> Iterator[Callable[[], Database]]:
     with postgres() as server:
-        migrated = server.database()
-        Database.open(migrated).close()
-        yield lambda: Database.at(server.database(like=migrated))
+        yield server.school
 
 
 @settings(max_examples=7, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))

@@ -14,6 +14,7 @@ from pathlib import Path
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.engine import URL
 
+from store.database import Database
 from tests.servers.required import Guard, lacking
 
 _DEBIAN = Path("/usr/lib/postgresql")
@@ -29,10 +30,18 @@ class Postgres:
         """`folder` holds the socket."""
         self._folder = folder
         self._numbers = count(1)
+        self._with_tables: str | None = None
 
     def url(self, name: str) -> URL:
         """Where the database of this name is."""
         return URL.create("postgresql+psycopg", username="alliance", database=name, query={"host": str(self._folder)})
+
+    def school(self) -> Database:
+        """A new database with the tables of this version, and nothing in them."""
+        if self._with_tables is None:
+            self._with_tables = self.database()
+            Database.open(self._with_tables).close()
+        return Database.at(self.database(like=self._with_tables))
 
     def database(self, *, like: str | None = None) -> str:
         """The URL of a new database: empty, or with all that the one at the URL `like` holds, which nobody may be

@@ -21,14 +21,12 @@ def towns_on_postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every town of these tests has a database of its own there."""
     opened: list[Database] = []
     with postgres() as server:
-        migrated = server.database()
-        Database.open(migrated).close()
 
         def empty() -> Database:
             # A town that a machine has left is not asked for again: its connections are let go of.
             while opened:
                 opened.pop().close()
-            opened.append(Database.at(server.database(like=migrated)))
+            opened.append(server.school())
             return opened[0]
 
         monkeypatch.setattr(maple, "_empty_database", empty)

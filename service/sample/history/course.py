@@ -15,6 +15,7 @@ from service.sample.envelopes import Letter, MailFile
 from service.sample.history.people import Child, Guardian, Room, School, Teacher, Term
 from service.sample.history.writing import Pen, Text, Written, family_texts, teacher_texts
 from service.sample.letters import SampleMail, mails_of
+from store.marks import monday_of
 
 _FIRST_WEEKS = 20
 """School days in which good news is sent; four weeks."""
@@ -162,7 +163,7 @@ class _Year:
         self._have_bad_days()
 
     def _week(self, last_day: date) -> None:
-        monday = last_day - timedelta(days=last_day.weekday())
+        monday = monday_of(last_day)
         days = [day for day in self._days if monday <= day <= last_day]
         week = monday.isocalendar().week
         if week % 2 == 0:
