@@ -23,7 +23,7 @@ from sqlalchemy import Connection, func, insert, select, text
 from sqlmodel import col
 
 from benchmarks import machine
-from benchmarks.district import LEADER, NOW, Size, fill, settings_of
+from benchmarks.scorecard_district import LEADER, NOW, Size, fill, settings_of
 from config import SchoolCalendar
 from config.settings import MailboxSettings, Settings
 from config.wallclock import instant
