@@ -94,7 +94,7 @@ class _Block:
     """The units of one school."""
 
     def __init__(self, patterns: Patterns) -> None:
-        self.rows = list(patterns)
+        self.rows = sorted(patterns, key=sorted)  # rounding goes by it: the same order, the same decision
         self.units = np.array([patterns[row] for row in self.rows], dtype=float)
         self.groups = sorted({group for row in self.rows for group in row})
 
