@@ -16,14 +16,15 @@ Hundepool and others, Handbook on Statistical Disclosure Control, chapter 4.)
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from scorecard.disclosure import Leak, Patterns, leaks
+from scorecard.disclosure import Leak, Overlaps, Place
 from scorecard.report import Group
 from store.scorecard_tables import Grouping
 
 EVERYBODY = Group(Grouping.ALL, "")
+_COARSE = (Grouping.ALL, Grouping.SCHOOL)
 FEWEST_CASES = 3
 """Of fewer conflicts no time to resolution is shown: who knows of one would learn of the other. They are conflicts of
 a group that has the threshold's families, so that three are enough."""
@@ -49,11 +50,11 @@ def withheld(
     hidden = small | frozenset(already & sizes.keys())
     if not hidden:
         return hidden
-    patterns = Counter(members)
+    known = _Known(sizes, small, harmless - small, Overlaps(Counter(members)), threshold)
+    # In order, coarse or fine alike, so that the same is chosen every day.
+    in_order = sorted(sizes, key=_coarsest_first)
     for level in sorted(set(map(_level, sizes))):
-        # In order, coarse or fine alike, so that the same is chosen every day.
-        mine = tuple(sorted((group for group in sizes if _level(group) <= level), key=_coarsest_first))
-        hidden = _Choice(mine, sizes, small, harmless - small, patterns, threshold).of(hidden)
+        hidden = _Choice([group for group in in_order if _level(group) <= level], known, hidden).of()
     return hidden
 
 
@@ -73,67 +74,145 @@ def _siblings(group: Group) -> tuple[object, bool]:
     return group.within, group.grouping in {Grouping.TEAM, Grouping.TEACHER}
 
 
-@dataclass(frozen=True, slots=True)
 class _Choice:
-    """The choice among the groups of one level and those above it."""
+    """The choice among the groups `mine` of one level and those above it. What is withheld only ever grows, so each
+    step looks again at just what the last one changed."""
 
-    mine: Sequence[Group]
-    sizes: Mapping[Group, int]
-    small: frozenset[Group]
-    harmless: frozenset[Group]
-    patterns: Patterns
-    threshold: int
+    def __init__(self, mine: Sequence[Group], known: "_Known", hidden: frozenset[Group]) -> None:
+        self._mine, self._known = frozenset(mine), known
+        self._mine_at: dict[Place, frozenset[Group]] = {}
+        self._near: dict[int, frozenset[Group]] = {}
+        self.hidden = set(hidden)
+        self._within: dict[Group, list[Group]] = defaultdict(list)
+        parts: dict[object, list[Group]] = defaultdict(list)
+        for group in mine:
+            parts[_siblings(group)].append(group)
+            if group.within is not None:
+                self._within[Group(*group.within)].append(group)
+        self._parts = list(parts.values())
+        self._part_of = {group: place for place, siblings in enumerate(self._parts) for group in siblings}
+        self._gone: list[set[Group]] = [set(siblings) & self.hidden for siblings in self._parts]
+        self._stuck: dict[int, frozenset[Group]] = {}
+        self._spread: set[Group] = set()
+        self._gives: dict[Place, Group | None] = {}
 
-    def of(self, hidden: frozenset[Group]) -> frozenset[Group]:
-        """`hidden`, and what has to be withheld with it."""
+    def of(self) -> frozenset[Group]:
+        """What is withheld, and what has to be withheld with it."""
+        new = set(self.hidden)
         while True:
-            hidden = self._with_parts(hidden)
-            one_more = self._complement(hidden) or self._gives_way(hidden)
+            self._add(self._with_parts(new))
+            one_more = self._complement() or self._gives_way()
             if one_more is None:
-                return hidden
-            hidden |= {one_more}
+                return frozenset(self.hidden)
+            self._add({one_more})
+            new = {one_more}
 
-    def _with_parts(self, hidden: frozenset[Group]) -> frozenset[Group]:
-        now = set(hidden)
-        for pattern in self.patterns:
-            if any(group.grouping is Grouping.SCHOOL and group in hidden for group in pattern):
-                now |= {group for group in pattern if group.grouping not in {Grouping.ALL, Grouping.SCHOOL}}
-        for group in self.mine:  # wholes before their parts
-            if group.within is not None and Group(*group.within) in now:
-                now.add(group)
-        return frozenset(now)
+    def _add(self, groups: Iterable[Group]) -> None:
+        for group in groups:
+            self.hidden.add(group)
+            if group in self._part_of:
+                self._gone[self._part_of[group]].add(group)
+            for place in self._known.overlaps.places_of.get(group, ()):
+                self._gives.pop(place, None)
 
-    def _complement(self, hidden: frozenset[Group]) -> Group | None:
+    def _with_parts(self, new: set[Group]) -> set[Group]:
+        """What is within `new`, and at schools that are withheld."""
+        schools = {group for group in self.hidden if group.grouping is Grouping.SCHOOL} - self._spread
+        self._spread |= schools
+        found: set[Group] = set()
+        for school in schools:
+            found |= self._known.parts_at(school)
+        found -= self.hidden
+        waiting = [*new, *found]
+        while waiting:
+            for group in self._within.get(waiting.pop(), ()):
+                if group not in self.hidden and group not in found:
+                    found.add(group)
+                    waiting.append(group)
+        return found
+
+    def _complement(self) -> Group | None:
         """The part that goes with others of its whole (rule 2) next; None where none has to. One whose numbers shown
         groups would tell all the same hides nothing: where every part is so, rule 3 has to do."""
-        parts: dict[object, list[Group]] = defaultdict(list)
-        for group in self.mine:
-            parts[_siblings(group)].append(group)
-        for siblings in parts.values():
-            gone = frozenset(each for each in siblings if each in hidden)
-            together = sum(self.sizes[each] for each in gone)
-            if not gone or (len(gone) > 1 and (together == 0 or together >= self.threshold)):
+        sizes, threshold = self._known.sizes, self._known.threshold
+        for place, siblings in enumerate(self._parts):
+            gone = self._gone[place]
+            if not gone:
                 continue
-            beside = {group for pattern in self.patterns if gone & pattern for group in pattern} - {EVERYBODY}
-            near = {group for pattern in self.patterns if beside & pattern for group in pattern}
-            # Those of the same grades and schools first. One without units adds nothing to hide behind: it comes last.
-            left = sorted(set(siblings) - hidden, key=lambda each: (not self.sizes[each], each not in near, each))
-            for candidate in left:
-                if not any({leak.group} & (gone | {candidate}) for leak in self._leaks(hidden | {candidate})):
-                    return candidate
+            if len(gone) > 1:
+                together = sum(sizes[each] for each in gone)
+                if together == 0 or together >= threshold:
+                    continue
+            here = frozenset(self.hidden & self._groups_near(place))
+            if self._stuck.get(place) == here:
+                continue
+            candidate = self._candidate(siblings, frozenset(gone))
+            if candidate is not None:
+                return candidate
+            self._stuck[place] = here
         return None
 
-    def _gives_way(self, hidden: frozenset[Group]) -> Group | None:
-        """What rule 3 withholds next: the finest that takes part in telling, one beside what it tells of before
-        others; None where nothing is told. Everybody stays: what everybody's numbers tell is no group's secret."""
-        for leak in self._leaks(hidden):
+    def _candidate(self, siblings: Sequence[Group], gone: frozenset[Group]) -> Group | None:
+        overlaps, sizes = self._known.overlaps, self._known.sizes
+        near = overlaps.beside(overlaps.beside(gone) - {EVERYBODY})
+        # Those of the same grades and schools first. One without units adds nothing to hide behind: it comes last.
+        left = sorted(set(siblings) - self.hidden, key=lambda each: (not sizes[each], each not in near, each))
+        for candidate in left:
+            together = gone | {candidate}
+            homes = {overlaps.homes[group] for group in together if group in overlaps.homes}
+            if not any(leak.group in together for place in homes for leak in self._leaks(place, candidate)):
+                return candidate
+        return None
+
+    def _groups_near(self, part: int) -> frozenset[Group]:
+        """The groups at the schools of the parts of one whole, by its number."""
+        if part not in self._near:
+            overlaps, siblings = self._known.overlaps, self._parts[part]
+            places = {overlaps.homes[group] for group in siblings if group in overlaps.homes}
+            self._near[part] = frozenset(siblings).union(*map(overlaps.groups_at, places))
+        return self._near[part]
+
+    def _gives_way(self) -> Group | None:
+        """What rule 3 withholds next; None where nothing is told."""
+        for place in self._known.overlaps.places:
+            if place not in self._gives:
+                self._gives[place] = self._gives_way_at(place)
+            found = self._gives[place]
+            if found is not None:
+                return found
+        return None
+
+    def _gives_way_at(self, place: Place) -> Group | None:
+        """The finest that takes part in telling at a school, one beside what it tells of before others; None where
+        nothing is told. Everybody stays: what everybody's numbers tell is no group's secret."""
+        for leak in self._leaks(place):
             candidates = [group for group in leak.told_by if group != EVERYBODY]
             if candidates:
                 beside = _siblings(leak.group) if leak.group else None
                 return min(candidates, key=lambda group: (-_level(group), _siblings(group) != beside, group))
         return None
 
-    def _leaks(self, hidden: frozenset[Group]) -> Iterable[Leak]:
-        here = frozenset(self.mine)
-        found = leaks(here - hidden, hidden & here, self.small, self.patterns, self.threshold)
-        return (leak for leak in found if leak.group not in self.harmless)
+    def _leaks(self, place: Place, *more: Group) -> Iterator[Leak]:
+        """What is told at a school where `more` are withheld, too."""
+        known = self._known
+        if place not in self._mine_at:
+            self._mine_at[place] = self._mine & known.overlaps.groups_at(place)
+        mine = self._mine_at[place]
+        hidden = mine & (self.hidden.union(more))
+        found = known.overlaps.leaks(place, mine - hidden, hidden, known.small, known.threshold)
+        return (leak for leak in found if leak.group not in known.harmless)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What every choice goes by."""
+
+    sizes: Mapping[Group, int]
+    small: frozenset[Group]
+    harmless: frozenset[Group]
+    overlaps: Overlaps
+    threshold: int
+
+    def parts_at(self, school: Group) -> set[Group]:
+        """The groups that have a unit at a school, themselves none."""
+        return {group for group in self.overlaps.beside([school]) if group.grouping not in _COARSE}
