@@ -19,10 +19,8 @@ from connectors.exchange_labels import labels_in
 from connectors.exchange_reading import Reading
 from connectors.exchange_requests import CATEGORIES, INBOX, LISTED, SENT, find_items, get_folders, sync_items
 from connectors.labels import Label
-from connectors.mailbox import Changes, Direction, Known, LabelState, Progress, RawMessage
+from connectors.mailbox import OLD_SENT, Changes, Direction, Known, LabelState, Progress, RawMessage
 
-OLD_SENT_DAYS = 14
-"""How far back Sent is read when a mailbox is connected: threads older than that get no automatic answer any more."""
 RESYNC_DAYS = 30
 """How far back mail is looked for again when the server has forgotten a sync state."""
 _LATE = timedelta(days=1)
@@ -100,7 +98,7 @@ class PageReader:
             connected=connected - timedelta(days=RESYNC_DAYS) if lost else connected,
             read=self._now.date(),
             inbox=FolderCursor(compare=lost, backlog=Backlog()),
-            sent=FolderCursor(compare=lost, backlog=Backlog(since=connected - timedelta(days=OLD_SENT_DAYS))),
+            sent=FolderCursor(compare=lost, backlog=Backlog(since=connected - OLD_SENT)),
         )
 
     def _followed(self, folder: str, cursor: FolderCursor, page: Cursor) -> tuple[FolderCursor, bool]:

@@ -18,10 +18,8 @@ from connectors.gmail_history import Folding, Touched
 from connectors.gmail_labels import Labels
 from connectors.gmail_mail import AWAY, SENT, Mail, Reading, Stored
 from connectors.labels import Label
-from connectors.mailbox import Changes, Direction, Known, LabelState, RawMessage
+from connectors.mailbox import OLD_SENT, Changes, Direction, Known, LabelState, RawMessage
 
-OLD_SENT_DAYS = 14
-"""How far back Sent is read when a mailbox is connected: threads older than that get no automatic answer any more."""
 LOST_DAYS = 30
 """How far back mail may be unread by anybody where a cursor cannot be read at all."""
 OVERLAP = timedelta(days=2)
@@ -75,7 +73,7 @@ class PageReader:
                 "account, or name the mailbox by its primary address"
             )
         top = self._newest()
-        days = LOST_DAYS if lost else OLD_SENT_DAYS
+        days = LOST_DAYS if lost else OLD_SENT.days
         sent = Backlog(sent=True, since=_epoch(self._now - timedelta(days=days)), second=top, resync=lost)
         received = Backlog(sent=False, second=top, total=profile.total, resync=lost)
         return Cursor(

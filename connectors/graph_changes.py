@@ -23,7 +23,7 @@ from connectors.graph_errors import Refused
 from connectors.graph_labels import labels_in
 from connectors.graph_mime import Contents
 from connectors.graph_streams import INBOX, SENT, Round, Streams
-from connectors.mailbox import Changes, Direction, Known, LabelState, Progress, RawMessage
+from connectors.mailbox import OLD_SENT, Changes, Direction, Known, LabelState, Progress, RawMessage
 
 _PAGE_TOTAL = 16 * 1024 * 1024
 """When the messages of a page hold so many bytes together, the page is full."""
@@ -31,9 +31,7 @@ _ROUND = 2_000
 """So many changes of a folder are put in order and told together; who has more gets them in several turns."""
 _PAGES_AT_ONCE = 5
 """Pages of old mail that are looked through for something to tell before the caller hears of it."""
-OLD_SENT = timedelta(days=14)
-"""How far back Sent is read when a mailbox is connected: threads older than that get no automatic answer any more."""
-_SENT_RENEWED = timedelta(days=44)
+_SENT_RENEWED = OLD_SENT + timedelta(days=30)
 """When the filtered query over Sent reaches so far back it begins anew: it follows 5,000 messages at most."""
 RESYNC = timedelta(days=30)
 """With a cursor that cannot be read, mail of so many days may be mail that nobody has seen."""

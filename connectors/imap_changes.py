@@ -18,7 +18,7 @@ from connectors.imap_labels import Marking, keeps, labels_in
 from connectors.imap_marks import Comparison, Marked
 from connectors.imap_session import Session
 from connectors.labels import Label
-from connectors.mailbox import Changes, Direction, Known, LabelState, Progress, RawMessage
+from connectors.mailbox import OLD_SENT, Changes, Direction, Known, LabelState, Progress, RawMessage
 
 PAGE_BYTES = 64 * 1024
 """How much of one message a page of changes holds: the text comes first, attachments after it."""
@@ -26,8 +26,6 @@ _PAGE_TOTAL = 16 * 1024 * 1024
 """When the messages of a page hold so much together, the page is full."""
 _AT_ONCE = 100
 """How many messages one command asks for: 6 MiB where every single one is large."""
-OLD_SENT_DAYS = 14
-"""How far back Sent is read when a mailbox is connected: threads older than that get no automatic answer any more."""
 RESYNC_DAYS = 30
 """How far back mail is listed again under its new numbers when the server has renumbered a folder."""
 CLOCKS_APART = timedelta(minutes=5)
@@ -104,7 +102,7 @@ class PageReader:
             # Courier gives an empty folder another UIDVALIDITY each time until somebody opens it.
             return known, False
         if before is None or known is None:
-            since = None if name == INBOX else self._days_ago(OLD_SENT_DAYS)
+            since = None if name == INBOX else self._days_ago(OLD_SENT.days)
         elif known.backlog is not None and known.backlog.since is None:
             since = None  # the old mail was not through: all of it is read anew
         else:

@@ -6,12 +6,16 @@ an opaque string that the store keeps and that commits together with what was re
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from connectors.errors import BROKEN, MailboxError
 from connectors.labels import Label
+
+OLD_SENT = timedelta(days=35)
+"""How far back Sent is read when a mailbox is connected. Who joins in a term's fifth week has introduced themselves in
+the first, and that counts; threads older than this get no automatic answer."""
 
 
 class Direction(StrEnum):
