@@ -24,13 +24,47 @@ _UNSAFE_BUT_FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off
 
 
 class Postgres:
-    """A running server. Every `database()` is a new one."""
+    """A server. Every `database()` is a new one. `start` and `stop` are for tests that need it to fail."""
 
-    def __init__(self, folder: Path) -> None:
-        """`folder` holds the socket."""
+    def __init__(self, folder: Path, command: Sequence[str | Path], user: str | None) -> None:
+        """`folder` holds the socket; `command` runs the server as `user`, as this user where that is None."""
         self._folder = folder
+        self._command = list(command)
+        self._user = user
+        self._process: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
         self._numbers = count(1)
         self._with_tables: str | None = None
+
+    @property
+    def socket(self) -> str:
+        """The path of the Unix socket that it listens at."""
+        return str(self._folder / ".s.PGSQL.5432")
+
+    def start(self) -> None:
+        """Starts it and returns when it takes connections, what a crash left behind being mended by then."""
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                user=self._user,
+                group=_group(self._user),
+                cwd=self._folder,
+                start_new_session=True,
+            )
+        self._guard = Guard(self._process.pid, self._folder)
+        _wait(self._process, self._folder)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Ends it: in good order, sessions being ended (SIGINT), or as a crash would (SIGQUIT)."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(30)
+            self._process = None
+        if self._guard is not None:
+            self._guard.dismiss()
+            self._guard = None
 
     def url(self, name: str) -> URL:
         """Where the database of this name is."""
@@ -82,23 +116,13 @@ def postgres(*, settings: Sequence[str] = _UNSAFE_BUT_FAST) -> Iterator[Postgres
         ]
         subprocess.run(command, check=True, capture_output=True, user=user, group=_group(user), cwd=folder)
         options = [part for line in settings for part in ("-c", line)]
-        process = subprocess.Popen(
-            [server, "-D", cluster, "-k", folder, "-c", "listen_addresses=", "-c", "max_connections=200", *options],
-            stdout=subprocess.DEVNULL,
-            stderr=(folder / "log").open("wb"),
-            user=user,
-            group=_group(user),
-            cwd=folder,
-            start_new_session=True,
-        )
-        guard = Guard(process.pid, folder)
+        place = ["-D", cluster, "-k", folder, "-c", "listen_addresses=", "-c", "max_connections=200"]
+        running = Postgres(folder, [server, *place, *options], user)
         try:
-            _wait(process, folder)
-            yield Postgres(folder)
+            running.start()
+            yield running
         finally:
-            process.send_signal(signal.SIGINT)  # "fast": sessions are ended, nothing is waited for
-            process.wait(30)
-            guard.dismiss()
+            running.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
