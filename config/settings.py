@@ -775,6 +775,32 @@ class Service(_Section):
     a database server."""
 
 
+class Monitoring(_Section):
+    """Watching the service itself (docs/howto/monitoring.md)."""
+
+    listen: str | None = Field(default=None, pattern=r"^[^:]+:\d{1,5}$")
+    """Host and port where `alliance run` and `alliance worker` tell how they are (/livez, /readyz) and count
+    (/metrics), e.g. 127.0.0.1:9464. It asks for no password and names no person; keep it inside the school's network.
+    Nothing listens where left out."""
+    mailbox_labels: bool = False
+    """Whether the metrics also tell of each mailbox by its address when it was last looked at. For a school; ten
+    thousand mailboxes are ten thousand series."""
+    logs: Literal["auto", "text", "json"] = "auto"
+    """How log lines are written: text for people, json with one object a line for programs, auto text on a terminal and
+    json elsewhere."""
+    alerts: bool = True
+    """Whether service.administrator gets a mail when something below happens, and one when it is over."""
+    silent_minutes: int = Field(default=60, ge=10, le=1440)
+    """After so many minutes in which a mailbox could not be looked at."""
+    no_mail_days: int = Field(default=3, ge=0, le=30)
+    """After so many whole school days without any new mail in a mailbox that otherwise gets some almost every day; 0
+    for never."""
+    queue_minutes: int = Field(default=30, ge=10, le=1440)
+    """After so many minutes in which work that was due is not done: urgent mail to the office, labels, answers."""
+    unclaimed_minutes: int = Field(default=60, ge=10, le=960)
+    """After so many minutes of the office's hours in which nobody took an urgent item."""
+
+
 def addresses_used_twice(mailboxes: Iterable[tuple[int, MailboxSettings]]) -> Iterator[Misplaced]:
     """One fault for each address that an earlier mailbox has already. Mailboxes come with their place in the list."""
     seen: set[str] = set()
@@ -824,6 +850,8 @@ class Settings(BaseSettings):
     """The Alliance Scorecard: whom its figures protect."""
     service: Service = Service()
     """How the service runs."""
+    monitoring: Monitoring = Monitoring()
+    """Watching the service itself."""
     imap: ImapServer | None = None
     """The IMAP server of all mailboxes that name none of their own."""
     smtp: SmtpServer | None = None

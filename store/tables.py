@@ -4,12 +4,16 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import DateTime, Dialect, Index, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import DateTime, Dialect, Index, String, Text, TypeDecorator, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from autoresponder.items import ItemState
 from connectors.labels import Tag
 from connectors.mailbox import Direction
+
+OPEN_DELIVERY = text("state IN ('waiting', 'working', 'set aside', 'uncertain')")
+OPEN_ITEM = text("state = 'open'")
+"""What indexes of the few open ones hold; a query says the same, word for word, and is answered from them."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -87,6 +91,10 @@ class NoticeKind(StrEnum):
     """Mailboxes give no more answers, because too many went out."""
     WEEKLY = "weekly"
     """A principal's mail of the week."""
+    ALERT = "alert"
+    """Something that the administrator has to know of (`store.operating_tables.AlertKind`)."""
+    ALL_CLEAR = "all clear"
+    """It is over."""
 
 
 class _Word(TypeDecorator[StrEnum]):
@@ -247,6 +255,14 @@ class Delivery(SQLModel, table=True):
         Index("ix_delivery_recipient", "mailbox", "recipient", "kind"),
         Index("ix_delivery_message", "message_id"),
         Index("ix_delivery_rfc", "rfc_message_id"),
+        Index(
+            "ix_delivery_open",
+            "state",
+            "kind",
+            "next_attempt_at",
+            sqlite_where=OPEN_DELIVERY,
+            postgresql_where=OPEN_DELIVERY,
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -339,6 +355,7 @@ class Item(SQLModel, table=True):
         UniqueConstraint("reference"),
         Index("ix_item_family", "family", "state"),
         Index("ix_item_due", "mailbox", "state", "escalates_at"),
+        Index("ix_item_open", "opened_at", sqlite_where=OPEN_ITEM, postgresql_where=OPEN_ITEM),
     )
 
     id: int | None = Field(default=None, primary_key=True)

@@ -9,6 +9,7 @@ from store import (  # noqa: F401 - they fill SQLModel.metadata
     contact_tables,
     digest_tables,
     glow_tables,
+    operating_tables,
     roster_tables,
     scorecard_tables,
     tables,
