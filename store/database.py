@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DatabaseError
@@ -31,7 +32,13 @@ class Shape(Enum):
     EMPTY = "no tables yet"
     OLDER = "of an older version"
     CURRENT = "of this version"
+    AHEAD = "of a newer version, and this one can work with them"
     NEWER = "of a newer version"
+
+    @property
+    def fits(self) -> bool:
+        """Whether this version's program can work with them as they are."""
+        return self in {Shape.CURRENT, Shape.AHEAD}
 
 
 class Database:
@@ -86,11 +93,13 @@ class Database:
         return cls.open("sqlite://")
 
     def migrate(self) -> None:
-        """Brings the tables to this version's shape. Does nothing where they have it. Raises StoreError where the
-        tables belong to a newer version."""
+        """Brings the tables to this version's shape. Does nothing where they have it, or where a newer version made
+        them and says that this one can work with them. Raises StoreError where it cannot."""
         with self.write() as connection:
             if connection.dialect.name == "postgresql":  # SQLite's write lock is held already
                 connection.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
+            if _shape(connection) is Shape.AHEAD:
+                return
             try:
                 command.upgrade(_alembic(connection), "head")
             except Exception as error:
@@ -104,20 +113,21 @@ class Database:
     def shape(self) -> Shape:
         """Whose version's tables these are. Changes nothing."""
         with self.read() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
-            known = [
-                revision.revision for revision in ScriptDirectory.from_config(_alembic(connection)).walk_revisions()
-            ]
-        if current is None:
-            return Shape.EMPTY
-        if current == known[0]:
-            return Shape.CURRENT
-        return Shape.OLDER if current in known else Shape.NEWER
+            return _shape(connection)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads, and sees one moment of the database."""
         with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """For one statement that only reads. On a server it goes without a transaction around it, which would take two
+        more turns there and back."""
+        with self.engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="AUTOCOMMIT")
             yield connection
 
     @contextmanager
@@ -160,6 +170,31 @@ def _url(location: str, folder: Path | None) -> URL:
     return URL.create("sqlite", database=str(path))
 
 
+def _shape(connection: Connection) -> Shape:
+    current, known = MigrationContext.configure(connection).get_current_revision(), _known_revisions()
+    if current is None:
+        return Shape.EMPTY
+    if current == known[0]:
+        return Shape.CURRENT
+    if current in known:
+        return Shape.OLDER
+    return Shape.AHEAD if _floor(connection) in known else Shape.NEWER
+
+
+@cache
+def _known_revisions() -> tuple[str, ...]:
+    """This version's migrations, the newest first."""
+    return tuple(each.revision for each in ScriptDirectory.from_config(_alembic(None)).walk_revisions())
+
+
+def _floor(connection: Connection) -> str | None:
+    """The oldest migration whose program can work with these tables; None where nobody said so."""
+    if not inspect(connection).has_table("schema_floor"):
+        return None
+    found: str | None = connection.exec_driver_sql("SELECT revision FROM schema_floor").scalar()
+    return found
+
+
 def _set_pragmas(connection: Any, _record: object) -> None:
     """WAL lets readers go on beside the writer. FULL, because a commit that a power cut undoes would be a second
     answer to a family."""
@@ -175,7 +210,7 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _alembic(connection: Connection) -> Config:
+def _alembic(connection: Connection | None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection

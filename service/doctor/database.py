@@ -118,6 +118,9 @@ def _state(database: Database) -> Iterator[Finding]:
             yield Finding(_ABOUT, Level.OK, "its tables are of this version")
         case Shape.EMPTY:
             yield Finding(_ABOUT, Level.OK, "it has no tables yet; the first run creates them")
+        case Shape.AHEAD:
+            fix = "Install the newest alliance-inbox when you can; docs/howto/upgrade.md says how far back one may go."
+            yield Finding(_ABOUT, Level.WARN, "its tables are of a newer version, which this one can work with", fix)
         case Shape.OLDER:
             fix = "Make a backup; the next `alliance run` brings them up to date."
             yield Finding(_ABOUT, Level.WARN, "its tables are of an older version", fix)

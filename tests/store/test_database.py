@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import SQLModel
 
 from store import tables
-from store.database import Database, StoreError
+from store.database import Database, Shape, StoreError
 
 
 def test_the_migrations_build_exactly_the_tables_that_the_code_expects() -> None:
@@ -44,8 +44,23 @@ def test_tables_of_a_newer_version_are_refused_with_advice(tmp_path: Path) -> No
     Database.open("alliance.db", folder=tmp_path).close()
     with sqlite3.connect(tmp_path / "alliance.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'from-the-future'")
+        connection.execute("UPDATE schema_floor SET revision = 'from-the-future'")
     with pytest.raises(StoreError, match="newer version"):
         Database.open("alliance.db", folder=tmp_path)
+
+
+def test_tables_of_a_newer_version_that_only_added_something_are_worked_with_and_left_as_they_are(
+    tmp_path: Path,
+) -> None:
+    Database.open("alliance.db", folder=tmp_path).close()
+    with sqlite3.connect(tmp_path / "alliance.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'from-the-future'")
+        connection.execute("ALTER TABLE message ADD COLUMN mood VARCHAR")
+    database = Database.open("alliance.db", folder=tmp_path)
+    assert database.shape() is Shape.AHEAD
+    assert database.shape().fits
+    with database.read() as reading:
+        assert reading.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "from-the-future"
 
 
 @pytest.mark.parametrize("location", ["no/such/folder/alliance.db", "nonsense://", "mysql+nothere://x/y"])
