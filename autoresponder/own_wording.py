@@ -20,6 +20,7 @@ from autoresponder.wording import CONVERSATION, FAMILIES, LANGUAGES, Wording, is
 from autoresponder.wording import written_languages as as_written
 from config.faults import ConfigError, Fault, dotted
 from config.positions import Positions, locate
+from config.said import said
 from config.settings import Settings
 from config.textfile import parse_toml, read_text, shortened
 
@@ -58,9 +59,7 @@ def words_for(language: str, settings: Settings, catalogue: str = FAMILIES, *, c
     except FileNotFoundError:
         return built_in
     except OSError as error:
-        log.error(
-            "the school's own wording cannot be reached; the built-in one stands in", path=str(path), why=str(error)
-        )
+        log.error("the school's own wording cannot be reached; the built-in one stands in", file=path, why=said(error))
         return built_in
     says = _logged(path, seen.st_mtime_ns, seen.st_size).says
     return replace(built_in, translations=_Own(says, built_in.translations)) if says else built_in
@@ -210,5 +209,6 @@ def _logged(path: Path, changed: int, size: int) -> OwnFile:  # noqa: ARG001 - w
     """The file as it was when it `changed`, read once; what is wrong with it is logged then."""
     read = read_own(path)
     for fault in read.faults:
-        log.error("a sentence of the school's own wording is not used; the built-in one stands in", fault=str(fault))
+        wrong = said(ConfigError([fault]))
+        log.error("a sentence of the school's own wording is not used; the built-in one stands in", fault=wrong)
     return read

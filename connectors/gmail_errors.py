@@ -12,6 +12,7 @@ from typing import Any
 
 from connectors.backoff import Busy, retry_after
 from connectors.errors import AuthenticationFailed, ConnectFailed, MailboxError, PermissionDenied
+from connectors.server_words import server_words
 
 DELEGATION_PAGE = "admin.google.com > Security > Access and data control > API controls > Manage Domain Wide Delegation"
 SERVICE_ACCOUNTS_PAGE = "https://console.cloud.google.com/iam-admin/serviceaccounts"
@@ -167,7 +168,7 @@ def _forbidden(refusal: Refusal, where: str, api: str) -> MailboxError:
 
 
 def _short(refusal: Refusal) -> str:
-    words = refusal.text.splitlines()[0][:_FIRST_SENTENCE] if refusal.text.strip() else "without a reason"
+    words = server_words(refusal.text.splitlines()[0][:_FIRST_SENTENCE]) if refusal.text.strip() else "without a reason"
     reasons = ", ".join(sorted(refusal.reasons))
     return f"{refusal.status} {reasons}: {words}" if reasons else f"{refusal.status}: {words}"
 

@@ -21,6 +21,7 @@ from connectors.errors import (
     InsecureConnection,
     MailboxError,
 )
+from connectors.server_words import server_words
 from connectors.stream import BoundedStream
 from connectors.tls import client_context, handshake_failed, reason
 
@@ -280,5 +281,7 @@ def _refusal(told: str, server: ImapServer, username: str) -> MailboxError:
 
 def words(error: BaseException) -> str:
     """An error in a few printable words."""
+    if isinstance(error, imaplib.IMAP4.error):
+        return server_words(str(error))
     text = reason(error)
     return "".join(c if c.isprintable() else " " for c in text)[:300]

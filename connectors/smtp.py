@@ -27,6 +27,7 @@ from connectors.errors import (
     SendRejected,
     SendUncertain,
 )
+from connectors.server_words import server_words
 from connectors.stream import BoundedStream
 from connectors.tls import client_context, handshake_failed, reason
 
@@ -326,5 +327,4 @@ def _base64(text: str) -> str:
 
 
 def _said(code: int, text: bytes) -> str:
-    words = "".join(c if c.isprintable() else " " for c in text.decode("utf-8", "replace"))
-    return f"{code} {words[:300]}".strip()
+    return f"{code} {server_words(text.decode('utf-8', 'replace'))}".strip()

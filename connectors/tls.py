@@ -4,6 +4,7 @@ import ssl
 from pathlib import Path
 
 from connectors.errors import ConnectFailed, InsecureConnection, MailboxError
+from connectors.server_words import server_words
 
 
 def client_context(ca_file: Path | None) -> ssl.SSLContext:
@@ -37,4 +38,4 @@ def reason(error: BaseException) -> str:
     """The reason of a connection's failure in a few words."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return str(error) or error.__class__.__name__
+    return server_words(str(error)) or error.__class__.__name__

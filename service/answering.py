@@ -11,10 +11,9 @@ from autoresponder.guards.past import gravity
 from autoresponder.plan import ReplyFacts
 from config.settings import MailboxSettings, Settings, Stage
 from connectors.away import Absence, TellsAbsence
-from connectors.errors import MailboxError
 from connectors.mailbox import Mailbox
 from service.families import Families
-from service.logs import place
+from service.logs import said
 from store.absences import Absences
 from store.ceiling import Ceiling
 from store.database import Database
@@ -55,7 +54,7 @@ class Gate:
             log.error(
                 "a mailbox's answers stopped; labels and routes go on",
                 mailbox=box.address,
-                cause=verdict.stopped.value,
+                cause=verdict.stopped,
                 resume=f"alliance answers resume {box.address}",
             )
         return verdict.refused
@@ -74,8 +73,7 @@ class Gate:
         try:
             absence = mailbox.absence()
         except Exception as error:  # noqa: BLE001 - a courtesy must not keep urgent mail from the office
-            reason = str(error) if isinstance(error, MailboxError) else f"unexpected: {place(error)}"
-            log.info("the teacher's own answer could not be asked for", mailbox=box.address, reason=reason)
+            log.info("the teacher's own answer could not be asked for", mailbox=box.address, reason=said(error))
             self._absences.not_told(box.address, now)
         else:
             self._absences.told(box.address, absence, now)

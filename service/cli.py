@@ -30,9 +30,12 @@ def main() -> None:
     """Entry point of the `alliance` console script."""
     try:
         app()
-    except Exception as error:
-        if not type(error).__module__.startswith("sqlalchemy."):
-            raise
-        reason = getattr(error, "orig", None) or type(error).__name__
-        typer.echo(f"The database refused: {reason}. `alliance doctor` says more.", err=True)
+    except Exception as error:  # noqa: BLE001 - whatever it is, its text may quote a letter and is not printed
+        from service.logs import last_words, said  # noqa: PLC0415 - help is instant without it
+
+        if type(error).__module__.startswith("sqlalchemy."):
+            told = said(error)
+            typer.echo(f"{told[:1].upper()}{told[1:]}. `alliance doctor` says more.", err=True)
+        else:
+            last_words(type(error), error, error.__traceback__)
         sys.exit(1)

@@ -23,7 +23,7 @@ from connectors.message import Message
 from connectors.mime import parse_message
 from service.families import Families
 from service.judging import judged_again
-from service.logs import place
+from service.logs import place, said
 from service.notices import mail_to_staff
 from service.pipeline import Reader
 from service.web.links import item_page
@@ -183,7 +183,7 @@ class Composer:
         except FetchFailed as error:
             if not tried_enough:
                 raise
-            log.warning("an urgent message goes to the office without its text", delivery=due.id, error=str(error))
+            log.warning("an urgent message goes to the office without its text", delivery=due.id, error=said(error))
             return RawMessage(message.provider_id, message.direction, b"", 0, message.received_at)
 
     def _summary(

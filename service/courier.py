@@ -8,13 +8,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 import structlog
 
-from config import ConfigError
-from connectors.errors import NOT_OUT, MailboxError
+from connectors.errors import NOT_OUT
 from connectors.mailbox import DraftState, Mailbox, discard_named
-from service.logs import place
+from service.logs import said
 from service.steps import OnStep
 from store.notices import Notices
 from store.outbox import LeaseLost
@@ -24,6 +24,14 @@ log = structlog.get_logger()
 
 _FIRST_WAIT = timedelta(minutes=1)
 _LONGEST_WAIT = timedelta(minutes=30)
+
+
+class Failure(StrEnum):
+    """What the log says where a notice could not be brought."""
+
+    ADMINISTRATOR = "the administrator could not be told by mail"
+    MORNING = "a morning mail could not be sent"
+    WEEK = "a principal's mail of the week could not be sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +54,7 @@ class Courier:
     notices: Notices
     clock: Callable[[], datetime]
     on_step: OnStep
-    failure: str
-    """The log's words where a notice could not be brought."""
+    failure: Failure
     settle: timedelta = timedelta(0)
     """How long to leave a mail server in peace before asking what became of an interrupted sending."""
 
@@ -68,7 +75,7 @@ class Courier:
             errand.finish(out)
             self.on_step("notice told", number)
         except LeaseLost as error:
-            log.warning("a notice took longer than its lease", error=str(error))
+            log.warning("a notice took longer than its lease", error=said(error))
         except Exception as error:  # noqa: BLE001 - a connector's fault must not end the telling
             self._put_off(notice, error, handing_over=handing_over)
 
@@ -94,12 +101,11 @@ class Courier:
         not_out = handing_over and isinstance(error, NOT_OUT)
         if handing_over and not not_out:
             wait = max(wait, self.settle)
-        reason = str(error) if isinstance(error, MailboxError | ConfigError) else f"unexpected: {place(error)}"
-        log.error(self.failure, reason=reason, next_try_in_seconds=int(wait.total_seconds()))
+        log.error(self.failure, reason=said(error), next_try_in_seconds=int(wait.total_seconds()))
         try:
             self.notices.postpone(notice, self.clock() + wait, not_out=not_out)
         except LeaseLost as lost:
-            log.warning("a notice took longer than its lease", error=str(lost))
+            log.warning("a notice took longer than its lease", error=said(lost))
 
 
 def is_not_out(notice: Notice, state: DraftState, mailbox: Mailbox) -> bool:

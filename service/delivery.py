@@ -23,7 +23,6 @@ from connectors.errors import (
     AuthenticationFailed,
     ConnectFailed,
     InsecureConnection,
-    MailboxError,
     MessageGone,
     SendRejected,
 )
@@ -31,7 +30,7 @@ from connectors.labels import Tag
 from connectors.mailbox import DraftState, Mailbox, discard_named
 from service.answering import Gate
 from service.composing import Composer
-from service.logs import place
+from service.logs import said
 from service.reminding import unwanted
 from service.steps import OnStep, no_step
 from service.teachers_drafts import TeachersDrafts
@@ -176,7 +175,7 @@ class Deliverer:
         if isinstance(error, MessageGone) and _is_gone(due, due.delivery.attempts + 1):
             self._outbox.cancel_tag(due, now, "the message is no longer in the mailbox")
             return
-        text = _text(error)
+        text = said(error)
         give_up = due.delivery.attempts + 1 >= _OTHER_ATTEMPTS
         self._outbox.postpone_tag(due, now + self._wait(due), text, give_up=give_up)
         log.warning("labels could not be written", mailbox=mailbox.address, delivery=due.id, error=text)
@@ -192,7 +191,8 @@ class Deliverer:
                 return self._drafts.write(box, mailbox, due, self._on_step)
             return self._bring_on_its_way(box, mailbox, due)
         except LeaseLost as error:
-            log.warning("a delivery took longer than its lease", mailbox=box.address, delivery=due.id, error=str(error))
+            why = said(error)
+            log.warning("a delivery took longer than its lease", mailbox=box.address, delivery=due.id, error=why)
         except Exception as error:  # a mail that cannot be composed must not stop the others
             self._failed(mailbox, due, error)
             if isinstance(error, _REFUSED):
@@ -336,7 +336,7 @@ class Deliverer:
     def _failed(self, mailbox: Mailbox, due: Due, error: Exception) -> None:
         """Records a failure."""
         delivery, now = due.delivery, self._clock()
-        text = _text(error)
+        text: str = said(error)
         log.warning("a mail could not be sent", mailbox=delivery.mailbox, delivery=due.id, error=text)
         try:
             if delivery.kind is DeliveryKind.DRAFT:
@@ -364,7 +364,7 @@ class Deliverer:
             if state is DeliveryState.SET_ASIDE:
                 log.error("a delivery was set aside", mailbox=delivery.mailbox, delivery=due.id, kind=delivery.kind)
         except LeaseLost as lost:
-            log.warning("a delivery took longer than its lease", mailbox=delivery.mailbox, error=str(lost))
+            log.warning("a delivery took longer than its lease", mailbox=delivery.mailbox, error=said(lost))
 
     def _withdraw(self, mailbox: Mailbox, due: Due) -> None:
         """Takes the draft of a mail that is not going out now from the teacher's sight, also one whose id a crash kept
@@ -381,7 +381,7 @@ class Deliverer:
         try:
             self._withdraw(mailbox, due)
         except Exception as error:  # noqa: BLE001 - a draft too many is a small thing beside a lost record
-            log.warning("a draft is left in Drafts", mailbox=mailbox.address, error=_text(error))
+            log.warning("a draft is left in Drafts", mailbox=mailbox.address, error=said(error))
 
     def _wait(self, due: Due) -> timedelta:
         """Exponential back-off with jitter, so that many mailboxes do not come back at once."""
@@ -398,8 +398,3 @@ def _is_for(due: Due, tag: Tag | None) -> bool:
 def _is_gone(due: Due, attempts: int) -> bool:
     """Whether a message that was not found is really gone."""
     return due.message.removed_at is not None or attempts >= _GONE_ATTEMPTS
-
-
-def _text(error: Exception) -> str:
-    """What may be recorded of an error: our own sentences, and only the place of what others may fill with words."""
-    return str(error) if isinstance(error, MailboxError) else f"unexpected: {place(error)}"

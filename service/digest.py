@@ -20,7 +20,7 @@ from config.calendar import NoSchoolDay, SchoolCalendar
 from config.settings import MailboxSettings, Settings, Stage
 from config.wallclock import instant
 from connectors.mailbox import Mailbox
-from service.courier import Courier, Errand, is_not_out
+from service.courier import Courier, Errand, Failure, is_not_out
 from service.digest_facts import DigestReader
 from service.logs import place
 from service.notices import mail_to_staff
@@ -84,7 +84,7 @@ class MorningMail:
             self._digests.notices,
             assembly.clock,
             self._on_step,
-            failure="a morning mail could not be sent",
+            failure=Failure.MORNING,
             settle=timedelta(seconds=settings.service.settle_seconds),
         )
 

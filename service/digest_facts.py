@@ -21,6 +21,7 @@ from service.digest_contacts import contact_facts
 from service.digest_glow import glow_lines
 from service.families import Families
 from service.good_news import GoodNews
+from service.logs import said
 from store.cases import Cases, CaseView
 from store.ceiling import Ceiling
 from store.database import Database
@@ -124,7 +125,7 @@ class DigestReader:
             hours = school_hours_between(received_at, now, calendar)
             deadline = deadline or reply_by(received_at, self.settings.norm.reply_within_hours[1], calendar)
         except NoSchoolDay as error:  # such a calendar promises nothing; who waits is said all the same
-            log.warning("no day of an answer can be named", mailbox=box.address, reason=str(error))
+            log.warning("no day of an answer can be named", mailbox=box.address, reason=said(error))
         states = {mail.office.state for mail in mails if mail.office is not None}
         return Waiting(
             family=self._family(first.message),

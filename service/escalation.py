@@ -45,7 +45,7 @@ def _go_on(view: ItemView, items: Items, settings: Settings, calendar: SchoolCal
     mails = [] if event is None else _mails(view, step, settings, now)
     went_on = items.go_on(view, path=step.path, next_at=step.next_at, event=event, deliveries=mails, now=now)
     if went_on and event is not None:
-        log.info("nobody took an item, it goes on", item=view.id, step=event.value, desk=step.path[-1])
+        log.info("nobody took an item, it goes on", item=view.id, step=event, desk=step.path[-1])
     return went_on and event is not None
 
 

@@ -27,7 +27,7 @@ from connectors.mime import parse_message
 from service.about import matter_of
 from service.assembly import Assembly
 from service.letters import letter_of
-from service.logs import place
+from service.logs import place, said
 from store.follow_ups import FollowUp, FollowUps, ToOffice
 from store.tables import MessageRecord
 
@@ -81,7 +81,7 @@ def _read(box: MailboxSettings, mailbox: Mailbox, record: MessageRecord) -> Mess
         raw = mailbox.fetch(record.provider_id)
         return parse_message(raw.raw, mailbox=box.address, id=raw.id, received_at=raw.received_at, size=raw.size)
     except (MessageGone, FetchFailed) as error:
-        log.warning("a message that was marked as urgent cannot be read", mailbox=box.address, error=str(error))
+        log.warning("a message that was marked as urgent cannot be read", mailbox=box.address, error=said(error))
     except MailboxError:
         raise
     except Exception as error:  # noqa: BLE001 - what cannot be read must reach the office all the same

@@ -17,10 +17,10 @@ from autoresponder.glow import GlowFacts, compose_glow
 from autoresponder.outgoing import as_bytes
 from autoresponder.wording import written_languages
 from config.settings import MailboxSettings, Stage
-from connectors.errors import BROKEN, MailboxError
+from connectors.errors import BROKEN
 from connectors.mailbox import DraftState, Mailbox
 from service.good_news import REASONS, FamilyStands, GoodNews, Obstacle
-from service.logs import place
+from service.logs import place, said
 from service.steps import OnStep, no_step
 from store.glow_tables import GlowDraft
 from store.outbox import LeaseLost
@@ -72,7 +72,7 @@ class GlowWriter:
             self._news.drafts.finish(draft, state, self._clock(), reason)
             self._on_step("glow draft told", draft.id or 0)
         except LeaseLost as error:
-            log.warning("a draft of good news took longer than its lease", mailbox=box.address, error=str(error))
+            log.warning("a draft of good news took longer than its lease", mailbox=box.address, error=said(error))
         except Exception as error:  # noqa: BLE001 - one draft must not stop the others
             self._put_off(box, draft, error)
             return not isinstance(error, BROKEN)
@@ -134,7 +134,7 @@ class GlowWriter:
         return as_bytes(mail)
 
     def _put_off(self, box: MailboxSettings, draft: GlowDraft, error: Exception) -> None:
-        reason = str(error) if isinstance(error, MailboxError) else f"unexpected: {place(error)}"
+        reason = said(error)
         now, wait = self._clock(), min(_FIRST_WAIT * float(2 ** min(draft.attempts - 1, 10)), _LONGEST_WAIT)
         log.warning("a draft of good news could not be written", mailbox=box.address, draft=draft.id, error=reason)
         try:
@@ -146,4 +146,4 @@ class GlowWriter:
             self._news.drafts.finish(draft, state, now, reason)
             log.error("a draft of good news was given up", mailbox=box.address, draft=draft.id)
         except LeaseLost as lost:
-            log.warning("a draft of good news took longer than its lease", mailbox=box.address, error=str(lost))
+            log.warning("a draft of good news took longer than its lease", mailbox=box.address, error=said(lost))

@@ -8,6 +8,7 @@ from classifier.errors import ModelError
 from classifier.models import SHIPPED_NAME, Models
 from config.calendar import SchoolCalendar
 from config.settings import Service, Settings
+from service.logs import said
 from store.database import file_of
 
 log = structlog.get_logger()
@@ -52,5 +53,5 @@ def open_in_use(service: Service, bearings: Bearings | None = None) -> Classifie
         return open_strictly(service, bearings)
     except ModelError as error:
         loaded = classifier.load(None, bearings)
-        log.error("the model in use cannot be used, the shipped one takes its place", reason=str(error))
+        log.error("the model in use cannot be used, the shipped one takes its place", reason=said(error))
         return loaded

@@ -18,8 +18,8 @@ from config import ConfigError
 from config.settings import MailboxSettings, Settings
 from connectors.errors import MailboxError
 from connectors.mailbox import Mailbox
-from service.courier import Courier, Errand
-from service.logs import place
+from service.courier import Courier, Errand, Failure
+from service.logs import place, said
 from service.notices import compose_notice, notice_message_id
 from service.steps import OnStep, no_step
 from service.stopping import StopTeller
@@ -109,9 +109,7 @@ class Attendant:
         settings = assembly.settings
         self._lot = ParkingLot(assembly.database, timedelta(seconds=settings.service.lease_seconds))
         self._box = notices_box(settings)
-        self._courier = Courier(
-            self._lot.notices, assembly.clock, self._on_step, failure="the administrator could not be told by mail"
-        )
+        self._courier = Courier(self._lot.notices, assembly.clock, self._on_step, failure=Failure.ADMINISTRATOR)
         self._stops = StopTeller(settings, assembly.database, self._courier)
 
     @property
@@ -124,15 +122,14 @@ class Attendant:
         nothing where trying again may help."""
         if not needs_a_person(error):
             return
-        reason = " ".join(str(error).split())[:_LONGEST_REASON]
+        reason = " ".join(said(error).split())[:_LONGEST_REASON]
         try:
             begins = self._lot.park(mailbox, self._assembly.clock(), reason, sending=sending)
         except Exception as failure:  # noqa: BLE001 - the record is a help; the mailbox is tried again anyway
             log.error("a parked mailbox could not be recorded", mailbox=mailbox, error=place(failure))
             return
         if begins:
-            told = "is told by mail" if self.tells else "set service.administrator and service.notices_from for a mail"
-            log.error("a mailbox is parked", mailbox=mailbox, reason=reason, administrator=told)
+            log.error("a mailbox is parked", mailbox=mailbox, reason=said(error), administrator_is_told=self.tells)
 
     def works(self, mailbox: str, *, sent: bool) -> None:
         """A mailbox was worked on without trouble; `sent` says whether mail was sent from it."""
@@ -142,7 +139,7 @@ class Attendant:
             log.error("the end of an outage could not be recorded", mailbox=mailbox, error=place(failure))
             return
         if over is not None:
-            log.info("a parked mailbox works again", mailbox=mailbox, since=over.since.isoformat())
+            log.info("a parked mailbox works again", mailbox=mailbox, since=over.since)
 
     def tell(self, settle: timedelta | None = None) -> None:
         """Sends the notices that are due. Outages are gathered for `settle` first, `settling_time` where left out."""

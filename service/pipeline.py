@@ -1,7 +1,7 @@
 """From a page of changes to a page of the record: parse, classify, plan. Reads the mailbox, writes only the store."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -41,7 +41,7 @@ from service.entries import (
 from service.families import Families
 from service.hearing import office_says
 from service.letters import letter_of
-from service.logs import place
+from service.logs import place, said
 from service.sent_letters import GoodNewsReader, SentLetters
 from store.contact_replies import ReplyHeard
 from store.label_words import words
@@ -148,7 +148,9 @@ class Pipeline:
         self._broken: Counter[tuple[str, str]] = Counter()
         """How often a message broke the connection, by mailbox and id."""
 
-    def sweep(self, box: MailboxSettings, mailbox: Mailbox, due: Callable[[], bool] = _nothing) -> Iterator[Swept]:
+    def sweep(
+        self, box: MailboxSettings, mailbox: Mailbox, due: Callable[[], bool] = _nothing
+    ) -> Generator[Swept, None, None]:
         """Reads one page of changes after another and commits each, until there is nothing new.
 
         While one page is judged the next is already on its way; whoever gets a `Swept` that says `free` has the mailbox
@@ -199,7 +201,7 @@ class Pipeline:
             except MessageGone:
                 gone.append(record.provider_id)
             except FetchFailed as error:
-                log.warning("a message still cannot be read", mailbox=box.address, error=str(error))
+                log.warning("a message still cannot be read", mailbox=box.address, error=said(error))
         for attempt in range(1, _REREAD_ATTEMPTS + 1):
             state = self._pages.connect(box.address, self._clock())
             changes = Changes(cursor=state.cursor or "", messages=tuple(raws), removed=tuple(gone))

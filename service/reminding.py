@@ -15,6 +15,7 @@ from autoresponder.cases import CaseState, CaseStepKind, Standing, due_at, next_
 from autoresponder.hours import reply_by
 from config import NoSchoolDay, SchoolCalendar
 from config.settings import MailboxSettings, Settings, Stage
+from service.logs import said
 from store.case_tables import CaseEventKind
 from store.cases import Cases, CaseView
 from store.tables import Delivery, DeliveryKind
@@ -72,12 +73,12 @@ def _look(
             return False
         facts = _facts(view, step.kind, cases, settings, calendar, now)
     except NoSchoolDay as error:
-        log.error("nobody can be reminded of a case", case=view.id, error=str(error))
+        log.error("nobody can be reminded of a case", case=view.id, error=said(error))
         cases.look_again(view, now + _CALENDAR_ASKED_EVERY, now)
         return False
     told = cases.tell(view, _EVENTS[step.kind], _mails(view, facts, box, settings, now), now)
     if told:
-        log.info("somebody is told of a case", case=view.id, step=step.kind.value)
+        log.info("somebody is told of a case", case=view.id, step=step.kind)
     return told
 
 

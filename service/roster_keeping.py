@@ -17,7 +17,7 @@ from scorecard.family_keys import file_again
 from scorecard.list_files import digest_of, read_lists
 from scorecard.roster import Roster
 from scorecard.roster_import import Imported, TooManyEnd, import_lists, known_to, students_known_to
-from service.logs import place
+from service.logs import place, said
 from store.database import Database
 from store.installation import secret_of
 from store.roster_tables import RosterImport
@@ -76,7 +76,7 @@ class RosterKeeper:
                 except (ConfigError, TooManyEnd) as error:
                     if not quietly:
                         raise
-                    log.error("the roster stays as it was: its file cannot be used", reason=str(error))
+                    log.error("the roster stays as it was: its file cannot be used", reason=said(error))
                 self._looked_at = state
         if self.roster.refresh():
             self._file_again = _LOOKED_AT_AGAIN
@@ -97,7 +97,7 @@ class RosterKeeper:
                 name: sum(of.values())
                 for name, of in (("added", done.added), ("changed", done.changed), ("ended", done.ended))
             }
-            log.info("the roster was brought up to date", file=path.name, **counts, left_out=len(done.rejected))
+            log.info("the roster was brought up to date", file=path, **counts, left_out=len(done.rejected))
 
     def _last_digest(self) -> str | None:
         newest = select(col(RosterImport.digest)).where(col(RosterImport.from_settings).is_(True))

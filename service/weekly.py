@@ -21,7 +21,7 @@ from scorecard.readers import reader_of
 from scorecard.reading import first_look, read_report
 from scorecard.report import Report
 from scorecard.weekly_mail import Week, week_of, weekly_message_id, weekly_note
-from service.courier import Courier, Errand, is_not_out
+from service.courier import Courier, Errand, Failure, is_not_out
 from service.digest import before_school
 from service.logs import place
 from service.notices import mail_to_staff
@@ -89,7 +89,7 @@ class WeeklyMail:
             self._mails.notices,
             assembly.clock,
             self._on_step,
-            failure="a principal's mail of the week could not be sent",
+            failure=Failure.WEEK,
             settle=timedelta(seconds=settings.service.settle_seconds),
         )
 

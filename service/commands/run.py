@@ -87,6 +87,7 @@ def _pages_for_the_staff(assembly: "Assembly") -> Iterator[None]:
 
     from config import ConfigError
     from connectors.graph_push import receive
+    from service.logs import said
     from service.notifications import AddressTaken
     from service.web.app import web_pages
 
@@ -104,7 +105,7 @@ def _pages_for_the_staff(assembly: "Assembly") -> Iterator[None]:
             address = serving.enter_context(pages)
             log.info("the web pages are served", listen=address, url=assembly.settings.web.origin)
         except AddressTaken as error:
-            log.error("the web pages are not served from here", reason=str(error))
+            log.error("the web pages are not served from here", reason=said(error))
         except ConfigError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(2) from error

@@ -11,6 +11,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
 from config.settings import Settings
+from service.logs import said
 from service.openid.address import school_address
 from service.openid.errors import NotSetUp, NotVouchedFor, OpenIdError, ProviderDown, TokenRefused
 from service.openid.provider import Provider
@@ -86,7 +87,7 @@ def arrive(request: Request) -> Response:
     try:
         person = site.people.find(school_address(claims, provider.openid, domains_of(site.settings)))
     except NotVouchedFor as error:
-        log.warning("somebody was not let in", provider=provider.openid.name, reason=str(error))
+        log.warning("somebody was not let in", provider=provider.openid.name, reason=said(error))
         person = None
     return _nobody(request, provider, wanted) if person is None else _signed_in(request, provider, person, wanted)
 
@@ -120,8 +121,8 @@ def _came_back_without(request: Request, provider: Provider, wanted: str) -> Res
     error = request.query_params.get("error", "")
     declined = error in _DECLINED
     if not declined:
-        said = error if error in _FAMILIAR else "an error of its own"
-        log.error("the provider sends somebody back", provider=provider.openid.name, reason=said)
+        code = error if error in _FAMILIAR else None
+        log.error("the provider sends somebody back", provider=provider.openid.name, code=code)
     _ = words_for(request).gettext
     notice = (
         _("You did not sign in with {provider}. Try it once more, or take a link by mail.")
@@ -132,14 +133,14 @@ def _came_back_without(request: Request, provider: Provider, wanted: str) -> Res
 
 
 def _unavailable(request: Request, provider: Provider, error: OpenIdError, wanted: str) -> Response:
-    log.error("signing in with the provider does not work", provider=provider.openid.name, reason=str(error))
+    log.error("signing in with the provider does not work", provider=provider.openid.name, reason=said(error))
     _ = words_for(request).gettext
     notice = _("{provider} does not answer at the moment. Please take a link by mail instead.")
     return sign_in_page(request, wanted, notice=notice.format(provider=provider.openid.name), status=503)
 
 
 def _not_believed(request: Request, provider: Provider, error: TokenRefused, wanted: str) -> Response:
-    log.error("somebody was not let in", provider=provider.openid.name, reason=str(error))
+    log.error("somebody was not let in", provider=provider.openid.name, reason=said(error))
     _ = words_for(request).gettext
     notice = _("{provider} could not sign you in. Please take a link by mail; the reason is in the log.")
     return sign_in_page(request, wanted, notice=notice.format(provider=provider.openid.name), status=403)

@@ -21,7 +21,7 @@ from config import ConfigError
 from config.settings import MailboxSettings, Settings
 from connectors.errors import MailboxError
 from connectors.mailbox import Mailbox
-from service.logs import place
+from service.logs import place, said
 from service.notices import mail_to_staff
 from service.parking import service_box
 from service.web.people import Person
@@ -111,7 +111,7 @@ class Post:
                 self._bring(box, mime)
                 break
             except (MailboxError, ConfigError) as error:
-                log.error("a sign-in link could not be sent", mailbox=box.address, reason=str(error), tries_left=left)
+                log.error("a sign-in link could not be sent", mailbox=box.address, reason=said(error), tries_left=left)
                 if not left:
                     return
         self._access.link_sent(letter.person.address, self._clock())

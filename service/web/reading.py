@@ -13,6 +13,7 @@ from connectors.errors import FetchFailed, MailboxError, MessageGone
 from connectors.mailbox import Mailbox, RawMessage
 from connectors.message import Message
 from connectors.mime import parse_message
+from service.logs import said
 from store.tables import MessageRecord
 
 log = structlog.get_logger()
@@ -59,7 +60,7 @@ class Texts:
         except MessageGone:
             return Trouble.GONE
         except (MailboxError, ConfigError) as error:
-            log.error("a message could not be fetched for the pages", mailbox=box.address, reason=str(error))
+            log.error("a message could not be fetched for the pages", mailbox=box.address, reason=said(error))
             return Trouble.UNREADABLE if isinstance(error, FetchFailed) else Trouble.AWAY
         finally:
             self._turns.release()
