@@ -73,6 +73,9 @@ _ODD = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\xa0\xad\u034f\u061c\u1680\u180e\u2000-\u200d\u2028\u2029\u202f\u205f-\u2064\u3000"
     "\ud800-\udfff\ufeff\ufff9-\ufffb]"
 )
+_MOST_MARKS = 30
+# What combines is no letter and no space, in every script; of such runs the characters are looked at one by one.
+_MARKS = re.compile(rf"[^\w\s\x00-\u02ff]{{{_MOST_MARKS + 1},}}")
 _SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 
 
@@ -150,4 +153,18 @@ def clean(text: str) -> str:
     if _ODD.search(text):
         text = _SPACES.sub(" ", _LOOSE_JOINERS.sub("", _INVISIBLE.sub("", text)))
         text = _CONTROLS.sub("", _BREAKS.sub("\n", text))
+    if _MARKS.search(text):
+        text = _MARKS.sub(_stream_safe, text)
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+
+
+def _stream_safe(run: re.Match[str]) -> str:
+    """A long run of marks without those that nobody could see any more: at most 30 that combine with one character, as
+    Unicode's Stream-Safe Text Format has it (UAX #15 §13). Putting them in order takes the square of their number."""
+    kept: list[str] = []
+    combining = 0
+    for character in run[0]:
+        combining = combining + 1 if unicodedata.combining(character) else 0
+        if combining <= _MOST_MARKS:
+            kept.append(character)
+    return "".join(kept)

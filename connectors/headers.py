@@ -246,6 +246,7 @@ def identifiers(value: str) -> tuple[str, ...]:
     needs the first and the last 50 are kept: the thread's root and the latest parents."""
     found = [re.sub(r"\s+", "", match) for match in _ID.findall(value)]
     if not found:  # broken programs leave the brackets out
-        found = [word.strip("<>,;") for word in value.split() if "@" in word or len(value.split()) == 1]
+        words = value.split()
+        found = [re.sub(r"[<>]", "", word).strip(",;") for word in words if "@" in word or len(words) == 1]
     unique = list(dict.fromkeys(identifier for identifier in found if identifier and len(identifier) <= 998))
     return tuple(unique if len(unique) <= MAX_IDS else unique[: MAX_IDS // 2] + unique[-MAX_IDS // 2 :])

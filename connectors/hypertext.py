@@ -6,6 +6,7 @@ is recognised beforehand and read by taking the tags out.
 
 import html
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -16,6 +17,11 @@ MAX_HTML = 1_000_000
 """Characters of HTML that are read; a newsletter of a megabyte is all style."""
 MAX_TEXT = 400_000
 _MAX_DEPTH = 2_000
+_MAX_NAMES = 20_000
+"""Different words that could be names of attributes. Each attribute is compared with all others of its element, also
+with those that a second <body> adds to the first."""
+_FEW = 50_000
+"""Characters in which no more names fit than can be compared at once."""
 
 _DROPPED = frozenset(
     {
@@ -55,10 +61,11 @@ _HISTORY_FROM = frozenset({"divrplyfwdmsg", "appendonsend", "x_divrplyfwdmsg", "
 _TAG = re.compile(r"<!--(?:[^-]|-(?!->))*(?:-->|$)|<(/?)([a-zA-Z][a-zA-Z0-9:]*)[^<>]*>?|<[!?][^<>]*>?")
 _UNNESTED = frozenset(
     {
-        *("br", "img", "hr", "input", "meta", "link", "p", "li", "td", "th", "tr", "tbody", "thead", "option", "dd"),
+        *("br", "img", "hr", "input", "meta", "link", "p", "li", "td", "th", "tr", "tbody", "thead", "dd"),
         *("dt", "col", "area", "base", "wbr", "source", "o:p"),
     }
 )
+_BETWEEN_NAMES = re.compile(r"[\s/>=]+")
 _RUNS = re.compile(r"[ \t\r\n\f\u00a0]+")
 _BLANKS = re.compile(r"\n{3,}")
 
@@ -99,7 +106,7 @@ def html_to_text(source: str) -> str:
     rows, list items and paragraphs keep their lines; what a mail program marked as quoted stands under "> ".
     """
     source = source[:MAX_HTML]
-    if source.count("<") > _MAX_DEPTH and _too_deep(source):
+    if _too_deep(source) or _too_many_names(source):
         return _tags_taken_out(source)
     page = _Page()
     root = LexborHTMLParser(source).root
@@ -110,15 +117,29 @@ def html_to_text(source: str) -> str:
 
 
 def _too_deep(source: str) -> bool:
+    """Whether more elements may be open at once than a tree is built of quickly. An end closes one of its name, if any
+    is open: the others it makes the parser look through all that are."""
+    if source.count("<") <= _MAX_DEPTH:
+        return False
     depth = 0
+    opened: Counter[str] = Counter()
     for tag in _TAG.finditer(source):
-        name = tag[2]
-        if not name or name.lower() in _UNNESTED:
+        name = tag[2].lower() if tag[2] else ""
+        if not name or name in _UNNESTED:
             continue
-        depth = max(0, depth - 1) if tag[1] else depth + 1
+        if not tag[1]:
+            opened[name] += 1
+            depth += 1
+        elif opened[name] > 0:
+            opened[name] -= 1
+            depth -= 1
         if depth > _MAX_DEPTH:
             return True
     return False
+
+
+def _too_many_names(source: str) -> bool:
+    return len(source) > _FEW and len(set(_BETWEEN_NAMES.split(source.lower()))) > _MAX_NAMES
 
 
 def _tags_taken_out(source: str) -> str:

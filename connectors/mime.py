@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from connectors import headers as header_section
 from connectors.headers import Field
 from connectors.message import Address, Headers, Message
+from connectors.mime_bounds import within_bounds
 from connectors.mime_text import Reading
 from connectors.mime_tree import NestedTooDeepError, NotReadAtOnceError, fast_tree, lenient_tree, plain_tree
 from connectors.quoting import newest_text
@@ -108,7 +109,8 @@ def _read(mail: bytes, fields: Sequence[Field], body_at: int, defects: Sequence[
         # The header section was mended: the parsers shall see it as it is understood here.
         head = b"".join(each.name.encode() + b": " + b" ".join(each.raw.split()) + b"\r\n" for each in fields)
         mail, body_at = head + b"\r\n" + mail[body_at:], len(head) + 2
-    found = list(defects)
+    mail, beyond = within_bounds(mail)
+    found = [*defects, *filter(None, [beyond])]
     for tree in (fast_tree, lenient_tree):
         reading = Reading(defects=list(found))
         try:

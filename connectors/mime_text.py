@@ -15,12 +15,14 @@ MAX_TEXT = 200_000
 MAX_PARTS = 2_000
 """Parts that are looked at; mail that people write has a dozen."""
 MAX_ATTACHMENTS = 200
+MAX_READ = 4 * 1024 * 1024
+"""Bytes of text, transfer-decoded, that are read of all parts together: HTML is mostly style."""
+_MAX_CHARACTERS = 1_000_000
+_LONGEST_SIGNATURE = 20_000
 _MAX_FORWARDS = 8
 
 _META_CHARSET = re.compile(rb"(?i)<meta[^>]{0,200}charset\s{0,5}=\s{0,5}[\"']?([a-z0-9_.:-]{2,40})")
-_PGP_MESSAGE = re.compile(r"-----BEGIN PGP MESSAGE-----.{0,400000}?(?:-----END PGP MESSAGE-----|\Z)", re.DOTALL)
 _PGP_SIGNED = re.compile(r"-----BEGIN PGP SIGNED MESSAGE-----\n(?:Hash: [^\n]{0,100}\n){0,3}\n?")
-_PGP_SIGNATURE = re.compile(r"-----BEGIN PGP SIGNATURE-----.{0,20000}?(?:-----END PGP SIGNATURE-----|\Z)", re.DOTALL)
 _POINTS_TO_HTML = re.compile(
     r"(?:view|read|see|display|open)\b[^\n]{0,80}\b(?:html|browser|online|rich text)|does not support html|"
     r"html[- ](?:capable|enabled|compatible|format|only|e-?mail)|requires html|"
@@ -50,6 +52,7 @@ class Reading:
     attachments: list[Attachment] = field(default_factory=list)
     defects: list[str] = field(default_factory=list)
     parts: int = 0
+    read_bytes: int = 0
 
     def defect(self, words: str) -> None:
         """Notes what was broken, once."""
@@ -62,8 +65,8 @@ class Reading:
         if "-----BEGIN PGP" in text:
             if "-----BEGIN PGP MESSAGE-----" in text:
                 self.defect("encrypted (PGP)")
-                text = _PGP_MESSAGE.sub("", text)
-            text = _PGP_SIGNATURE.sub("", _PGP_SIGNED.sub("", text))
+                text = _without_armour(text, "MESSAGE", len(text))
+            text = _without_armour(_PGP_SIGNED.sub("", text), "SIGNATURE", _LONGEST_SIGNATURE)
         if len(text) > MAX_TEXT:
             self.defect("text cut off at 200,000 characters")
             text = text[:MAX_TEXT]
@@ -86,7 +89,7 @@ class Reading:
             self._read_multipart(part, depth)
         elif kind.startswith("multipart/"):
             self.defect("a multipart without parts")
-            self._add(clean(decode(part.content(), None)[0]))
+            self._add(clean(decode(self._content(part), None)[0]))
         elif self._is_body(part):
             self._add(self._text_of(part))
         else:
@@ -112,7 +115,7 @@ class Reading:
         plain_first = sorted(part.children, key=lambda child: child.content_type != "text/plain")
         spare: Reading | None = None
         for position, child in enumerate(plain_first):
-            version = Reading(parts=self.parts)
+            version = Reading(parts=self.parts, read_bytes=self.read_bytes)
             version.read(child, depth + 1)
             self._take_over(version)
             if not version.texts and not version.forwarded:
@@ -139,7 +142,7 @@ class Reading:
                 self._attach(node)
 
     def _take_over(self, version: "Reading") -> None:
-        self.parts = version.parts
+        self.parts, self.read_bytes = version.parts, version.read_bytes
         self.attachments.extend(version.attachments[: MAX_ATTACHMENTS - len(self.attachments)])
         for defect in version.defects:
             self.defect(defect)
@@ -149,9 +152,9 @@ class Reading:
         self._attach(part)
         if not part.children or depth >= _MAX_FORWARDS:
             return
-        inner = Reading(parts=self.parts)
+        inner = Reading(parts=self.parts, read_bytes=self.read_bytes)
         inner.read(part.children[0], depth + 1)
-        self.parts = inner.parts
+        self.parts, self.read_bytes = inner.parts, inner.read_bytes
         for defect in inner.defects:
             self.defect(defect)
         said = "\n\n".join(text for text in (*inner.texts, *inner.forwarded) if text.strip())
@@ -178,8 +181,17 @@ class Reading:
         name = decode_words(part.filename)[:255].replace("/", "_").replace("\\", "_")
         self.attachments.append(Attachment(filename=name, content_type=kind, size=part.size))
 
+    def _content(self, part: Part) -> bytes:
+        """The bytes of a leaf, as many of them as are still to be read of this message."""
+        left = MAX_READ - self.read_bytes
+        content = part.content() if left > 0 else b""
+        if len(content) > left or left <= 0:
+            self.defect("text cut off after 4 MiB")
+        self.read_bytes += len(content)
+        return content[: max(0, left)]
+
     def _text_of(self, part: Part) -> str:
-        content = part.content()
+        content = self._content(part)
         label = part.parameter("charset")
         is_html = part.content_type == "text/html"
         if is_html and not label and (meta := _META_CHARSET.search(content, 0, 4096)):
@@ -189,10 +201,29 @@ class Reading:
             self.defect("charset label missing or wrong")
         if is_html or content[:20].lstrip().lower().startswith((b"<html", b"<!doctype html")):
             return clean(html_to_text(text))
-        text = clean(text)
+        if len(text) > _MAX_CHARACTERS:
+            self.defect("text cut off at 200,000 characters")
+        text = clean(text[:_MAX_CHARACTERS])
         if part.parameter("format").lower() == "flowed":
             return unflowed(text, delete_space=part.parameter("delsp").lower() == "yes")
         return text
+
+
+def _without_armour(text: str, kind: str, longest: int) -> str:
+    """`text` without blocks of PGP's armour (RFC 9580 §6.2) of up to `longest` characters; one whose end is missing
+    goes on to the end of the text. In linear time, however many beginnings there are."""
+    opening, closing = f"-----BEGIN PGP {kind}-----", f"-----END PGP {kind}-----"
+    kept: list[str] = []
+    position = searched = end = 0
+    while (begin := text.find(opening, max(position, searched))) >= 0:
+        if end <= begin:
+            found = text.find(closing, begin)
+            end = found + len(closing) if found >= 0 else len(text)
+        searched = begin + len(opening)
+        if end - begin <= longest + len(opening) + len(closing):
+            kept.append(text[position:begin])
+            position = end
+    return "".join((*kept, text[position:]))
 
 
 def _is_hollow(texts: Sequence[str]) -> bool:
@@ -210,7 +241,7 @@ def _head(inner: Part) -> str:
 def unflowed(text: str, *, delete_space: bool) -> str:
     """RFC 3676 §4: a line that ends in a space goes on in the next of the same quote depth; the space that protects a
     line's beginning is taken away. With `delete_space` (DelSp, §4.1) the space at the end goes too."""
-    paragraphs: list[str] = []
+    paragraphs: list[list[str]] = []
     open_depth = -1
     for line in text.split("\n"):
         unquoted = line.lstrip(">")
@@ -219,8 +250,8 @@ def unflowed(text: str, *, delete_space: bool) -> str:
         flows = bare.endswith(" ") and bare != "-- "
         content = bare[:-1] if flows and delete_space else bare
         if depth == open_depth and bare != "-- ":
-            paragraphs[-1] += content
+            paragraphs[-1].append(content)
         else:
-            paragraphs.append(f"{'>' * depth} {content}" if depth else content)
+            paragraphs.append([f"{'>' * depth} {content}" if depth else content])
         open_depth = depth if flows else -1
-    return "\n".join(paragraphs)
+    return "\n".join(map("".join, paragraphs))
