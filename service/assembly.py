@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from secrets import token_hex
 
 from autoresponder.wording_check import check_wording
 from classifier import Classifier
@@ -122,9 +123,10 @@ class Assembly:
         self.database.close()
 
 
+PROCESS = f"{socket.gethostname()}.{os.getpid()}.{token_hex(4)}"
+"""This process among all those of a district; a number that is given again later comes with other digits."""
+
+
 def _worker_name() -> str:
-    """Unique among the workers of a district: host, process, thread, and when the process began to matter."""
-    return f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}:{_BORN}"
-
-
-_BORN = system_clock().isoformat()
+    """Unique among the workers of a district: the process, and the thread within it."""
+    return f"{PROCESS}:{threading.get_ident()}"

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from service.delivery import Delivered
 from service.pipeline import Swept
-from service.runner import Watcher
+from service.watcher import Watcher
 
 log = structlog.get_logger()
 

@@ -10,10 +10,11 @@ from connectors.mailbox import Mailbox
 from connectors.maildir.folder import Folder
 from connectors.maildir.mailbox import MaildirMailbox
 from service.assembly import Assembly
-from service.runner import Runner, Watcher
+from service.runner import Runner
 from service.sample.front_office import FrontOffice
 from service.sample.letters import SampleMail
 from service.sample.school import SampleSchool
+from service.watcher import Watcher
 
 LOOKS_AFTER = timedelta(minutes=1)
 """How long after a mail's arrival the service looks: the default of `poll_seconds`."""

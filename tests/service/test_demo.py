@@ -16,7 +16,6 @@ from autoresponder.items import ItemState
 from config import load
 from connectors.labels import Tag
 from service.cli import app
-from service.runner import Quiet
 from service.sample.demo import show
 from service.sample.front_office import PRINCIPAL
 from service.sample.introduction import HistoryScreen
@@ -24,6 +23,7 @@ from service.sample.ledger import Handled, handled, items_of
 from service.sample.letters import ZONE, load_mail
 from service.sample.school import CONNECTED, EARLY, PAGE_FILE, WEEKLY_FILE, WEEKLY_PAGE, SampleSchool
 from service.sample.week import SchoolAssembly, Week
+from service.watcher import Quiet
 from store.database import Database
 from store.items import Items
 

@@ -444,7 +444,7 @@ class TestInTheRunner:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("service.runner._NOTICES_LOOKED_AFTER_EVERY", 0.02)
-        monkeypatch.setattr("service.runner._PAUSE_FOR_A_PERSON", 0.02)
+        monkeypatch.setattr("service.mailbox_work.PAUSE_FOR_A_PERSON", 0.02)
         monkeypatch.setattr("service.parking.settling_time", lambda _: AT_ONCE)
         monkeypatch.setattr("service.parking._WORKING_AGAIN", AT_ONCE)
         maple = Maple(settings=TOLD, database=Database.open(str(tmp_path / "a.db")))
