@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, SQLColumnExpression, and_, func, insert, or_, select, update
 from sqlmodel import Session, col
 
 from autoresponder.cases import CaseState, CaseWord, outcome
@@ -18,8 +18,10 @@ from store.case_matters import AnyRow
 from store.case_tables import CaseEvent, CaseEventKind, CaseMail, ConflictCase, TeacherLetter
 from store.database import Database
 from store.good_words import last_good_news
+from store.moments import AT_ONCE, Moment, moment
+from store.pages import Query
 from store.relabelling import no_conflict
-from store.tables import Delivery, MessageRecord
+from store.tables import Delivery, MessageRecord, UtcDateTime
 from store.turns import alone
 
 _CLOCK_SET_BACK = timedelta(minutes=10)
@@ -151,13 +153,12 @@ class Cases:
 
     def due(self, mailbox: str, now: datetime) -> list[CaseView]:
         """Open cases of a mailbox that the service has to look at."""
-        return self._views(and_(_waits(mailbox), _is_due(now)))
+        return self._views(and_(waits(mailbox), is_due(moment(now))))
 
     def next_due_at(self, mailbox: str) -> datetime | None:
         """When the service has to look at a case of a mailbox next, None where it need not."""
-        when = func.min(col(ConflictCase.looks_at), type_=ConflictCase.__table__.c.looks_at.type)  # type: ignore[attr-defined]
         with self._database.read() as connection:
-            found: datetime | None = connection.execute(select(when).where(_waits(mailbox))).scalar()
+            found: datetime | None = connection.execute(next_at(mailbox)).scalar()
         return found
 
     def look_again(self, view: CaseView, next_at: datetime | None, now: datetime) -> bool:
@@ -292,13 +293,20 @@ def _thanked(connection: Connection, mailbox: str, family: str, before: datetime
     return connection.execute(written.order_by(col(MessageRecord.received_at).desc()).limit(1)).scalar()
 
 
-def _waits(mailbox: str) -> ColumnElement[bool]:
+def waits(mailbox: str | SQLColumnExpression[str]) -> ColumnElement[bool]:
+    """Which cases of a mailbox are looked at when their time comes."""
     case = ConflictCase
     return and_(col(case.mailbox) == mailbox, col(case.state) == CaseState.OPEN, col(case.looks_at).is_not(None))
 
 
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    return or_(col(ConflictCase.looks_at) <= now, col(ConflictCase.looked_at) > now + _CLOCK_SET_BACK)
+def next_at(mailbox: str | SQLColumnExpression[str]) -> Query:
+    """When the next case of a mailbox is looked at."""
+    return select(func.min(col(ConflictCase.looks_at), type_=UtcDateTime())).where(waits(mailbox))
+
+
+def is_due(at: Moment) -> ColumnElement[bool]:
+    """Whose time has come."""
+    return or_(col(ConflictCase.looks_at) <= at(AT_ONCE), col(ConflictCase.looked_at) > at(_CLOCK_SET_BACK))
 
 
 def _move(connection: Connection, view: CaseView, values: dict[str, Any]) -> None:

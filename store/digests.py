@@ -6,7 +6,7 @@ The decision and its notice commit together, under a unique day; the notice is h
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, SQLColumnExpression, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
@@ -14,7 +14,8 @@ from store.database import Database
 from store.digest_tables import DigestRecord
 from store.digest_times import told_before
 from store.notices import Notices, write_notice
-from store.tables import Notice, NoticeKind
+from store.pages import Query
+from store.tables import Notice, NoticeKind, UtcDateTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,7 @@ class Digests:
     def take(self, mailbox: str, now: datetime) -> Morning | None:
         """The mailbox's mail whose time has come, or whose worker has gone; it is this worker's until the lease
         ends."""
-        mine = select(col(DigestRecord.notice_id)).where(
-            col(DigestRecord.mailbox) == mailbox, col(DigestRecord.notice_id).is_not(None)
-        )
+        mine = select(col(DigestRecord.notice_id)).where(unsent(mailbox))
         # Told first: of a school year's mails all but one are.
         notice = self.notices.take(and_(col(Notice.told_at).is_(None), col(Notice.id).in_(mine)), now)
         if notice is None:
@@ -77,17 +76,8 @@ class Digests:
 
     def next_attempt_at(self, mailbox: str) -> datetime | None:
         """When a mail that was put off is tried again; None where none waits."""
-        due = func.max(
-            col(Notice.next_attempt_at),
-            type_=Notice.__table__.c.next_attempt_at.type,  # type: ignore[attr-defined]
-        )
-        query = (
-            select(due)
-            .join(DigestRecord, col(DigestRecord.notice_id) == col(Notice.id))
-            .where(col(DigestRecord.mailbox) == mailbox, col(Notice.told_at).is_(None))
-        )
         with self._database.read() as connection:
-            found: datetime | None = connection.execute(query).scalar()
+            found: datetime | None = connection.execute(next_at(mailbox)).scalar()
         return found
 
     def last_told_at(self, mailbox: str, before: date) -> datetime | None:
@@ -95,6 +85,18 @@ class Digests:
         by none because there was nothing to tell."""
         with self._database.read() as connection:
             return told_before(connection, mailbox, before)
+
+
+def next_at(mailbox: str | SQLColumnExpression[str]) -> Query:
+    """When a mail of a mailbox is tried (again)."""
+    waits = and_(unsent(mailbox), col(DigestRecord.notice_id) == col(Notice.id), col(Notice.told_at).is_(None))
+    return select(func.max(col(Notice.next_attempt_at), type_=UtcDateTime())).where(waits)
+
+
+def unsent(mailbox: str | SQLColumnExpression[str]) -> ColumnElement[bool]:
+    """Which mornings of a mailbox had something to tell that is not out: as the index of these few says it."""
+    record = DigestRecord
+    return and_(col(record.mailbox) == mailbox, col(record.sent_at).is_(None), col(record.notice_id).is_not(None))
 
 
 def _this(mailbox: str, day: date) -> ColumnElement[bool]:

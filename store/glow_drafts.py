@@ -9,14 +9,16 @@ from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, SQLColumnExpression, and_, case, func, insert, or_, select, update
 from sqlmodel import Session, col
 
 from store import audit
 from store.database import Database
 from store.glow_tables import GlowDraft
+from store.moments import AT_ONCE, Moment, moment
 from store.outbox import LONGEST_LEASE, LeaseLost
-from store.tables import DeliveryState
+from store.pages import Query
+from store.tables import DeliveryState, UtcDateTime
 from store.turns import alone
 
 ASKED = "asked for a draft of good news"
@@ -78,7 +80,7 @@ class GlowDrafts:
     def take(self, mailbox: str, now: datetime) -> GlowDraft | None:
         """A draft of the mailbox whose time has come, or whose worker has gone; it is this worker's until the lease
         ends."""
-        waiting = and_(col(GlowDraft.mailbox) == mailbox, _is_due(now))
+        waiting = and_(col(GlowDraft.mailbox) == mailbox, is_due(moment(now)))
         with self._database.read() as connection:
             rows = connection.execute(
                 select(col(GlowDraft.id), col(GlowDraft.attempts)).where(waiting).order_by(col(GlowDraft.id))
@@ -117,17 +119,8 @@ class GlowDrafts:
 
     def next_due_at(self, mailbox: str) -> datetime | None:
         """When the mailbox's next draft comes due; None where none waits."""
-        when = case(
-            (col(GlowDraft.state) == DeliveryState.WAITING, col(GlowDraft.next_attempt_at)),
-            else_=col(GlowDraft.lease_until),
-        )
-        column = GlowDraft.__table__.c.next_attempt_at  # type: ignore[attr-defined]
-        query = select(func.min(when, type_=column.type)).where(
-            col(GlowDraft.mailbox) == mailbox,
-            col(GlowDraft.state).in_((DeliveryState.WAITING, DeliveryState.WORKING)),
-        )
         with self._database.read() as connection:
-            found: datetime | None = connection.execute(query).scalar()
+            found: datetime | None = connection.execute(next_at(mailbox)).scalar()
         return found
 
     def of_term(self, mailbox: str, term: str) -> Mapping[str, GlowDraft]:
@@ -153,15 +146,20 @@ class GlowDrafts:
                 raise LeaseLost(f"the draft {draft.id} was taken over by another worker")
 
 
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    next_attempt, lease = col(GlowDraft.next_attempt_at), col(GlowDraft.lease_until)
-    return or_(
-        and_(
-            col(GlowDraft.state) == DeliveryState.WAITING,
-            or_(next_attempt <= now, next_attempt > now + _FURTHEST_AHEAD),
-        ),
-        and_(col(GlowDraft.state) == DeliveryState.WORKING, or_(lease <= now, lease > now + LONGEST_LEASE)),
-    )
+def next_at(mailbox: str | SQLColumnExpression[str]) -> Query:
+    """When the next draft of a mailbox comes due, or may be taken from who left it."""
+    waiting = col(GlowDraft.state) == DeliveryState.WAITING
+    when = case((waiting, col(GlowDraft.next_attempt_at)), else_=col(GlowDraft.lease_until))
+    unfinished = or_(waiting, col(GlowDraft.state) == DeliveryState.WORKING)
+    return select(func.min(when, type_=UtcDateTime())).where(col(GlowDraft.mailbox) == mailbox, unfinished)
+
+
+def is_due(at: Moment) -> ColumnElement[bool]:
+    """Which drafts are to be worked on: their time has come, or their worker has gone."""
+    state, next_attempt, lease = col(GlowDraft.state), col(GlowDraft.next_attempt_at), col(GlowDraft.lease_until)
+    waits = or_(next_attempt <= at(AT_ONCE), next_attempt > at(_FURTHEST_AHEAD))
+    was_left = or_(lease <= at(AT_ONCE), lease > at(LONGEST_LEASE))
+    return or_(and_(state == DeliveryState.WAITING, waits), and_(state == DeliveryState.WORKING, was_left))
 
 
 def _drafts(connection: Connection, which: ColumnElement[bool]) -> list[GlowDraft]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, SQLColumnExpression, and_, func, insert, or_, select, update
 from sqlmodel import Session, col
 
 from autoresponder.items import ItemState, Outcome, Word
@@ -13,7 +13,9 @@ from autoresponder.plan import RouteFacts
 from store.database import Database
 from store.item_events import note
 from store.matters import say
-from store.tables import Delivery, DeliveryKind, EventKind, Item, ItemEvent, ItemMail, MessageRecord
+from store.moments import AT_ONCE, Moment, moment
+from store.pages import Query
+from store.tables import Delivery, DeliveryKind, EventKind, Item, ItemEvent, ItemMail, MessageRecord, UtcDateTime
 
 _CLOCK_SET_BACK = timedelta(minutes=10)
 """An item that last changed further ahead than this was dated by a clock that has been set back since."""
@@ -87,7 +89,7 @@ class Items:
 
     def due(self, mailbox: str, now: datetime) -> list[ItemView]:
         """Items that came to a mailbox first, and that nobody has taken in time."""
-        query = select(Item).where(_waits(mailbox), _is_due(now)).order_by(col(Item.escalates_at), col(Item.id))
+        query = select(Item).where(waits(mailbox), is_due(moment(now))).order_by(col(Item.escalates_at), col(Item.id))
         with self._database.read() as connection, Session(bind=connection) as session:
             found = [_view(session, item) for item in session.execute(query).scalars().all()]
             session.expunge_all()
@@ -95,9 +97,8 @@ class Items:
 
     def next_due_at(self, mailbox: str) -> datetime | None:
         """When the next item of a mailbox goes on, None where none does."""
-        when = func.min(col(Item.escalates_at), type_=Item.__table__.c.escalates_at.type)  # type: ignore[attr-defined]
         with self._database.read() as connection:
-            found: datetime | None = connection.execute(select(when).where(_waits(mailbox))).scalar()
+            found: datetime | None = connection.execute(next_at(mailbox)).scalar()
         return found
 
     def go_on(
@@ -142,12 +143,19 @@ def number_of(item: Item) -> int:
     return item.id
 
 
-def _waits(mailbox: str) -> ColumnElement[bool]:
+def waits(mailbox: str | SQLColumnExpression[str]) -> ColumnElement[bool]:
+    """Which items of a mailbox go on when their time comes."""
     return and_(col(Item.mailbox) == mailbox, col(Item.state) == ItemState.OPEN, col(Item.escalates_at).is_not(None))
 
 
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    return or_(col(Item.escalates_at) <= now, col(Item.stepped_at) > now + _CLOCK_SET_BACK)
+def next_at(mailbox: str | SQLColumnExpression[str]) -> Query:
+    """When the next item of a mailbox goes on."""
+    return select(func.min(col(Item.escalates_at), type_=UtcDateTime())).where(waits(mailbox))
+
+
+def is_due(at: Moment) -> ColumnElement[bool]:
+    """Whose time has come."""
+    return or_(col(Item.escalates_at) <= at(AT_ONCE), col(Item.stepped_at) > at(_CLOCK_SET_BACK))
 
 
 def _move(connection: Connection, view: ItemView, values: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, upd
 from sqlmodel import Session, col
 
 from store.database import Database
+from store.moments import AT_ONCE, Moment, moment
 from store.outbox import LONGEST_LEASE, LeaseLost
 from store.tables import Notice, NoticeKind
 
@@ -40,7 +41,7 @@ class Notices:
 
     def take(self, which: ColumnElement[bool], now: datetime) -> Notice | None:
         """One of `which` whose time has come, or whose worker has gone; it is this worker's until the lease ends."""
-        waiting = and_(which, _is_due(now))
+        waiting = and_(which, is_due(moment(now)))
         with self._database.read() as connection:
             numbers = connection.execute(select(col(Notice.id)).where(waiting).order_by(col(Notice.id))).scalars().all()
         for number in filter(None, numbers):
@@ -82,12 +83,13 @@ def _update(connection: Connection, notice: Notice, **values: Any) -> None:
         raise LeaseLost(f"the notice {notice.id} was taken over by another worker")
 
 
-def _is_due(now: datetime) -> ColumnElement[bool]:
+def is_due(at: Moment) -> ColumnElement[bool]:
+    """Which notices are to be sent: their time has come, or their worker has gone."""
     lease = col(Notice.lease_until)
     return and_(
         col(Notice.told_at).is_(None),
-        col(Notice.next_attempt_at) <= now,
-        or_(lease.is_(None), lease <= now, lease > now + LONGEST_LEASE),
+        col(Notice.next_attempt_at) <= at(AT_ONCE),
+        or_(lease.is_(None), lease <= at(AT_ONCE), lease > at(LONGEST_LEASE)),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, SQLColumnExpression, and_, case, func, literal, or_, select, update
 from sqlmodel import Session, col
 
 from store.answers import overtaken
@@ -13,12 +13,15 @@ from store.database import Database
 from store.drafts import asked_no_more
 from store.label_words import words
 from store.marks import mark
+from store.moments import AT_ONCE, Moment, moment
 from store.pages import Query, route_key
 from store.scorecard_tables import MarkKind
-from store.tables import Delivery, DeliveryKind, DeliveryState, DeliveryStep, MessageRecord
+from store.tables import Delivery, DeliveryKind, DeliveryState, DeliveryStep, MessageRecord, UtcDateTime, _StateWord
 
 _FURTHEST_AHEAD = timedelta(minutes=20)
 """Longer than anything is put off."""
+_UNFINISHED = tuple(literal(state, _StateWord()) for state in (DeliveryState.WAITING, DeliveryState.WORKING))
+"""Each a parameter of its own: a list as one parameter makes the statement be written out anew each time."""
 LONGEST_LEASE = timedelta(hours=2)
 """Longer than any lease lasts, with the settling time that may follow: one that ends later was given by a clock that
 was ahead."""
@@ -59,7 +62,7 @@ class Outbox:
         """Deliveries of a mailbox whose time has come, or whose worker has gone: urgent routes first, then oldest."""
         query = (
             _with_message()
-            .where(col(Delivery.mailbox) == mailbox, _is_due(now))
+            .where(col(Delivery.mailbox) == mailbox, is_due(moment(now)))
             .order_by(_URGENT_FIRST, col(Delivery.next_attempt_at), col(Delivery.id))
             .limit(limit)
         )
@@ -68,17 +71,8 @@ class Outbox:
 
     def next_due_at(self, mailbox: str) -> datetime | None:
         """When the next delivery of a mailbox comes due, None where none waits."""
-        delivery = Delivery
-        when = case(
-            (col(delivery.state) == DeliveryState.WAITING, col(delivery.next_attempt_at)),
-            else_=col(delivery.lease_until),
-        )
-        query = select(func.min(when, type_=delivery.__table__.c.next_attempt_at.type)).where(  # type: ignore[attr-defined]
-            col(delivery.mailbox) == mailbox,
-            col(delivery.state).in_((DeliveryState.WAITING, DeliveryState.WORKING)),
-        )
         with self._database.read() as connection:
-            found: datetime | None = connection.execute(query).scalar()
+            found: datetime | None = connection.execute(next_at(mailbox)).scalar()
         return found
 
     def claim(self, due: Due, now: datetime) -> Due | None:
@@ -87,7 +81,7 @@ class Outbox:
         with self._database.write() as connection:
             taken = connection.execute(
                 update(Delivery)
-                .where(col(Delivery.id) == due.id, col(Delivery.attempts) == delivery.attempts, _is_due(now))
+                .where(col(Delivery.id) == due.id, col(Delivery.attempts) == delivery.attempts, is_due(moment(now)))
                 .values(
                     state=DeliveryState.WORKING,
                     attempts=delivery.attempts + 1,
@@ -173,7 +167,7 @@ class Outbox:
                 update(Delivery)
                 .where(
                     col(Delivery.id).in_([due.id for due in done]),
-                    col(Delivery.state).in_((DeliveryState.WAITING, DeliveryState.WORKING)),
+                    col(Delivery.state).in_(_UNFINISHED),
                 )
                 .values(state=DeliveryState.DONE, finished_at=now, last_error=None)
             )
@@ -271,19 +265,23 @@ class Outbox:
             mark(connection, MarkKind.MESSAGE, [str(due.delivery.message_id)])
 
 
-def _is_due(now: datetime) -> Any:
-    delivery = Delivery
-    next_attempt, lease_until = col(delivery.next_attempt_at), col(delivery.lease_until)
+def next_at(mailbox: str | SQLColumnExpression[str]) -> Query:
+    """When the next delivery of a mailbox comes due, or may be taken from who left it."""
+    waiting = col(Delivery.state) == DeliveryState.WAITING
+    when = case((waiting, col(Delivery.next_attempt_at)), else_=col(Delivery.lease_until))
+    mine = and_(col(Delivery.mailbox) == mailbox, col(Delivery.state).in_(_UNFINISHED))
+    return select(func.min(when, type_=UtcDateTime())).where(mine)
+
+
+def is_due(at: Moment) -> ColumnElement[bool]:
+    """Which deliveries are to be worked on: their time has come, or their worker has gone."""
+    state, next_attempt, lease_until = col(Delivery.state), col(Delivery.next_attempt_at), col(Delivery.lease_until)
     # Further ahead than anything is put there means that the clock was set back since: urgent mail cannot wait for it.
-    return or_(
-        and_(
-            col(delivery.state) == DeliveryState.WAITING,
-            or_(next_attempt <= now, next_attempt > now + _FURTHEST_AHEAD),
-        ),
-        and_(
-            col(delivery.state) == DeliveryState.WORKING,
-            or_(lease_until <= now, lease_until > now + LONGEST_LEASE),
-        ),
+    waits = or_(next_attempt <= at(AT_ONCE), next_attempt > at(_FURTHEST_AHEAD))
+    was_left = or_(lease_until <= at(AT_ONCE), lease_until > at(LONGEST_LEASE))
+    return and_(
+        state.in_(_UNFINISHED),  # says no more than what follows, and lets an index find the few of a year's many
+        or_(and_(state == DeliveryState.WAITING, waits), and_(state == DeliveryState.WORKING, was_left)),
     )
 
 
