@@ -84,7 +84,8 @@ class CsvPackage:
     def columns(self, name: str) -> Sequence[str]:
         """The names of a file's columns, in small letters. Raises `ConfigError` as `rows` does."""
         with self._bytes(name) as raw:
-            return _header(next(_decoded(Path(self.label(name)), raw), ""))[0]
+            where = Path(self.label(name))
+            return _header(where, next(_decoded(where, raw), ""))[0]
 
     def rows(self, name: str, *required: str) -> Iterator[Row]:
         """The rows of a file that are not blank, one by one.
@@ -95,7 +96,7 @@ class CsvPackage:
         where = Path(self.label(name))
         with self._bytes(name) as raw:
             lines = _decoded(where, raw)
-            columns, separator = _header(next(lines, ""))
+            columns, separator = _header(where, next(lines, ""))
             for column in required:
                 if column.lower() not in columns:
                     raise file_fault(where, f"a column named {column} in the first row", line=1)
@@ -130,10 +131,13 @@ class CsvPackage:
                 raise file_fault(self.path / label, f"a readable CSV file ({error})") from error
 
 
-def _header(first: str) -> tuple[Sequence[str], str]:
-    """The names of the columns, and what stands between them."""
+def _header(where: Path, first: str) -> tuple[Sequence[str], str]:
+    """The names of the columns, and what stands between them. Raises `ConfigError` where they are none."""
     separator = max(_SEPARATORS, key=first.count)
-    return [cell.strip().lower() for cell in next(csv.reader([first], delimiter=separator), [])], separator
+    try:
+        return [cell.strip().lower() for cell in next(csv.reader([first], delimiter=separator), [])], separator
+    except csv.Error as error:
+        raise file_fault(where, f"the names of the columns, as comma-separated values ({error})", line=1) from error
 
 
 def _decoded(where: Path, raw: IO[bytes]) -> Iterator[str]:
