@@ -801,6 +801,17 @@ class Monitoring(_Section):
     """After so many minutes of the office's hours in which nobody took an urgent item."""
 
 
+class Workers(_Section):
+    """Each `alliance worker` of a district (docs/howto/district.md); `alliance run` has one thread for each mailbox."""
+
+    threads: int = Field(default=24, ge=1, le=200)
+    """Mailboxes that one worker works on at once. Most of the time each waits for its mail server."""
+    open_mailboxes: int = Field(default=500, ge=0, le=20_000)
+    """Mailboxes that one worker keeps connected between two looks; each takes some memory here and a connection there."""
+    connections_per_server: int = Field(default=500, ge=1, le=100_000)
+    """Mailboxes of one IMAP server, or of one other mail system, that all workers together have open at once."""
+
+
 def addresses_used_twice(mailboxes: Iterable[tuple[int, MailboxSettings]]) -> Iterator[Misplaced]:
     """One fault for each address that an earlier mailbox has already. Mailboxes come with their place in the list."""
     seen: set[str] = set()
@@ -852,6 +863,8 @@ class Settings(BaseSettings):
     """How the service runs."""
     monitoring: Monitoring = Monitoring()
     """Watching the service itself."""
+    worker: Workers = Workers()
+    """What each worker of a district takes on."""
     imap: ImapServer | None = None
     """The IMAP server of all mailboxes that name none of their own."""
     smtp: SmtpServer | None = None

@@ -7,7 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from config import Settings
-    from service.assembly import Assembly
+    from service.assembly import Assembly, Clock
     from store.database import Database
 
 DEFAULT_CONFIG = Path("alliance.toml")
@@ -30,14 +30,15 @@ def load_settings(path: Path) -> "Settings":
         raise typer.Exit(2) from error
 
 
-def assemble(settings: "Settings", database: "Database") -> "Assembly":
-    """The service's parts; or what they lack, on standard error, and exit code 2."""
+def assemble(settings: "Settings", database: "Database", clock: "Clock | None" = None) -> "Assembly":
+    """The service's parts, which go by the machine's time unless told otherwise; or what they lack, on standard error,
+    and exit code 2."""
     from classifier.errors import ModelError  # noqa: PLC0415
     from config import ConfigError  # noqa: PLC0415
-    from service.assembly import Assembly  # noqa: PLC0415
+    from service.assembly import Assembly, system_clock  # noqa: PLC0415
 
     try:
-        return Assembly.build(settings, database=database)
+        return Assembly.build(settings, database=database, clock=clock or system_clock)
     except (ConfigError, ModelError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error

@@ -15,6 +15,7 @@ from store import (  # noqa: F401 - they fill SQLModel.metadata
     tables,
     web_tables,
     weekly_tables,
+    worker_tables,
 )
 
 context.configure(

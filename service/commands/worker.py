@@ -1,0 +1,119 @@
+"""`alliance worker`: one worker of a district, of any number."""
+
+import signal
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.options import DEFAULT_CONFIG, ConfigOption, assemble, load_settings
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from config.settings import Settings
+    from service.worker.clock import DatabaseClock
+    from store.database import Database
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(worker)
+
+
+def worker(
+    config: ConfigOption = DEFAULT_CONFIG,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+) -> None:
+    """One worker of a district, until stopped (Ctrl-C, SIGTERM): run as many as you like, on as many machines.
+
+    Needs PostgreSQL, and tables that `alliance migrate` has made. On one machine with SQLite use `alliance run`.
+    """
+    import logging
+
+    import structlog
+
+    from service.commands.run import _share_memory_pools
+    from service.logs import configure
+    from service.watching import LogWatcher
+
+    configure(verbose=verbose)
+    logging.getLogger("procrastinate").setLevel(logging.WARNING)
+    _share_memory_pools()
+    settings = load_settings(config)
+    database = open_district(settings)
+    clock = _clock(database)
+    assembly = assemble(settings, database, clock)
+    try:
+        from service.worker.worker import Worker
+
+        log = structlog.get_logger()
+        working = Worker(assembly, clock, watcher=LogWatcher())
+
+        def stop(signum: int, _frame: "FrameType | None") -> None:
+            log.info("stopping, what is in hand is finished first", signal=signal.Signals(signum).name)
+            working.stop()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)
+        log.info("working", mailboxes=len(settings.mailboxes), model=assembly.classifier.version)
+        working.run()
+        log.info("stopped")
+    finally:
+        assembly.close()
+
+
+def open_district(settings: "Settings") -> "Database":
+    """The district's database, its tables as this version needs them; or why not, on standard error, and exit 2."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from service.logs import said
+    from store.database import Database, StoreError
+
+    try:
+        database = Database.at(settings.service.database)
+        trouble = _unfit(database)
+    except StoreError as error:
+        trouble = str(error)
+    except ImportError as error:
+        trouble = f"{error.name} is not installed, which workers need: pip install 'alliance-inbox[postgresql]'"
+    except SQLAlchemyError as error:
+        trouble = f"service.database cannot be used: {said(error)}"
+    if trouble is None:
+        return database
+    typer.echo(trouble, err=True)
+    raise typer.Exit(2)
+
+
+def _unfit(database: "Database") -> str | None:
+    """Why workers cannot share a database; None where they can."""
+    where = f"database {database.url.render_as_string()}"
+    if database.url.get_backend_name() != "postgresql":
+        return (
+            f"{where}: workers share a PostgreSQL. Set service.database to postgresql+psycopg://user@host/name, or use "
+            "`alliance run` on one machine."
+        )
+    from store.database import Shape
+    from store.queue_schema import QueueSchema
+
+    shape = database.shape()
+    if shape is Shape.NEWER:
+        return f"{where}: its tables belong to a newer version of alliance-inbox. Install that version."
+    if shape in {Shape.EMPTY, Shape.OLDER} or QueueSchema(database).pending().first:
+        return (
+            f"{where}: its tables are not yet those of this version. Run `alliance migrate` once; workers of the "
+            "version before go on meanwhile."
+        )
+    return None
+
+
+def _clock(database: "Database") -> "DatabaseClock":
+    """The database's time."""
+    from datetime import UTC
+
+    from sqlalchemy import text
+
+    from service.worker.clock import DatabaseClock
+    from store.workers import NOW
+
+    with database.read() as connection:
+        return DatabaseClock(connection.execute(text(f"SELECT {NOW}")).scalar_one().replace(tzinfo=UTC))

@@ -1,0 +1,1 @@
+"""A district's workers: any number of processes, on any machines, that share the mailboxes through PostgreSQL."""

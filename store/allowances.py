@@ -1,0 +1,74 @@
+"""What providers allow all workers of a district together: units a minute, and open connections.
+
+Units are drawn in portions, by one statement over the database's clock (the generic cell rate algorithm, ITU-T I.371).
+A portion that its worker did not use, because it died, is lost for seconds only: time itself gives it back. Connections
+are shares that each worker renews with its signs of life; a dead worker's share is free as soon as it counts as dead.
+PostgreSQL only.
+"""
+
+from datetime import timedelta
+
+from sqlalchemy import text
+
+from store.database import Database
+from store.workers import NOW
+
+_OPEN = text(
+    f"INSERT INTO allowance (name, paid_at) VALUES (:name, {NOW}) ON CONFLICT DO NOTHING"  # noqa: S608 - a constant, as below
+)
+_DRAW = text(
+    f"""
+    UPDATE allowance SET paid_at = greatest(paid_at, {NOW}) + :price
+    WHERE name = :name AND greatest(paid_at, {NOW}) + :price <= {NOW} + :burst
+    """  # noqa: S608
+)
+_WAIT = text(
+    f"SELECT extract(epoch FROM greatest(paid_at, {NOW}) + :price - {NOW} - :burst)::float"  # noqa: S608
+    " FROM allowance WHERE name = :name"
+)
+_HELD_BY_OTHERS = text(
+    f"""
+    SELECT coalesce(sum(held), 0) FROM connection_share JOIN worker ON worker.id = connection_share.worker
+    WHERE server = :server AND worker.id <> :worker AND alive_until > {NOW}
+    """  # noqa: S608
+)
+_HOLD = text(
+    """
+    INSERT INTO connection_share (server, worker, held) VALUES (:server, :worker, :held)
+    ON CONFLICT (server, worker) DO UPDATE SET held = EXCLUDED.held WHERE connection_share.held <> EXCLUDED.held
+    """
+)
+_SHORTEST_WAIT = 0.05
+
+
+class Allowances:
+    """Hands them out."""
+
+    def __init__(self, database: Database, worker: str) -> None:
+        """`worker` is who draws (`store.workers`)."""
+        self._database = database
+        self._worker = worker
+
+    def draw(self, name: str, portion: float, per_minute: float, burst_seconds: float) -> float:
+        """Draws a portion of what `name` allows: so many units `per_minute`, of which those of `burst_seconds` may be
+        drawn at once. Returns 0 where it is drawn; otherwise the seconds after which to ask again."""
+        values = {
+            "name": name,
+            "price": timedelta(seconds=portion * 60 / per_minute),
+            "burst": timedelta(seconds=max(burst_seconds, portion * 60 / per_minute)),
+        }
+        with self._database.write() as connection:
+            connection.execute(_OPEN, {"name": name})
+            if connection.execute(_DRAW, values).rowcount == 1:
+                return 0.0
+            return max(float(connection.execute(_WAIT, values).scalar() or 0.0), _SHORTEST_WAIT)
+
+    def hold(self, server: str, wanted: int, limit: int) -> int:
+        """How many mailboxes of a server this worker may have open from now on: `wanted`, as far as the living workers
+        leave it of `limit`."""
+        with self._database.write() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:server))"), {"server": f"share {server}"})
+            others = int(connection.execute(_HELD_BY_OTHERS, {"server": server, "worker": self._worker}).scalar() or 0)
+            held = max(0, min(wanted, limit - others))
+            connection.execute(_HOLD, {"server": server, "worker": self._worker, "held": held})
+        return held
