@@ -20,6 +20,7 @@ from config import SchoolCalendar
 from config.calendar import NoSchoolDay
 from connectors.labels import Tag
 from connectors.mailbox import Direction
+from scorecard.carried import carried_weeks
 from scorecard.happenings import day_begins
 from scorecard.office_time import office_minutes
 from scorecard.places import Places
@@ -94,6 +95,8 @@ class Weeks:
         opened += [col(Item.mailbox) == mailbox for mailbox in sorted(mailboxes)]
         for within in chunks(opened, _AT_ONCE):
             self._items(found, or_(*within))
+        for key, numbers in carried_weeks(self.connection, weeks, mailboxes).items():
+            found[key].numbers.update(numbers)
         wanted = set(weeks)
         return {key: each for key, each in found.items() if key in wanted or key[0] in mailboxes}
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import func, insert, select
 from sqlmodel import col
 
+from scorecard.forgotten_people import without_forgotten
 from scorecard.roster_merge import Merge, is_student
 from scorecard.roster_places import bring_places
 from scorecard.school_lists import Listed, Rejected, SchoolLists
@@ -96,6 +97,7 @@ def import_lists(
     with database.write() as connection, connection.begin_nested() as savepoint:
         key = secret_of(connection)
         alone(connection)
+        lists = without_forgotten(connection, lists, key)
         # From the first import on something holds "since" a day; what the first one finds had been there before.
         first = not connection.execute(select(func.count()).select_from(RosterImport)).scalar()
         merge = Merge(connection, lists, today, None if first else today)

@@ -14,6 +14,7 @@ from connectors.mailbox import Direction
 from scorecard.family_keys import file_again, file_apart
 from scorecard.school_lists import PersonKind
 from store.audit import append
+from store.audit_names import called
 from store.database import Database
 from store.installation import secret_of
 from store.marks import mark
@@ -87,7 +88,13 @@ def match(database: Database, address: str, person: str, *, now: datetime, today
             raise NoMatch(f"Nobody on the roster now has the identifier {person}.")
         guardian = _guardian(connection, address, person, named.kinds.split(","), today)
         connection.execute(insert(RosterMatch).values(address=address, person=person, matched_at=now))
-        append(connection, at=now, person=by, act="matched an address", about=f"{address} to {person}")
+        append(
+            connection,
+            at=now,
+            person=by,
+            act="matched an address",
+            about=f"{called(connection, address)} to {called(connection, person)}",
+        )
         mark(connection, MarkKind.STUDENT, [guardian, person])
         file_again(connection, key)
 
@@ -115,7 +122,7 @@ def unmatch(database: Database, address: str, *, now: datetime, by: str | None) 
             delete(RosterPerson).where(col(RosterPerson.id).in_(owners), col(RosterPerson.matched).is_(True))
         )
         connection.execute(update(RosterMatch).where(*holds).values(unmatched_at=now))
-        append(connection, at=now, person=by, act="took back whose an address is", about=address)
+        append(connection, at=now, person=by, act="took back whose an address is", about=called(connection, address))
         file_apart(connection, key, address)
 
 

@@ -1,6 +1,6 @@
 """Which answers a mailbox has given, as far as the next one depends on them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -30,6 +30,11 @@ class Answers:
         """One more."""
         self.to_person.setdefault(answer.sender, []).append(answer)
         self.in_thread.setdefault(thread, []).append(answer)
+
+    def remember(self, more: Mapping[str, Sequence[Answer]]) -> None:
+        """Answers to people whose records were erased since."""
+        for sender, answers in more.items():
+            self.to_person.setdefault(sender, []).extend(answers)
 
 
 def answers_given(

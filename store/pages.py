@@ -36,6 +36,7 @@ from store.tables import (
     MailboxState,
     MessageRecord,
 )
+from store.tombstones import past_answers
 from store.turns import alone
 
 Query: TypeAlias = Select[*tuple[Any, ...]]
@@ -261,6 +262,7 @@ class Pages:
             people = {person(i.sender) for i in received if i.sender}
             threads = {background.thread_of(i) for i in received}
             background.answers = answers_given(connection, mailbox, people, threads, answers_since)
+            background.answers.remember(past_answers(connection, mailbox, people, answers_since))
             keys = {route_key(i.fingerprint) for i in identities}
             keys |= {draft_key(mailbox, background.thread_of(i)) for i in identities}
             keys |= {reply_key(i.sender, i.rfc_message_id or i.fingerprint) for i in identities if i.sender}

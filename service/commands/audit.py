@@ -31,6 +31,7 @@ def audit(
 ) -> None:
     """Lists who saw and did what in the web pages, and checks that nothing of it was changed or removed."""
     from store.audit import check, entries
+    from store.audit_names import names_in, read_out
 
     settings = load_settings(config)
     zone = settings.school.zone
@@ -39,6 +40,9 @@ def audit(
         from_then_on = since.replace(tzinfo=zone) if since else None
         listed = list(entries(database, person=person.strip().lower() or None, since=from_then_on))
         chain = check(database, head.strip().lower() or None)
+        names = names_in(database, [entry.about for entry in listed])
+        for entry in listed:
+            entry.about = read_out(entry.about, names)
     finally:
         database.close()
     if as_json:

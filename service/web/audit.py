@@ -20,6 +20,7 @@ from service.web.rendering import page, words_for
 from service.web.site import Site, site_of
 from service.web.visits import MAY_LOOK, Visit, one_of
 from store import audit
+from store.audit_names import names_in, read_out
 from store.audit_reading import Wanted, acts, newest, people
 from store.web_tables import AuditEntry
 
@@ -128,6 +129,7 @@ def audit_page(
 
 def _lines(found: list[AuditEntry], site: Site, words: Wording) -> list[Line]:
     _ = words.gettext
+    names = names_in(site.database, [entry.about for entry in found])
     return [
         Line(
             number=entry.number,
@@ -135,7 +137,7 @@ def _lines(found: list[AuditEntry], site: Site, words: Wording) -> list[Line]:
             who=_name(site, entry.person) if entry.person else _("Somebody unknown"),
             address=entry.person or "",
             act=act_in(words, entry.act),
-            about=about_in(words, entry.about),
+            about=about_in(words, read_out(entry.about, names)),
         )
         for entry in found
     ]

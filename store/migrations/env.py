@@ -8,6 +8,7 @@ from store import (  # noqa: F401 - they fill SQLModel.metadata
     case_tables,
     contact_tables,
     digest_tables,
+    erasure_tables,
     glow_tables,
     operating_tables,
     roster_tables,

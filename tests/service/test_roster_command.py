@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 
 from service.cli import app
 from store.audit import entries
+from store.audit_names import names_in, read_out
 from store.database import Database
 from tests.service.maple import ANA, BO, SCHOOL_TOML, Maple
 
@@ -112,6 +113,9 @@ def test_who_is_unknown_is_listed_matched_and_taken_back(config: Path, tmp_path:
     assert roster(config, "unmatch", ANA).exit_code == 0
     assert roster(config, "unmatch", ANA).exit_code == 1
     assert len(json.loads(roster(config, "unknown", "--json").stdout)["unknown"]) == 1
-    acts = [(entry.act, entry.about) for entry in entries(database)]
+    logged = list(entries(database))
+    assert ANA not in " ".join(entry.about for entry in logged)
+    names = names_in(database, [entry.about for entry in logged])
+    acts = [(entry.act, read_out(entry.about, names)) for entry in logged]
     assert acts == [("matched an address", f"{ANA} to s-1001"), ("took back whose an address is", ANA)]
     database.close()
