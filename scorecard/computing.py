@@ -12,19 +12,19 @@ from config.settings import Settings
 from scorecard.differences import (
     Differences,
     FamilyKey,
+    case_differences,
     family_differences,
-    list_differences,
+    incident_differences,
     week_differences,
 )
 from scorecard.grouped_lists import Lists
 from scorecard.happenings import happened
 from scorecard.mailbox_weeks import Weeks
-from scorecard.places import Places
+from scorecard.places import GroupKey, Places
 from scorecard.report import SchoolTerm
 from scorecard.roster_slice import mailbox_names, read_places, read_teams, students_of_families
 from scorecard.standings import Stands, family_standings
 from scorecard.work import Work
-from store.scorecard_tables import CaseStanding, IncidentStanding
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ class Computing:
         if work.weeks or work.mailboxes:
             counts = self._weeks().count(work.weeks, work.mailboxes)
             week_differences(self.connection, work.weeks, work.mailboxes, counts, found)
-        lists = Lists(self.connection, self.terms, mailboxes, self.calendar.zone)
-        grouped: list[CaseStanding | IncidentStanding] = [*lists.cases(work.cases), *lists.incidents(work.incidents)]
-        list_differences(self.connection, work.cases, work.incidents, grouped, found)
+        lists = Lists(self.connection, self.terms, mailboxes, self.calendar, self.today)
+        case_differences(self.connection, work.cases, lists.cases(work.cases), found)
+        incident_differences(self.connection, work.incidents, lists.incidents(work.incidents), found)
         return found
 
     def _weeks(self) -> Weeks:
@@ -58,7 +58,9 @@ class Computing:
         hours = self.settings.norm.reply_within_hours[1]
         return Weeks(self.connection, self.calendar, self.terms, teams, hours, self.now)
 
-    def _standings(self, wanted: Mapping[str, set[str]], mailboxes: Mapping[str, str]) -> dict[FamilyKey, Stands]:
+    def _standings(
+        self, wanted: Mapping[str, set[str]], mailboxes: Mapping[str, str]
+    ) -> dict[FamilyKey, dict[GroupKey, Stands]]:
         """How families stand in each term, `wanted` by its identifier."""
         terms = [term for term in self.terms if wanted[term.id]]
         if not terms:
@@ -67,7 +69,7 @@ class Computing:
         places = read_places(self.connection, students, mailboxes)
         days = min(term.first for term in terms), max(term.last for term in terms)
         events = happened(self.connection, students, places, days, mailboxes, self.calendar.zone)
-        found: dict[FamilyKey, Stands] = {}
+        found: dict[FamilyKey, dict[GroupKey, Stands]] = {}
         for term in terms:
             members: dict[str, list[str]] = defaultdict(list)
             for student in students:
@@ -76,6 +78,5 @@ class Computing:
                     members[family].append(student)
             for family, of_it in members.items():
                 mine = [each for one in of_it for each in events.get(one, ()) if term.first <= each.day <= term.last]
-                for (grouping, key), stands in family_standings(of_it, term, self.today, mine, places).items():
-                    found[term.id, grouping, key, family] = stands
+                found[family, term.id] = family_standings(of_it, term, self.today, mine, places)
         return found

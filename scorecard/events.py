@@ -6,7 +6,7 @@ what the lists of other groups do not hold would be the withheld group's.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TypeVar
@@ -18,13 +18,15 @@ from config import SchoolCalendar
 from config.settings import Settings
 from scorecard.guarding import Kept
 from scorecard.happenings import happened
-from scorecard.outcomes import CaseDays, IncidentDays, judged_incidents
+from scorecard.outcomes import CaseDays, judged_incidents
+from scorecard.packing import named_in, standings_in
 from scorecard.places import GroupKey, Places
 from scorecard.readers import Reader
-from scorecard.reading import WHOLE, open_term
+from scorecard.reading import Scope, open_term
 from scorecard.report import Group, GroupFigures, Indicator, SchoolTerm
-from scorecard.roster_slice import mailbox_names, read_places, rows_in, students_of_families
+from scorecard.roster_slice import mailbox_names, read_places, students_of_families
 from scorecard.standings import Happened
+from scorecard.tally_rows import cases_in, incidents_in
 from scorecard.term_figures import Term
 from scorecard.terms import contact_day
 from store.scorecard_tables import FamilyStanding, Grouping
@@ -107,7 +109,7 @@ def events_behind(
 ) -> Behind | None:
     """The events behind a group's figure in a term, `most` of them from the `first` on. None where the figure is not
     shown to this reader: nobody learns whether it is withheld, not theirs, or not there."""
-    opened = open_term(connection, settings, calendar, now, reader, term=term, scope=WHOLE)
+    opened = open_term(connection, settings, calendar, now, reader, term=term, scope=Scope(group=group))
     if opened is None:
         return None
     this = opened.terms[opened.this.id]
@@ -116,7 +118,7 @@ def events_behind(
     )
     if figures is None or figures.withheld or indicator in figures.hidden:
         return None
-    listing = _Listing(connection, settings, this, figures.group, _hidden(this.kept(connection), indicator))
+    listing = _Listing(connection, settings, this, figures.group, _hidden(opened.kept(opened.this), indicator))
     named, events = listing.of(indicator)
     page = events[first : None if most is None else first + most]
     shown = listing.recorded(page) if named else page
@@ -150,40 +152,46 @@ class _Listing:
                 return self.families(indicator)
 
     def families(self, indicator: Indicator) -> tuple[bool, list[FamilyEvent]]:
-        of = FamilyStanding
-        query = select(
-            col(of.family), col(of.enrolled), col(of.positive_on), col(of.written_on), col(of.answered_on)
-        ).where(
-            col(of.term) == self.term.term.id, col(of.grouping) == self.group.grouping, col(of.key) == self.group.key
+        of, hidden = FamilyStanding, self._hidden_keys()
+        query = select(col(of.family), col(of.standings)).where(
+            col(of.term) == self.term.term.id, col(of.standings).contains(named_in(self._key), autoescape=True)
         )
         events: list[FamilyEvent] = []
-        for row in self.connection.execute(query):
-            if indicator is Indicator.FIRST_CONTACT and row.enrolled:
-                counted = _introduced(row.positive_on, contact_day(self.term.term))
-                events.append(FamilyEvent(row.family, counted, positive=row.positive_on))
-            elif indicator is Indicator.TWO_WAY and row.written_on is not None:
-                counted = "two-way" if row.answered_on is not None else "one-way"
-                events.append(FamilyEvent(row.family, counted, written=row.written_on, answered=row.answered_on))
-        if not self._of_hidden_families().isdisjoint(each.family for each in events):
+        named = True
+        for family, text in self.connection.execute(query):
+            standings = standings_in(text)
+            stands = standings.get(self._key)
+            if stands is None:
+                continue
+            if indicator is Indicator.FIRST_CONTACT and stands.enrolled:
+                counted = _introduced(stands.positive_on, contact_day(self.term.term))
+                events.append(FamilyEvent(family, counted, positive=stands.positive_on))
+            elif indicator is Indicator.TWO_WAY and stands.written_on is not None:
+                counted = "two-way" if stands.answered_on is not None else "one-way"
+                events.append(FamilyEvent(family, counted, written=stands.written_on, answered=stands.answered_on))
+            else:
+                continue
+            named = named and hidden.isdisjoint(standings)
+        if not named:
             return False, _numbered(events, lambda each, name: replace(each, family=name))
         return True, sorted(events, key=lambda each: each.family)
 
     def cases(self) -> tuple[bool, list[CaseEvent]]:
-        rows = self.term.rows.cases[self.term.term.id]
-        events = [self._case(case) for case in rows.get(self._key, ())]
-        others = {case.case_id for group in self._hidden_keys() for case in rows.get(group, ())}
-        if not others.isdisjoint(int(each.case) for each in events):
+        rows = list(cases_in(self.connection, self.term.term.id, self._key))
+        events = [self._case(case) for case, _groups in rows]
+        hidden = self._hidden_keys()
+        if not all(hidden.isdisjoint(groups) for _case, groups in rows):
             return False, _numbered(events, lambda each, name: replace(each, case=name))
         return True, sorted(events, key=lambda each: int(each.case))
 
     def _case(self, case: CaseDays) -> CaseEvent:
-        lasted = case.lasted(self.term.today, self.term.calendar)
-        counted = "resolved" if lasted.over else "open"
-        return CaseEvent(str(case.case_id), counted, case.opened_on, case.agreed_on, lasted.days)
+        days = self.term.weeks.lasting(case.opened_on) if case.school_days is None else case.school_days
+        counted = "open" if case.agreed_on is None else "resolved"
+        return CaseEvent(str(case.case_id), counted, case.opened_on, case.agreed_on, days)
 
     def incidents(self) -> tuple[bool, list[IncidentEvent]]:
-        rows = self.term.rows.incidents[self.term.term.id]
-        mine: Sequence[IncidentDays] = rows.get(self._key, ())
+        rows = list(incidents_in(self.connection, self.term.term.id))
+        mine = [incident for incident, groups in rows if self._key in groups]
         events = [
             IncidentEvent(
                 each.student,
@@ -193,9 +201,10 @@ class _Listing:
                 each.baseline_day,
                 each.again_on,
             )
-            for each, counted in judged_incidents(mine, self.term.today)
+            for each, counted in judged_incidents(mine)
         ]
-        others = {each.student for group in self._hidden_keys() for each in rows.get(group, ())}
+        hidden = self._hidden_keys()
+        others = {incident.student for incident, groups in rows if not hidden.isdisjoint(groups)}
         if others.isdisjoint(each.student for each in events):
             return True, events
         names: dict[str, str] = {}
@@ -233,16 +242,6 @@ class _Listing:
 
     def _hidden_keys(self) -> set[GroupKey]:
         return {(group.grouping, group.key) for group in self.hidden}
-
-    def _of_hidden_families(self) -> set[str]:
-        by_grouping: Mapping[Grouping, set[str]] = defaultdict(set)
-        for grouping, key in self._hidden_keys():
-            by_grouping[grouping].add(key)
-        of, found = FamilyStanding, set[str]()
-        for grouping, keys in by_grouping.items():
-            query = select(col(of.family)).where(col(of.term) == self.term.term.id, col(of.grouping) == grouping)
-            found |= {row.family for row in rows_in(self.connection, query, of.key, keys)}
-        return found
 
 
 def _introduced(positive_on: date | None, last: date) -> str:

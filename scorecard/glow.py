@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 from sqlmodel import col
 
 from config.settings import MailboxSettings, Settings
+from scorecard.packing import measures_in, named_in, standings_in
 from scorecard.places import Places
 from scorecard.report import SchoolTerm
 from scorecard.roster_slice import mailbox_names, read_places, rows_in
 from store.marks import monday_of
 from store.roster_tables import RosterAddress, RosterCare, RosterMembership, RosterPerson
-from store.scorecard_tables import FamilyStanding, Grouping
+from store.scorecard_tables import FamilyStanding, Grouping, Measure, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +112,16 @@ class GlowCount:
 def counts(connection: Connection, term: SchoolTerm, mailboxes: Iterable[str]) -> tuple[GlowCount, ...]:
     """The counts of each of these teachers who has families: of those that count for the first contact in the term, as
     the scorecard has them."""
-    of = FamilyStanding
-    query = (
-        select(col(of.key), func.count().label("families"), func.count(col(of.positive_on)).label("heard"))
-        .where(col(of.term) == term.id, col(of.grouping) == Grouping.TEACHER, col(of.enrolled))
-        .group_by(col(of.key))
-    )
-    return tuple(
-        GlowCount(row.key, row.families, row.families - row.heard)
-        for row in rows_in(connection, query, of.key, mailboxes)
-    )
+    of, found = Tally, []
+    query = select(col(of.key), col(of.numbers)).where(
+        col(of.term) == term.id, col(of.grouping) == Grouping.TEACHER
+    )  # fmt: skip
+    for row in rows_in(connection, query, of.key, mailboxes):
+        numbers = dict(measures_in(row.numbers))
+        families, heard = (sum(numbers.get(each, {}).values()) for each in (Measure.ENROLLED, Measure.HEARD))
+        if families:
+            found.append(GlowCount(row.key, families, families - heard))
+    return tuple(found)
 
 
 def _classmates(connection: Connection, addresses: Iterable[str]) -> set[str]:
@@ -136,12 +137,15 @@ def _classmates(connection: Connection, addresses: Iterable[str]) -> set[str]:
 
 def _heard(connection: Connection, mailbox: str, families: Iterable[str]) -> Mapping[tuple[str, str], date]:
     """The day of the first good word, by family and term."""
-    of = FamilyStanding
-    query = select(col(of.family), col(of.term), func.min(col(of.positive_on)).label("on_day")).where(
-        col(of.grouping) == Grouping.TEACHER, col(of.key) == mailbox, col(of.positive_on).is_not(None)
+    of, teacher = FamilyStanding, (Grouping.TEACHER, mailbox)
+    query = select(col(of.family), col(of.term), col(of.standings)).where(
+        col(of.standings).contains(named_in(teacher), autoescape=True)
     )
-    query = query.group_by(col(of.family), col(of.term))
-    return {(row.family, row.term): row.on_day for row in rows_in(connection, query, of.family, families)}
+    stood = {
+        (row.family, row.term): standings_in(row.standings).get(teacher)
+        for row in rows_in(connection, query, of.family, families)
+    }
+    return {key: stands.positive_on for key, stands in stood.items() if stands and stands.positive_on}
 
 
 def _names(connection: Connection, people: Iterable[str]) -> Mapping[str, tuple[str, str | None]]:

@@ -35,16 +35,26 @@ class GroupNames:
                 return Group(grouping, key, self.schools.get(key, key), EVERYBODY)
             case Grouping.GRADE:
                 school, _, grade = key.rpartition("/")
-                within: GroupKey = (Grouping.SCHOOL, school) if school else EVERYBODY
                 title = grade_title(grade, self.words)
                 if school and len(self.schools) > 1:
                     title = f"{title}, {self.schools.get(school, school)}"
-                return Group(grouping, key, title, within)
+                return Group(grouping, key, title, within(group, self.teams))
             case Grouping.TEAM:
                 return Group(grouping, key, key, EVERYBODY)
             case Grouping.TEACHER:
-                team = self.teams.get(key, "")
-                return Group(grouping, key, self.teachers.get(key, key), (Grouping.TEAM, team) if team else EVERYBODY)
+                return Group(grouping, key, self.teachers.get(key, key), within(group, self.teams))
+
+
+def within(group: GroupKey, teams: Mapping[str, str]) -> GroupKey | None:
+    """What a group is a part of (`Group.within`). `teams` are those of the mailboxes in the term, "" for none."""
+    grouping, key = group
+    if grouping is Grouping.ALL:
+        return None
+    school = key.rpartition("/")[0] if grouping is Grouping.GRADE else ""
+    if school:
+        return Grouping.SCHOOL, school
+    team = teams.get(key, "") if grouping is Grouping.TEACHER else ""
+    return (Grouping.TEAM, team) if team else EVERYBODY
 
 
 def grade_title(grade: str, words: Wording) -> str:

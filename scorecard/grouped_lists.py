@@ -5,13 +5,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 from sqlmodel import col
 
 from autoresponder.cases import CaseState
 from autoresponder.family import person
+from config import SchoolCalendar
+from scorecard.outcomes import recovered_by
+from scorecard.packing import packed_groups
 from scorecard.places import EVERYBODY, GroupKey, Places
 from scorecard.report import SchoolTerm
 from scorecard.roster_slice import Query, read_places, rows_in, students_of_addresses
@@ -24,12 +26,13 @@ from store.tables import MessageRecord
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """Reads them. `mailboxes` is what `roster_slice.mailbox_names` says."""
+    """Reads them. `mailboxes` is what `roster_slice.mailbox_names` says, `today` the school's day."""
 
     connection: Connection
     terms: Sequence[SchoolTerm]
     mailboxes: Mapping[str, str]
-    zone: ZoneInfo
+    calendar: SchoolCalendar
+    today: date
 
     def cases(self, numbers: Collection[int]) -> Iterator[CaseStanding]:
         """Those of these cases that are conflicts."""
@@ -45,19 +48,18 @@ class Lists:
         students = students_of_addresses(self.connection, addresses)
         places = read_places(self.connection, students, self.mailboxes)
         for row in rows:
-            opened_on = row.opened_at.astimezone(self.zone).date()
-            agreed_on = None if row.agreed_at is None else row.agreed_at.astimezone(self.zone).date()
+            opened_on = row.opened_at.astimezone(self.calendar.zone).date()
+            agreed_on = None if row.agreed_at is None else row.agreed_at.astimezone(self.calendar.zone).date()
             groups = _groups_of_case(row.mailbox, opened_on, writers.get(row.id, ()), places)
             for term in containing(self.terms, opened_on):
-                for grouping, key in groups:
-                    yield CaseStanding(
-                        term=term.id,
-                        grouping=grouping,
-                        key=key,
-                        case_id=row.id,
-                        opened_on=opened_on,
-                        agreed_on=agreed_on,
-                    )
+                yield CaseStanding(
+                    case_id=row.id,
+                    term=term.id,
+                    opened_on=opened_on,
+                    agreed_on=agreed_on,
+                    school_days=None if agreed_on is None else self.calendar.school_days_between(opened_on, agreed_on),
+                    groups=packed_groups(groups),
+                )
 
     def incidents(self, students: Collection[str]) -> Iterator[IncidentStanding]:
         """The incidents of these students."""
@@ -72,18 +74,18 @@ class Lists:
         places = read_places(self.connection, {row.student for row in rows}, self.mailboxes)
         for row in rows:
             groups = places.groups([row.student], row.on_day) | {EVERYBODY}
+            again_on = again.get((row.student, row.on_day))
             for term in containing(self.terms, row.on_day):
-                for grouping, key in groups:
-                    yield IncidentStanding(
-                        term=term.id,
-                        grouping=grouping,
-                        key=key,
-                        incident_id=row.id,
-                        student=row.student,
-                        on_day=row.on_day,
-                        baseline_day=row.baseline_day,
-                        again_on=again.get((row.student, row.on_day)),
-                    )
+                yield IncidentStanding(
+                    incident_id=row.id,
+                    term=term.id,
+                    student=row.student,
+                    on_day=row.on_day,
+                    baseline_day=row.baseline_day,
+                    again_on=again_on,
+                    recovered=recovered_by(row.on_day, row.baseline_day, again_on, self.today),
+                    groups=packed_groups(groups),
+                )
 
     def _writers(self, numbers: Collection[int]) -> dict[int, set[str]]:
         """The addresses that the messages of each case were written from."""

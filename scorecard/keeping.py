@@ -18,11 +18,13 @@ from config.settings import Settings
 from scorecard.computing import Computing
 from scorecard.differences import Differences
 from scorecard.foundations import Foundations, changes, foundations_of
+from scorecard.judging import Judge, record
 from scorecard.mailbox_weeks import WeekKey
 from scorecard.report import SchoolTerm
-from scorecard.roster_slice import AnyRow, Query
+from scorecard.roster_slice import AnyRow, Query, teams_in_terms
 from scorecard.turning import Turning, record_teams
 from scorecard.work import Resolver, Work
+from scorecard.writing import write
 from store.database import Database, dialect_of
 from store.marks import mark
 from store.scorecard_tables import Mark, MarkKind, ScorecardState, WeekStanding
@@ -35,6 +37,8 @@ _TOO_MUCH = 2 * _BATCH
 _OF_ONE_THING = (MarkKind.FAMILY, MarkKind.WEEK, MarkKind.MAILBOX, MarkKind.CASE, MarkKind.INCIDENTS)
 """Marks that split into nothing smaller."""
 _NORMS_AT_ONCE = 100
+_MANY_MAILBOXES = 200
+"""Where more are other than before, everything is looked at again, which then is less work."""
 _CLOCKS_DIFFER = timedelta(minutes=2)
 """Workers do not read their clocks at one moment; further back, a clock was set back."""
 _NOTED_EVERY = timedelta(seconds=30)
@@ -100,8 +104,6 @@ class _Batch:
     differences: Differences | None
     """What is to be written; None where the work is too much for one step and only split up."""
     everything: bool
-    last: bool
-    """Whether nothing is left after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +122,18 @@ class _Keeper:
             self._turn(basis)
             return False
         if not batch.taken and not batch.work.weeks:
-            return self._noted(basis)
+            return self._judged(basis) and self._noted(basis)
         with self.database.write() as connection:
-            self._step_on(connection, basis, {"looked_at": self.now} if batch.last else {})
+            self._step_on(connection, basis, {})
             if batch.everything:
                 Turning(connection, self.calendar.zone).everything()
             if batch.differences is not None:
-                batch.differences.write(connection)
+                write(connection, batch.differences)
             else:
                 for kind, keys in batch.work.marks():
                     mark(connection, kind, keys)
             _take_away(connection, [row.id for row in batch.taken])
-        return batch.last
+        return False
 
     def _batch(self, connection: Connection, basis: _Basis) -> _Batch:
         """What the next marks ask for, and what comes of it."""
@@ -143,9 +145,8 @@ class _Keeper:
         everything = any(row.kind is MarkKind.EVERYTHING for row in taken)
         splits = any(row.kind not in _OF_ONE_THING for row in taken)
         if everything or (splits and work.size > _TOO_MUCH):
-            return _Batch(taken, work, None, everything=everything, last=False)
-        last = len(taken) == len(marks) < _BATCH and len(due) < _NORMS_AT_ONCE
-        return _Batch(taken, work, self._computing(connection, basis).differences(work), everything=False, last=last)
+            return _Batch(taken, work, None, everything=everything)
+        return _Batch(taken, work, self._computing(connection, basis).differences(work), everything=False)
 
     def _computing(self, connection: Connection, basis: _Basis) -> Computing:
         return Computing(connection, self.settings, self.calendar, basis.terms, basis.today, self.now)
@@ -187,9 +188,11 @@ class _Keeper:
             turning.everything()
         turning.terms(changed)
         turning.class_terms(changed.class_terms)
-        for address in sorted(changed.mailboxes):
-            boxes = [each.mailboxes[address] for each in (was, basis.foundations) if address in each.mailboxes]
-            turning.mailbox(address, boxes)
+        both = (was.mailboxes, basis.foundations.mailboxes)
+        if len(changed.mailboxes) > _MANY_MAILBOXES:
+            turning.everything()
+        else:
+            turning.mailboxes({box: [each[box] for each in both if box in each] for box in changed.mailboxes})
         if basis.state is not None and basis.state.day is not None and basis.state.day != basis.today:
             turning.day(basis.state.day, basis.today, basis.foundations, basis.terms)
         if self._is_set_back(basis):
@@ -203,6 +206,20 @@ class _Keeper:
         ours = update(of).where(col(of.id) == 1, col(of.version) == version)
         if connection.execute(ours.values(version=version + 1, **values)).rowcount != 1:
             raise _Overtaken
+
+    def _judged(self, basis: _Basis) -> bool:
+        """Whether what is withheld is decided on the figures as they are; else decides it for one term. Raises
+        _Overtaken."""
+        with self.database.read() as connection:
+            teams = teams_in_terms(connection, basis.terms, basis.today)
+            judge = Judge(connection, self.settings.scorecard.smallest_group)
+            undecided = judge.undecided(teams)
+            decision = judge.decision(undecided[-1], teams[undecided[-1]]) if undecided else None
+        if decision is not None:
+            with self.database.write() as connection:
+                self._step_on(connection, basis, {})
+                record(connection, [decision])
+        return not undecided
 
     def _noted(self, basis: _Basis) -> bool:
         """Nothing is left to do: that is put on record, now and then. Raises _Overtaken."""

@@ -3,16 +3,19 @@
 docs/scorecard.md says in plain words what is computed here.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from statistics import fmean, median
+from typing import Protocol
 
-from config import SchoolCalendar
-from scorecard.report import Resolution, Share
+from scorecard.packing import groups_in
+from scorecard.places import GroupKey
+from scorecard.report import Resolution
 from scorecard.survival import Lasted, censored_median
+from store.scorecard_tables import Measure
 
 RECOVERY_DAYS = timedelta(days=14)
 """Within so many days of an incident a student is to be back to baseline."""
@@ -25,12 +28,24 @@ class CaseDays:
     case_id: int
     opened_on: date
     agreed_on: date | None = None
+    school_days: int | None = None
+    """From the one to the other; None for an open one."""
 
-    def lasted(self, today: date, calendar: SchoolCalendar) -> Lasted:
-        """In school days; an open one until today."""
-        return Lasted(
-            calendar.school_days_between(self.opened_on, self.agreed_on or today), over=self.agreed_on is not None
-        )
+
+class IncidentRow(Protocol):
+    """An incident in a term, as it is kept (`store.scorecard_tables.IncidentStanding`)."""
+
+    @property
+    def on_day(self) -> date:
+        """Its day."""
+
+    @property
+    def recovered(self) -> bool | None:
+        """Whether the student was back to baseline in time; None while the time runs."""
+
+    @property
+    def groups(self) -> str:
+        """The groups that it counts for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +58,11 @@ class IncidentDays:
     baseline_day: date | None = None
     again_on: date | None = None
     """The student's next later day with an incident."""
-
-    def is_over(self, today: date) -> bool:
-        """Whether its fourteen days are."""
-        return today > self.on_day + RECOVERY_DAYS
-
-    @property
-    def recovered(self) -> bool:
-        """Back to baseline within fourteen days; where nobody noted when, without another incident in them."""
-        if self.baseline_day is not None:
-            return self.baseline_day <= self.on_day + RECOVERY_DAYS
-        return self.again_on is None or self.again_on > self.on_day + RECOVERY_DAYS
+    recovered: bool | None = None
+    """Whether the student was back to baseline in time; None while the time runs."""
 
 
-class Counted(StrEnum):
+class CountedAs(StrEnum):
     """What an incident counted as."""
 
     RECOVERED = "recovered"
@@ -67,43 +73,63 @@ class Counted(StrEnum):
     """The student's latest whose fourteen days are over is what counts."""
 
 
-def resolution(cases: Iterable[CaseDays], today: date, calendar: SchoolCalendar) -> Resolution:
-    """How long these took; the open ones are censored today."""
-    lasted = [case.lasted(today, calendar) for case in cases]
-    over = [each.days for each in lasted if each.over]
+def resolution(resolved: Mapping[int, int], open_: Mapping[date, int], lasting: Callable[[date], int]) -> Resolution:
+    """How long cases took: so many each number of school days; and how long those take that are open, so many since
+    each day. `lasting` says how many school days ago that is; they are censored today."""
+    over = sorted(days for days, n in resolved.items() for _each in range(n))
+    lasted = Counter({Lasted(days, over=True): n for days, n in resolved.items()})
+    for opened_on, n in open_.items():
+        lasted[Lasted(lasting(opened_on), over=False)] += n
     return Resolution(
         resolved=len(over),
-        open=len(lasted) - len(over),
+        open=sum(open_.values()),
         mean=fmean(over) if over else None,
         median=float(median(over)) if over else None,
         censored_median=None if (days := censored_median(lasted)) is None else float(days),
     )
 
 
-def recovery(incidents: Iterable[IncidentDays], today: date) -> Share:
-    """Of the students with an incident whose fourteen days are over, those who were back to baseline within fourteen
-    days of their latest such; pending are those who have only younger ones."""
-    judged = dict(judged_incidents(incidents, today))
-    by_student: Mapping[str, set[Counted]] = defaultdict(set)
-    for incident, counted in judged.items():
-        by_student[incident.student].add(counted)
-    ripe = [each for each in by_student.values() if each != {Counted.PENDING}]
-    # Two on one day: both have to be over and done.
-    met = sum(Counted.NOT_RECOVERED not in each for each in ripe)
-    return Share(met, len(ripe), pending=len(by_student) - len(ripe))
+def students_counted(incidents: Iterable[IncidentRow]) -> dict[GroupKey, list[Measure]]:
+    """What one student counts as in each group, with all of their incidents in a term."""
+    by_group: dict[GroupKey, list[tuple[date, bool]]] = {}
+    for each in incidents:
+        for group in groups_in(each.groups):
+            over = by_group.setdefault(group, [])
+            if each.recovered is not None:
+                over.append((each.on_day, each.recovered))
+    found: dict[GroupKey, list[Measure]] = {}
+    for group, over in by_group.items():
+        latest = max(over, default=None)
+        if latest is None:
+            found[group] = [Measure.PENDING]
+        else:
+            # Two on one day: both have to be over and done.
+            met = all(recovered for on_day, recovered in over if on_day == latest[0])
+            found[group] = [Measure.JUDGED, *([Measure.RECOVERED] if met else [])]
+    return found
 
 
-def judged_incidents(incidents: Iterable[IncidentDays], today: date) -> Iterator[tuple[IncidentDays, Counted]]:
+def recovered_by(on_day: date, baseline_day: date | None, again_on: date | None, today: date) -> bool | None:
+    """Whether a student was back to baseline within fourteen days of an incident: on the day that the list gives, or,
+    where nobody noted one, without another incident in them. None while they are not over."""
+    if today <= on_day + RECOVERY_DAYS:
+        return None
+    if baseline_day is not None:
+        return baseline_day <= on_day + RECOVERY_DAYS
+    return again_on is None or again_on > on_day + RECOVERY_DAYS
+
+
+def judged_incidents(incidents: Iterable[IncidentDays]) -> Iterator[tuple[IncidentDays, CountedAs]]:
     """Each incident with what it counts as."""
     by_student: dict[str, list[IncidentDays]] = defaultdict(list)
     for incident in incidents:
         by_student[incident.student].append(incident)
     for student in sorted(by_student):
-        latest = max((each.on_day for each in by_student[student] if each.is_over(today)), default=None)
+        latest = max((each.on_day for each in by_student[student] if each.recovered is not None), default=None)
         for incident in sorted(by_student[student], key=lambda each: (each.on_day, each.incident_id)):
-            if not incident.is_over(today):
-                yield incident, Counted.PENDING
+            if incident.recovered is None:
+                yield incident, CountedAs.PENDING
             elif incident.on_day != latest:
-                yield incident, Counted.EARLIER
+                yield incident, CountedAs.EARLIER
             else:
-                yield incident, Counted.RECOVERED if incident.recovered else Counted.NOT_RECOVERED
+                yield incident, CountedAs.RECOVERED if incident.recovered else CountedAs.NOT_RECOVERED

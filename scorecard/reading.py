@@ -5,7 +5,7 @@ There is no other way to figures: what is withheld, or is not for this reader, i
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection, select
 from sqlmodel import col
@@ -15,12 +15,14 @@ from config import SchoolCalendar
 from config.settings import Settings
 from scorecard.group_names import GroupNames, grade_order
 from scorecard.guarding import Kept
+from scorecard.judging import Judge
+from scorecard.places import GroupKey
 from scorecard.readers import Colleague, Reader, visible_to
 from scorecard.report import Group, GroupFigures, Report, SchoolTerm
 from scorecard.restating import restated
-from scorecard.roster_slice import mailbox_names, read_teams, rows_in
-from scorecard.tally_rows import TallyRows, Wanted, teams_in
-from scorecard.term_figures import Rows, Term
+from scorecard.roster_slice import mailbox_names, rows_in, teams_in_terms
+from scorecard.tally_rows import TallyRows, Wanted, teams_at
+from scorecard.term_figures import Term
 from scorecard.terms import before, running, terms_of
 from store.roster_tables import RosterAddress, RosterPerson, RosterSchool
 from store.scorecard_tables import Grouping, ScorecardState
@@ -28,7 +30,8 @@ from store.scorecard_tables import Grouping, ScorecardState
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is asked for beside everybody and the schools. Answers to different scopes agree in what they both show."""
+    """What is asked for beside everybody and the schools. It says what is read, and never what is withheld: that is
+    decided on all groups alike (`scorecard.judging`)."""
 
     school: str | None = None
     """The grades of one school, and the teams with families there; "" for a roster without schools."""
@@ -36,6 +39,8 @@ class Scope:
     """One team and its teachers; "" for the teachers without one."""
     overview: bool = False
     """Grades and teams where the roster has one school or none; nothing more where it has several."""
+    group: GroupKey | None = None
+    """One group."""
 
 
 WHOLE = Scope()
@@ -43,12 +48,11 @@ WHOLE = Scope()
 OVERVIEW = Scope(overview=True)
 """What a district's first page shows."""
 _SMALL_SCHOOL = 80
-"""Mailboxes up to which everything is read at once."""
+"""Mailboxes up to which everything stands on one page."""
 
 
 def first_look(settings: Settings) -> Scope:
-    """What a first page and the mail of the week go by: the same, since what is withheld may differ by scope, and the
-    two together must not tell what either keeps to itself."""
+    """What a first page and the mail of the week show."""
     return WHOLE if len(settings.mailboxes) <= _SMALL_SCHOOL else OVERVIEW
 
 
@@ -57,7 +61,7 @@ class Opened:
     """The figures of a term and of the one before, before anything is taken out: for this module and
     `scorecard.events`, which take it out."""
 
-    connection: Connection
+    judge: Judge
     as_of: datetime
     this: SchoolTerm
     earlier: SchoolTerm | None
@@ -68,10 +72,13 @@ class Opened:
     roster_schools: Mapping[str, frozenset[str]] | None
     """The schools of each teacher; None for a reader who sees every group."""
 
+    def kept(self, term: SchoolTerm) -> Kept:
+        """What of a term is withheld."""
+        return self.judge.kept(term.id, self.terms[term.id].teams)
+
     def figures(self, term: SchoolTerm) -> tuple[GroupFigures, ...]:
         """A term's figures for the reader, without what is withheld."""
-        opened = self.terms[term.id]
-        return _for_reader(opened, opened.kept(self.connection), self.shown, self.reader, self.roster_schools)
+        return _for_reader(self.terms[term.id], self.kept(term), self.shown, self.reader, self.roster_schools)
 
 
 def read_report(
@@ -129,21 +136,24 @@ def open_term(
     schools = {row.id: row.name for row in listed}
     teachers = {box.address: box.teacher for box in settings.mailboxes}
     names = GroupNames(settings.school.name, schools, teachers, {}, words or wording("en", OFFICE))
-    teams = {each.id: _teams(connection, min(today, each.last)) for each in both}
-    judged, shown = _wanted(connection, both, scope, teams, len(schools) > 1, reader)
-    rows = Rows.read(TallyRows(connection, [each.id for each in both]), judged, shown)
+    teams = teams_in_terms(connection, both, today)
+    shown = _wanted(connection, both, scope, teams, several_schools=len(schools) > 1)
+    # Whose figures are for somebody who does not lead everybody depends on how many families all teachers have.
+    read = shown if reader.leads_everybody else replace(shown, groupings=shown.groupings | {Grouping.TEACHER})
+    numbers = TallyRows(connection, [each.id for each in both]).numbers(read)
     threshold = settings.scorecard.smallest_group
+
+    def opened(term: SchoolTerm) -> Term:
+        of_term = teams[term.id]
+        titled = replace(names, teams=of_term).group
+        return Term(term, numbers[term.id], today, calendar, threshold, titled, of_term)
+
     return Opened(
-        connection,
+        Judge(connection, threshold),
         state,
         this,
         earlier,
-        {
-            each.id: Term(
-                each, rows, today, calendar, threshold, replace(names, teams=teams[each.id]).group, teams[each.id]
-            )
-            for each in both
-        },
+        {each.id: opened(each) for each in both},
         shown,
         reader,
         None if reader.leads_everybody else _roster_schools(connection, settings),
@@ -181,15 +191,6 @@ def _in_order(group: Group) -> tuple[int, str, str]:
     return _ORDER.index(group.grouping), title, group.key
 
 
-def _teams(connection: Connection, day: date) -> Mapping[str, str]:
-    """The team of each mailbox on a day, "" for none; for one that was not connected yet or is not any more, the
-    nearest that there is."""
-    return {
-        mailbox: next((place.team for place in places if day in place.held), places[-1].team)
-        for mailbox, places in read_teams(connection).items()
-    }
-
-
 def _roster_schools(connection: Connection, settings: Settings) -> Mapping[str, frozenset[str]]:
     """The schools that the roster names with the owner of each mailbox."""
     names = mailbox_names(connection, settings)
@@ -208,29 +209,22 @@ def _wanted(
     terms: Sequence[SchoolTerm],
     scope: Scope,
     teams: Mapping[str, Mapping[str, str]],
+    *,
     several_schools: bool,
-    reader: Reader,
-) -> tuple[Wanted, Wanted]:
-    """The groups that what is withheld is decided on, and those that are shown."""
-    everything = frozenset({Grouping.GRADE, Grouping.TEAM, Grouping.TEACHER})
-    if not reader.leads_everybody or scope == WHOLE or scope.team is not None:
-        judged = Wanted(everything)
-    elif scope.overview and several_schools:
-        judged = Wanted(frozenset())
-    else:
-        # Teachers without a team stand beside the teams.
-        alone = {(Grouping.TEACHER, mailbox) for of in teams.values() for mailbox, team in of.items() if not team}
-        judged = Wanted(frozenset({Grouping.GRADE, Grouping.TEAM}), frozenset(alone))
+) -> Wanted:
+    """The groups that are shown."""
     if scope == WHOLE:
-        return judged, judged
+        return Wanted(frozenset({Grouping.GRADE, Grouping.TEAM, Grouping.TEACHER}))
+    if scope.group is not None:
+        return Wanted(frozenset(), frozenset({scope.group}))
     if scope.team is not None:
         own = {(Grouping.TEACHER, box) for of in teams.values() for box, team in of.items() if team == scope.team}
         own |= {(Grouping.TEAM, scope.team)} if scope.team else set()
-        return judged, Wanted(frozenset(), frozenset(own))
+        return Wanted(frozenset(), frozenset(own))
     if scope.overview:
-        return judged, Wanted(frozenset() if several_schools else frozenset({Grouping.GRADE, Grouping.TEAM}))
+        return Wanted(frozenset() if several_schools else frozenset({Grouping.GRADE, Grouping.TEAM}))
     if not scope.school:
-        return judged, Wanted(frozenset({Grouping.GRADE, Grouping.TEAM}), school=scope.school)
-    there = {team for each in terms for team in teams_in(connection, each.id, scope.school)}
+        return Wanted(frozenset({Grouping.GRADE, Grouping.TEAM}), school=scope.school)
+    there = teams_at(connection, [each.id for each in terms], scope.school)
     keys = frozenset((Grouping.TEAM, team) for team in there)
-    return judged, Wanted(frozenset({Grouping.GRADE}), keys, scope.school)
+    return Wanted(frozenset({Grouping.GRADE}), keys, scope.school)

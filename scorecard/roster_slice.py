@@ -24,6 +24,7 @@ from scorecard.places import (
     TeachingPlace,
     TeamPlace,
 )
+from scorecard.report import SchoolTerm
 from store.chunks import chunks
 from store.roster_tables import (
     RosterAddress,
@@ -165,6 +166,20 @@ def read_teams(connection: Connection) -> dict[str, list[TeamPlace]]:
     for row in connection.execute(query.order_by(col(of.id))):
         found[row.mailbox].append(TeamPlace(row.team, Stretch(row.since, row.until)))
     return found
+
+
+def teams_in_terms(connection: Connection, terms: Iterable[SchoolTerm], today: date) -> dict[str, Mapping[str, str]]:
+    """The team of each mailbox, "" for none, by term: on its last day, or on `today` where it runs. For one that was
+    not connected yet or is not any more, the nearest that there is."""
+    teams = read_teams(connection)
+
+    def on(day: date) -> Mapping[str, str]:
+        return {
+            mailbox: next((place.team for place in places if day in place.held), places[-1].team)
+            for mailbox, places in teams.items()
+        }
+
+    return {term.id: on(min(today, term.last)) for term in terms}
 
 
 def _cares(connection: Connection, students: Collection[str]) -> dict[str, list[CarePlace]]:

@@ -6,6 +6,7 @@ docs/scorecard.md says in plain words what is computed here.
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from scorecard.places import EVERYBODY, GroupKey, Places
 from scorecard.report import SchoolTerm
@@ -92,16 +93,24 @@ def family_standings(
     return standings
 
 
-def counted(stands: Stands, term: SchoolTerm) -> Iterator[tuple[date, Measure]]:
-    """What a standing adds to tallies, and in which week."""
+def counted(stands: Stands, term: SchoolTerm) -> Iterator[tuple[Measure, str]]:
+    """What a standing adds to its group's numbers, and under what."""
     if stands.enrolled:
-        yield monday_of(term.first), Measure.ENROLLED
-        if stands.positive_on is not None and stands.positive_on <= contact_day(term):
-            yield monday_of(stands.positive_on), Measure.POSITIVE
+        yield Measure.ENROLLED, week_of(term.first)
+        if stands.positive_on is not None:
+            yield Measure.HEARD, ""
+            if stands.positive_on <= contact_day(term):
+                yield Measure.POSITIVE, week_of(stands.positive_on)
     if stands.written_on is not None:
-        yield monday_of(stands.written_on), Measure.WRITTEN
+        yield Measure.WRITTEN, week_of(stands.written_on)
         if stands.answered_on is not None:
-            yield monday_of(stands.answered_on), Measure.TWO_WAY
+            yield Measure.TWO_WAY, week_of(stands.answered_on)
+
+
+@lru_cache(maxsize=10_000)
+def week_of(day: date) -> str:
+    """The Monday of a day's week, ISO 8601: what weekly numbers are kept by."""
+    return monday_of(day).isoformat()
 
 
 def _placed(students: Collection[str], days: Iterable[date], places: Places) -> dict[GroupKey, date]:

@@ -1,6 +1,6 @@
 """How long things take while some of them are still going on: Kaplan and Meier's median (1958). Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -14,15 +14,16 @@ class Lasted:
     """False where it is still going on (censored): it takes at least so long."""
 
 
-def censored_median(observed: Iterable[Lasted]) -> int | None:
-    """The first number of days by which at most half are estimated to be still going on; None where that is not in
-    sight. Of one day, what is over ended before what goes on was lost sight of."""
-    each = sorted(observed, key=lambda one: one.days)
-    going_on, at_risk = Fraction(1), len(each)
-    for days in sorted({one.days for one in each}):
-        here = [one for one in each if one.days == days]
-        going_on *= 1 - Fraction(sum(one.over for one in here), at_risk)
+def censored_median(observed: Mapping[Lasted, int]) -> int | None:
+    """The first number of days by which at most half are estimated to be still going on, of so many of each; None where
+    that is not in sight. Of one day, what is over ended before what goes on was lost sight of."""
+    going_on, at_risk = Fraction(1), sum(observed.values())
+    for days in sorted({one.days for one in observed}):
+        over, lost = (observed.get(Lasted(days, over=each), 0) for each in (True, False))
+        if not over + lost:
+            continue
+        going_on *= 1 - Fraction(over, at_risk)
         if going_on <= Fraction(1, 2):
             return days
-        at_risk -= len(here)
+        at_risk -= over + lost
     return None

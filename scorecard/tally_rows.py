@@ -1,19 +1,18 @@
 """Reads from the database what a scorecard is made of: a fixed number of queries, however many groups there are."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 from sqlmodel import col
 
 from scorecard.outcomes import CaseDays, IncidentDays
+from scorecard.packing import groups_in, measures_in, named_in
 from scorecard.places import GroupKey
-from scorecard.tallied import Counted
 from store.scorecard_tables import (
     CaseStanding,
-    FamilyStanding,
     Grouping,
     IncidentStanding,
     Measure,
@@ -22,6 +21,8 @@ from store.scorecard_tables import (
 )
 
 _COARSE = (Grouping.ALL, Grouping.SCHOOL)
+GroupNumbers: TypeAlias = Mapping[Measure, Mapping[str, int]]
+"""By what is counted, and by what it is counted by (`Measure`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,63 +32,15 @@ class TallyRows:
     connection: Connection
     terms: Collection[str]
 
-    def sizes(self, wanted: "Wanted") -> dict[str, dict[GroupKey, tuple[int, int]]]:
-        """By term, for each group that anything was counted of: the families enrolled, and those written to."""
+    def numbers(self, wanted: "Wanted | None" = None) -> dict[str, dict[GroupKey, GroupNumbers]]:
+        """What was counted, by term and group; of all groups where nothing is `wanted`."""
         of = Tally
-
-        def of_measure(measure: Measure) -> ColumnElement[int]:
-            return func.sum(case((col(of.measure) == measure, col(of.n)), else_=0))
-
-        query = (
-            select(
-                col(of.term),
-                col(of.grouping),
-                col(of.key),
-                of_measure(Measure.ENROLLED).label("enrolled"),
-                of_measure(Measure.WRITTEN).label("written"),
-            )
-            .where(col(of.term).in_(self.terms), wanted.of(of))
-            .group_by(col(of.term), col(of.grouping), col(of.key))
+        query = select(col(of.term), col(of.grouping), col(of.key), col(of.numbers)).where(
+            col(of.term).in_(self.terms), *([] if wanted is None else [wanted.of(of)])
         )
-        found: dict[str, dict[GroupKey, tuple[int, int]]] = {term: {} for term in self.terms}
+        found: dict[str, dict[GroupKey, GroupNumbers]] = {term: {} for term in self.terms}
         for row in self.connection.execute(query):
-            found[row.term][row.grouping, row.key] = int(row.enrolled), int(row.written)
-        return found
-
-    def tallies(self, wanted: "Wanted") -> dict[tuple[str, GroupKey], list[Counted]]:
-        """What was counted, by term and group."""
-        of = Tally
-        query = select(
-            col(of.term), col(of.grouping), col(of.key), col(of.monday), col(of.measure), col(of.n)
-        ).where(col(of.term).in_(self.terms), wanted.of(of))  # fmt: skip
-        found: dict[tuple[str, GroupKey], list[Counted]] = defaultdict(list)
-        for row in self.connection.execute(query):
-            found[row.term, (row.grouping, row.key)].append(Counted(row.monday, row.measure, row.n))
-        return found
-
-    def cases(self, wanted: "Wanted") -> dict[str, dict[GroupKey, list[CaseDays]]]:
-        """Cases by term and group."""
-        of = CaseStanding
-        query = select(
-            col(of.term), col(of.grouping), col(of.key), col(of.case_id), col(of.opened_on), col(of.agreed_on)
-        ).where(col(of.term).in_(self.terms), wanted.of(of))  # fmt: skip
-        found: dict[str, dict[GroupKey, list[CaseDays]]] = {term: defaultdict(list) for term in self.terms}
-        for row in self.connection.execute(query):
-            found[row.term][row.grouping, row.key].append(CaseDays(row.case_id, row.opened_on, row.agreed_on))
-        return found
-
-    def incidents(self, wanted: "Wanted") -> dict[str, dict[GroupKey, list[IncidentDays]]]:
-        """Incidents by term and group."""
-        of = IncidentStanding
-        query = select(
-            col(of.term), col(of.grouping), col(of.key), col(of.incident_id), col(of.student), col(of.on_day),
-            col(of.baseline_day), col(of.again_on),
-        ).where(col(of.term).in_(self.terms), wanted.of(of))  # fmt: skip
-        found: dict[str, dict[GroupKey, list[IncidentDays]]] = {term: defaultdict(list) for term in self.terms}
-        for row in self.connection.execute(query):
-            found[row.term][row.grouping, row.key].append(
-                IncidentDays(row.incident_id, row.student, row.on_day, row.baseline_day, row.again_on)
-            )
+            found[row.term][row.grouping, row.key] = dict(measures_in(row.numbers))
         return found
 
     def told(self, term: str, wanted: "Wanted") -> list[Told]:
@@ -135,52 +88,42 @@ class Wanted:
         return or_(*conditions)
 
 
-def schools_of(connection: Connection, term: str, groups: Iterable[GroupKey]) -> set[str]:
-    """The schools that any family of these groups has a part in."""
-    mine = select(col(FamilyStanding.family)).where(col(FamilyStanding.term) == term, _any_of(groups))
-    query = select(col(FamilyStanding.key)).where(
-        col(FamilyStanding.term) == term,
-        col(FamilyStanding.grouping) == Grouping.SCHOOL,
-        col(FamilyStanding.family).in_(mine),
-    )
-    return set(connection.execute(query.distinct()).scalars())
-
-
-def teams_in(connection: Connection, term: str, school: str) -> set[str]:
-    """The teams that have a family at a school in a term."""
-    of = FamilyStanding
-    mine = select(col(of.family)).where(
-        col(of.term) == term, col(of.grouping) == Grouping.SCHOOL, col(of.key) == school
-    )  # fmt: skip
-    query = select(col(of.key)).where(
-        col(of.term) == term, col(of.grouping) == Grouping.TEAM, col(of.family).in_(mine)
-    )  # fmt: skip
-    return set(connection.execute(query.distinct()).scalars())
-
-
-def families_of(
-    connection: Connection, term: str, groupings: Collection[Grouping], schools: Collection[str] | None
-) -> Mapping[str, set[GroupKey]]:
-    """The groups of each family, of those families that belong to one of these schools; None for every family."""
-    of = FamilyStanding
-    query = select(col(of.family), col(of.grouping), col(of.key)).where(
-        col(of.term) == term, col(of.grouping).in_(groupings)
-    )
-    if schools is not None:
-        there = (col(of.term) == term, col(of.grouping) == Grouping.SCHOOL, col(of.key).in_(schools))
-        query = query.where(col(of.family).in_(select(col(of.family)).where(*there)))
-    found: dict[str, set[GroupKey]] = defaultdict(set)
+def cases_in(
+    connection: Connection, term: str, group: GroupKey | None = None
+) -> Iterator[tuple[CaseDays, frozenset[GroupKey]]]:
+    """The cases of a term with the groups that each counts for; of one group where it is given."""
+    of = CaseStanding
+    query = select(
+        col(of.case_id), col(of.opened_on), col(of.agreed_on), col(of.school_days), col(of.groups)
+    ).where(col(of.term) == term, *_of_group(of.groups, group))  # fmt: skip
     for row in connection.execute(query):
-        found[row.family].add((row.grouping, row.key))
-    return found
+        groups = groups_in(row.groups)
+        if group is None or group in groups:
+            yield CaseDays(row.case_id, row.opened_on, row.agreed_on, row.school_days), groups
 
 
-def _any_of(groups: Iterable[GroupKey]) -> ColumnElement[bool]:
-    by_grouping: dict[Grouping, list[str]] = defaultdict(list)
-    for grouping, key in groups:
-        by_grouping[grouping].append(key)
-    conditions = [
-        and_(col(FamilyStanding.grouping) == grouping, col(FamilyStanding.key).in_(keys))
-        for grouping, keys in by_grouping.items()
-    ]
-    return or_(*conditions)
+def incidents_in(connection: Connection, term: str) -> Iterator[tuple[IncidentDays, frozenset[GroupKey]]]:
+    """The incidents of a term with the groups that each counts for."""
+    of = IncidentStanding
+    query = select(
+        col(of.incident_id), col(of.student), col(of.on_day), col(of.baseline_day), col(of.again_on),
+        col(of.recovered), col(of.groups),
+    ).where(col(of.term) == term)  # fmt: skip
+    for row in connection.execute(query):
+        incident = IncidentDays(
+            row.incident_id, row.student, row.on_day, row.baseline_day, row.again_on, row.recovered
+        )  # fmt: skip
+        yield incident, groups_in(row.groups)
+
+
+def teams_at(connection: Connection, terms: Collection[str], school: str) -> set[str]:
+    """The teams that have a family at a school in one of these terms."""
+    query = select(col(Tally.numbers)).where(
+        col(Tally.term).in_(terms), col(Tally.grouping) == Grouping.SCHOOL, col(Tally.key) == school
+    )
+    rows = (dict(measures_in(text)) for text in connection.execute(query).scalars())
+    return {team for numbers in rows for team in numbers.get(Measure.TEAM, {})}
+
+
+def _of_group(column: Any, group: GroupKey | None) -> list[ColumnElement[bool]]:
+    return [] if group is None else [col(column).contains(named_in(group), autoescape=True)]

@@ -4,7 +4,8 @@ All of it is put down as marks in one transaction, by statements that each mark 
 afterwards, so many at a time.
 """
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from sqlalchemy import (
     and_,
     cast,
     delete,
+    func,
     insert,
     literal,
     or_,
@@ -27,12 +29,16 @@ from sqlalchemy import (
 from sqlmodel import SQLModel, col
 
 from autoresponder.family import person
+from scorecard.differences import TallyRow
 from scorecard.foundations import Changes, Foundations, Mailbox, class_terms_between
 from scorecard.happenings import day_begins
+from scorecard.outcomes import RECOVERY_DAYS
+from scorecard.packing import groups_in, named_in, numbers_in
 from scorecard.report import SchoolTerm
 from scorecard.roster_slice import Query, rows_in
 from scorecard.terms import contact_day
 from scorecard.work import Work
+from scorecard.writing import add_to_tallies
 from store.case_tables import ConflictCase
 from store.contact_tables import Contact, Incident, LetterRecipient
 from store.marks import mark, monday_of
@@ -44,7 +50,7 @@ from store.roster_tables import (
     RosterMembership,
 )
 from store.scorecard_tables import (
-    OF_FAMILIES,
+    OF_MAILBOXES,
     CaseStanding,
     FamilyStanding,
     Grouping,
@@ -54,8 +60,12 @@ from store.scorecard_tables import (
     Tally,
     TeamRecord,
     WeekStanding,
+    Withholding,
 )
 from store.tables import MailboxState, MessageRecord
+
+_FEW = 20
+"""So many mailboxes are looked for by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +77,7 @@ class Turning:
 
     def everything(self) -> None:
         """All of it: the figures are made for the first time, or the calendar has changed."""
-        families = union(select(col(RosterFamily.family)), select(col(FamilyStanding.family)))
-        self._mark_all(MarkKind.FAMILY, families)
+        self._every_family()
         mailboxes = union(select(col(MailboxState.address)), select(col(WeekStanding.mailbox)))
         self._mark_all(MarkKind.MAILBOX, mailboxes)
         self._mark_all(MarkKind.CASE, select(cast(col(ConflictCase.id), String)))
@@ -79,14 +88,10 @@ class Turning:
         was told of those that had figures is taken away."""
         if not changed.terms:
             return
-        for table in (FamilyStanding, CaseStanding, IncidentStanding):
-            for term in sorted(changed.gone):
-                self.connection.execute(delete(table).where(col(table.term) == term))
-        for term in sorted(changed.gone):
-            of_families = and_(col(Tally.term) == term, col(Tally.measure).in_(OF_FAMILIES))
-            self.connection.execute(delete(Tally).where(of_families))
-        families = union(select(col(RosterFamily.family)), select(col(FamilyStanding.family)))
-        self._mark_all(MarkKind.FAMILY, families)
+        for table in (FamilyStanding, CaseStanding, IncidentStanding, Withholding):
+            self.connection.execute(delete(table).where(col(table.term).in_(sorted(changed.gone))))
+        self._forget_tallies(changed.gone)
+        self._every_family()
         weeks: Query = select(col(WeekStanding.mailbox), col(WeekStanding.monday))
         later = weeks.where(col(WeekStanding.monday) >= monday_of(changed.since))
         self._mark(Work(weeks={(row.mailbox, row.monday) for row in self.connection.execute(later)}))
@@ -104,31 +109,73 @@ class Turning:
             classes = [row.id for row in rows if not set(row.terms.split(",")).isdisjoint(terms)]
             mark(self.connection, MarkKind.CLASS, sorted(classes))
 
-    def mailbox(self, address: str, boxes: Sequence[Mailbox]) -> None:
-        """A mailbox is new, gone, of another team or has other aliases: its weeks and cases, those whom its owner
-        teaches, and the families that it wrote with. `boxes` is what it was and is."""
-        known_as = {address, *(alias for box in boxes for alias in box.aliases)}
-        mark(self.connection, MarkKind.MAILBOX, [address])
-        owned = select(cast(col(ConflictCase.id), String)).where(col(ConflictCase.mailbox) == address)
-        self._mark_all(MarkKind.CASE, owned)
+    def mailboxes(self, boxes: Mapping[str, Sequence[Mailbox]]) -> None:
+        """Mailboxes are new, gone, of another team or have other aliases: their weeks and cases, those whom their
+        owners teach, and the families that they wrote with. `boxes` is what each was and is, by address."""
+        if not boxes:
+            return
+        every_name = {*boxes, *(alias for each in boxes.values() for box in each for alias in box.aliases)}
+        mark(self.connection, MarkKind.MAILBOX, sorted(boxes))
+        cases: Query = select(cast(col(ConflictCase.id), String).label("id"))
+        mark(self.connection, MarkKind.CASE, self._of(cases, ConflictCase.mailbox, boxes, "id"))
         owners: Query = select(col(RosterAddress.person))
-        people = rows_in(self.connection, owners, RosterAddress.address, {person(each) for each in known_as})
-        mark(self.connection, MarkKind.STUDENT, [row.person for row in people])
+        own = self._of(owners, RosterAddress.address, map(person, every_name), "person")
+        mark(self.connection, MarkKind.STUDENT, own)
         of = MessageRecord
-        written = select(col(LetterRecipient.address)).join(of, col(of.id) == col(LetterRecipient.message_id))
-        self._mark_all(MarkKind.ADDRESS, written.where(col(of.mailbox) == address).distinct())
-        stood = and_(col(FamilyStanding.grouping) == Grouping.TEACHER, col(FamilyStanding.key) == address)
-        self._mark_all(MarkKind.FAMILY, select(col(FamilyStanding.family)).where(stood).distinct())
+        written: Query = select(col(LetterRecipient.address)).join(of, col(of.id) == col(LetterRecipient.message_id))
+        mark(self.connection, MarkKind.ADDRESS, self._of(written.distinct(), of.mailbox, boxes, "address"))
+        mark(self.connection, MarkKind.FAMILY, self._who_stood_with(set(boxes)))
         contacts: Query = select(col(Contact.mailbox)).distinct()
-        spelled = {row.mailbox for row in self.connection.execute(contacts) if person(row.mailbox) in known_as}
+        spelled = {row.mailbox for row in self.connection.execute(contacts) if person(row.mailbox) in every_name}
         told: Query = select(col(Contact.student)).distinct()
-        students = rows_in(self.connection, told, Contact.mailbox, spelled)
-        mark(self.connection, MarkKind.STUDENT, [row.student for row in students])
+        mark(self.connection, MarkKind.STUDENT, self._of(told, Contact.mailbox, spelled, "student"))
+
+    def _of(self, query: Query, column: Any, wanted: Iterable[str], name: str) -> list[str]:
+        return sorted({getattr(row, name) for row in rows_in(self.connection, query, column, wanted)})
+
+    def _who_stood_with(self, mailboxes: Collection[str]) -> list[str]:
+        """The families that stood with one of these teachers in any term. A single look at all of them, however many
+        mailboxes there are."""
+        of = FamilyStanding
+        teachers = {(Grouping.TEACHER, mailbox) for mailbox in mailboxes}
+        query: Query = select(col(of.family), col(of.standings))
+        if len(mailboxes) <= _FEW:
+            named = (col(of.standings).contains(named_in(each), autoescape=True) for each in sorted(teachers))
+            query = query.where(or_(*named))
+        rows = self.connection.execute(query)
+        return sorted({row.family for row in rows if not groups_in(row.standings).isdisjoint(teachers)})
+
+    def _every_family(self) -> None:
+        """Those of one school together, so that a step changes the numbers of few groups."""
+        listed = (
+            select(col(RosterFamily.family), func.max(col(RosterGrade.schools)).label("school"))
+            .outerjoin(RosterGrade, col(RosterGrade.student) == col(RosterFamily.student))
+            .group_by(col(RosterFamily.family))
+        )
+        there = {row.family: row.school or "" for row in self.connection.execute(listed)}
+        stood = set(self.connection.execute(select(col(FamilyStanding.family)).distinct()).scalars())
+        in_order = sorted(there.keys() | stood, key=lambda family: (there.get(family, ""), family))
+        mark(self.connection, MarkKind.FAMILY, in_order)
+
+    def _forget_tallies(self, terms: Collection[str]) -> None:
+        """The numbers of these terms but those of mailboxes."""
+        of = Tally
+        query = select(col(of.term), col(of.grouping), col(of.key), col(of.numbers)).where(
+            col(of.term).in_(sorted(terms))
+        )
+        gone: Counter[TallyRow] = Counter()
+        for row in self.connection.execute(query):
+            for (measure, by), n in numbers_in(row.numbers).items():
+                if measure not in OF_MAILBOXES:
+                    gone[row.term, row.grouping, row.key, measure, by] -= n
+        add_to_tallies(self.connection, gone)
 
     def day(self, one: date, other: date, foundations: Foundations, terms: Collection[SchoolTerm]) -> None:
         """It is another day, or the clock was set back to an earlier one: places on the roster that held on one of the
         two days and not on the other."""
         early, late = sorted((one, other))
+        ripe = and_(col(Incident.on_day) >= early - RECOVERY_DAYS, col(Incident.on_day) < late - RECOVERY_DAYS)
+        self._mark_all(MarkKind.INCIDENTS, select(col(Incident.student)).where(ripe).distinct())
         self._mark_all(MarkKind.STUDENT, _turned(RosterFamily, RosterFamily.student, early, late))
         if not any(term.first <= late and contact_day(term) > early for term in terms):
             return  # nobody's belonging is still to be decided
@@ -145,9 +192,9 @@ class Turning:
         self._mark_all(MarkKind.STUDENT, select(col(of.person)).where(listed).distinct())
         self.class_terms(class_terms_between(foundations.class_terms, early, late))
         moved: Query = _turned(TeamRecord, TeamRecord.mailbox, early, late)
-        for row in self.connection.execute(moved).all():
-            box = foundations.mailboxes.get(row.mailbox)
-            self.mailbox(row.mailbox, () if box is None else (box,))
+        known = foundations.mailboxes
+        boxes = {row.mailbox: () for row in self.connection.execute(moved)}
+        self.mailboxes({address: (known[address],) if address in known else () for address in boxes})
 
     def clock_set_back(self, now: datetime) -> None:
         """Norms that had run out run again."""

@@ -63,7 +63,8 @@ class MarkKind(StrEnum):
 
 
 class Measure(StrEnum):
-    """What a tally counts. The week is that in which it happened; a family counts once."""
+    """What a tally counts, and by what: where nothing else is said, by the Monday of the week in which it happened, ISO
+    8601. A family counts once."""
 
     ENROLLED = "enrolled"
     """Families that belong to the group at the end of the fourth school week, or now where that is yet to come; in the
@@ -74,6 +75,20 @@ class Measure(StrEnum):
     """Families that were written to; in the week of the first time."""
     TWO_WAY = "two_way"
     """Of those, the ones who wrote or replied; in the first week by which both had happened."""
+    HEARD = "heard"
+    """Of those that belong to the group, the ones with a positive contact at any time in the term; by nothing ("")."""
+    TEAM = "team"
+    """Families of a school that stand with a team, too; by the team's name."""
+    RESOLVED = "resolved"
+    """Conflicts for which a plan was agreed; by how many school days that took."""
+    OPEN = "open"
+    """Conflicts without one; by the day on which they opened."""
+    JUDGED = "judged"
+    """Students with an incident whose fourteen days are over; by nothing ("")."""
+    RECOVERED = "recovered"
+    """Of those, the ones who were back to baseline; by nothing."""
+    PENDING = "pending"
+    """Students whose incidents in the term are all younger; by nothing."""
     URGENT = "urgent"
     CONFLICT = "conflict"
     ROUTINE = "routine"
@@ -90,14 +105,13 @@ class Measure(StrEnum):
 
 
 OF_FAMILIES = (Measure.ENROLLED, Measure.POSITIVE, Measure.WRITTEN, Measure.TWO_WAY)
-"""For every grouping."""
-OF_MAILBOXES = tuple(each for each in Measure if each not in OF_FAMILIES)
+"""By week; for every grouping."""
+OF_TERMS = (
+    Measure.HEARD, Measure.TEAM, Measure.RESOLVED, Measure.OPEN, Measure.JUDGED, Measure.RECOVERED, Measure.PENDING,
+)  # fmt: skip
+"""Of the term as a whole."""
+OF_MAILBOXES = tuple(each for each in Measure if each not in (*OF_FAMILIES, *OF_TERMS))
 """The service's own counts, named as `scorecard.report.Counts` names them; for everybody, teams and teachers only."""
-
-
-class _MeasureWord(_Word):
-    words = Measure
-    cache_ok = True
 
 
 class _GroupingWord(_Word):
@@ -159,54 +173,50 @@ class TeamRecord(SQLModel, table=True):
 
 
 class FamilyStanding(SQLModel, table=True):
-    """How a family stands with a group in a term: the events behind the shares of families."""
+    """How a family stands with its groups in a term: the events behind the shares of families."""
 
     __tablename__ = "scorecard_family"
-    __table_args__ = (Index("ix_scorecard_family_family", "family"),)
+    __table_args__ = (Index("ix_scorecard_family_term", "term"),)
 
-    term: str = Field(primary_key=True)
-    grouping: Grouping = Field(primary_key=True, sa_type=_GroupingWord)
-    key: str = Field(primary_key=True)
     family: str = Field(primary_key=True)
-    enrolled: bool
-    """Whether it belongs to the group at the end of the fourth school week, or now where that is yet to come."""
-    positive_on: date | None = None
-    """The day of its first positive contact in the term."""
-    written_on: date | None = None
-    """The day on which it was first written to in the term."""
-    answered_on: date | None = None
-    """The first day on which it had been written to, and had written or replied, in the term."""
+    term: str = Field(primary_key=True)
+    standings: str = Field(sa_type=Text)
+    """The groups, and the days of what happened first, as JSON (`scorecard.packing`)."""
 
 
 class CaseStanding(SQLModel, table=True):
-    """A conflict case in a group and term."""
+    """A conflict case in a term."""
 
     __tablename__ = "scorecard_case"
-    __table_args__ = (Index("ix_scorecard_case_case", "case_id"),)
+    __table_args__ = (Index("ix_scorecard_case_term", "term"),)
 
-    term: str = Field(primary_key=True)
-    grouping: Grouping = Field(primary_key=True, sa_type=_GroupingWord)
-    key: str = Field(primary_key=True)
     case_id: int = Field(primary_key=True, foreign_key="conflict_case.id")
+    term: str = Field(primary_key=True)
     opened_on: date
     agreed_on: date | None = None
+    school_days: int | None = None
+    """From the one to the other."""
+    groups: str = Field(sa_type=Text)
+    """The groups that it counts for, as JSON."""
 
 
 class IncidentStanding(SQLModel, table=True):
-    """An incident in a group and term."""
+    """An incident in a term."""
 
     __tablename__ = "scorecard_incident"
-    __table_args__ = (Index("ix_scorecard_incident_student", "student"),)
+    __table_args__ = (Index("ix_scorecard_incident_student", "student"), Index("ix_scorecard_incident_term", "term"))
 
-    term: str = Field(primary_key=True)
-    grouping: Grouping = Field(primary_key=True, sa_type=_GroupingWord)
-    key: str = Field(primary_key=True)
     incident_id: int = Field(primary_key=True, foreign_key="incident.id")
+    term: str = Field(primary_key=True)
     student: str
     on_day: date
     baseline_day: date | None = None
     again_on: date | None = None
     """The student's next incident."""
+    recovered: bool | None = None
+    """Whether the student was back to baseline within fourteen days; None while these are not over."""
+    groups: str = Field(sa_type=Text)
+    """The groups that it counts for, as JSON."""
 
 
 class WeekStanding(SQLModel, table=True):
@@ -226,17 +236,31 @@ class WeekStanding(SQLModel, table=True):
 
 
 class Tally(SQLModel, table=True):
-    """A number of a group's week: what a page reads, and nothing else."""
+    """A group's numbers of a term: what a page reads, and nothing else."""
 
     __tablename__ = "scorecard_tally"
 
     term: str = Field(primary_key=True)
     grouping: Grouping = Field(primary_key=True, sa_type=_GroupingWord)
     key: str = Field(primary_key=True)
-    monday: date = Field(primary_key=True)
-    """Of the week in which it happened; a family counts in the week in which it first did."""
-    measure: Measure = Field(primary_key=True, sa_type=_MeasureWord)
-    n: int
+    numbers: str = Field(sa_type=Text)
+    """By measure, and by what that is counted by, as JSON (`scorecard.packing`)."""
+
+
+class Withholding(SQLModel, table=True):
+    """What of a term is withheld, and from which figures that was concluded: it holds only as long as those stand."""
+
+    __tablename__ = "scorecard_withholding"
+
+    term: str = Field(primary_key=True)
+    changed: int = 0
+    """Steps on with every change of who belongs where, in the transaction that changes it."""
+    judged: int | None = None
+    """What `changed` was when it was judged."""
+    rests_on: str = ""
+    """Checksum of what else it goes by: threshold and teams."""
+    withheld: str = Field(default="", sa_type=Text)
+    """Groups that are withheld, by what of them is, as JSON."""
 
 
 class Told(SQLModel, table=True):

@@ -10,11 +10,14 @@ from sqlalchemy import insert
 
 from config import SchoolCalendar
 from config.settings import MailboxSettings, Office, School, Scorecard, Settings, Term
+from scorecard.outcomes import recovered_by, students_counted
+from scorecard.packing import packed_groups, packed_standings
 from scorecard.places import GroupKey
 from scorecard.readers import LEADER, Reader
 from scorecard.reading import WHOLE, Scope, read_report
 from scorecard.report import Report, SchoolTerm
 from scorecard.standings import Stands, counted
+from scorecard.writing import add_to_tallies
 from store.case_tables import ConflictCase
 from store.contact_tables import Incident
 from store.database import Database
@@ -27,7 +30,6 @@ from store.scorecard_tables import (
     IncidentStanding,
     Measure,
     ScorecardState,
-    Tally,
     TeamRecord,
 )
 
@@ -96,7 +98,8 @@ class Figures:
         """So many families in these groups, and among everybody; so many of them had good news, and so on, on `day`."""
         day = day or term.first + timedelta(days=8)
         rows: list[dict[str, object]] = []
-        tallies: Counter[tuple[GroupKey, date, Measure]] = Counter()
+        tallies: Counter[tuple[GroupKey, Measure, str]] = Counter()
+        everybody = ((Grouping.ALL, ""), *groups)
         for place in range(number):
             self._families += 1
             stands = Stands(
@@ -105,33 +108,30 @@ class Figures:
                 day if place < written else None,
                 day + timedelta(days=3) if place < answered else None,
             )
-            for group in ((Grouping.ALL, ""), *groups):
-                family = f"{self._families * 7919 % 100_003:06}"
-                row = {"term": term.id, "grouping": group[0], "key": group[1], "family": family}
-                days = {"positive_on": stands.positive_on, "written_on": stands.written_on}
-                rows.append(row | days | {"enrolled": True, "answered_on": stands.answered_on})
-                for monday, measure in counted(stands, term):
-                    tallies[group, monday, measure] += 1
+            family = f"{self._families * 7919 % 100_003:06}"
+            standings = packed_standings(dict.fromkeys(everybody, stands))
+            rows.append({"term": term.id, "family": family, "standings": standings})
+            for group in everybody:
+                for measure, by in counted(stands, term):
+                    tallies[group, measure, by] += 1
+                if group[0] is Grouping.SCHOOL:
+                    tallies.update((group, Measure.TEAM, key) for grouping, key in groups if grouping is Grouping.TEAM)
         with self.database.write() as connection:
             connection.execute(insert(FamilyStanding), rows)
-        for (group, monday, measure), n in tallies.items():
-            self.tally(group, monday, measure, n, term=term)
+        for (group, measure, by), n in tallies.items():
+            self.tally(group, measure, by, n, term=term)
 
-    def tally(self, group: GroupKey, monday: date, measure: Measure, n: int, *, term: SchoolTerm = FALL) -> None:
-        """So many more of a group's week."""
-        key = {"term": term.id, "grouping": group[0], "key": group[1], "monday": monday, "measure": measure}
-        of = Tally.__table__  # type: ignore[attr-defined]
-        this = [of.c[name] == value for name, value in key.items()]
+    def tally(self, group: GroupKey, measure: Measure, by: str, n: int, *, term: SchoolTerm = FALL) -> None:
+        """So many more of a group's."""
         with self.database.write() as connection:
-            if not connection.execute(of.update().where(*this).values(n=of.c.n + n)).rowcount:
-                connection.execute(insert(Tally).values(**key, n=n))
+            add_to_tallies(connection, {(term.id, *group, measure, by): n})
 
     def mail(self, mailbox: str, monday: date, *, term: SchoolTerm = FALL, **counts: int) -> None:
         """Own counts of a mailbox's week."""
         groups = [(Grouping.ALL, ""), (Grouping.TEAM, TEAMS[mailbox]), (Grouping.TEACHER, mailbox)]
         for group in groups:
             for measure, n in counts.items():
-                self.tally(group, monday, Measure(measure), n, term=term)
+                self.tally(group, Measure(measure), monday.isoformat(), n, term=term)
 
     def case(self, opened: date, agreed: date | None, *groups: GroupKey, term: SchoolTerm = FALL) -> int:
         """A conflict."""
@@ -140,9 +140,13 @@ class Figures:
         with self.database.write() as connection:
             times = dict.fromkeys(("opened_at", "last_mail_at", "takes_until", "changed_at", "looked_at"), at)
             number = connection.execute(insert(ConflictCase).values(**case, **times)).inserted_primary_key[0]
-            for grouping, key in ((Grouping.ALL, ""), *groups):
-                place = {"term": term.id, "grouping": grouping, "key": key, "case_id": number}
-                connection.execute(insert(CaseStanding).values(**place, opened_on=opened, agreed_on=agreed))
+            days = None if agreed is None else self.calendar.school_days_between(opened, agreed)
+            packed = packed_groups({(Grouping.ALL, ""), *groups})
+            row = {"case_id": number, "term": term.id, "opened_on": opened, "agreed_on": agreed, "school_days": days}
+            connection.execute(insert(CaseStanding).values(**row, groups=packed))
+        counts = (Measure.OPEN, opened.isoformat()) if days is None else (Measure.RESOLVED, str(days))
+        for group in {(Grouping.ALL, ""), *groups}:
+            self.tally(group, *counts, 1, term=term)
         return int(number)
 
     def incident(self, student: str, day: date, baseline: date | None, *groups: GroupKey) -> None:
@@ -153,9 +157,13 @@ class Figures:
                 **one, reference=f"{student} {day}", kind="other", imported_at=NOW, changed_at=NOW
             )
             number = connection.execute(made).inserted_primary_key[0]
-            for grouping, key in ((Grouping.ALL, ""), *groups):
-                place = {"term": FALL.id, "grouping": grouping, "key": key, "incident_id": number}
-                connection.execute(insert(IncidentStanding).values(**place, **one))
+            recovered = recovered_by(day, baseline, None, NOW.date())
+            row = {"incident_id": number, "term": FALL.id, "recovered": recovered, "again_on": None, **one}
+            standing = IncidentStanding(**row, groups=packed_groups({(Grouping.ALL, ""), *groups}))
+            connection.execute(insert(IncidentStanding).values(standing.model_dump()))
+        for group, measures in students_counted([standing]).items():
+            for measure in measures:
+                self.tally(group, measure, "", 1)
 
     def report(self, reader: Reader = LEADER, scope: Scope = WHOLE, term: str | None = None) -> Report:
         """The scorecard."""

@@ -16,7 +16,7 @@ from autoresponder.contacts import ContactKind, ContactTone
 from autoresponder.items import Word
 from classifier.verdict import Opinion
 from config import SchoolCalendar
-from config.settings import MailboxSettings, Office, School, Settings, Term
+from config.settings import MailboxSettings, Office, School, Scorecard, Settings, Term
 from connectors.labels import Label, Tag
 from connectors.mailbox import Direction
 from scorecard.roster_import import import_lists
@@ -164,6 +164,7 @@ def settings_of(
         office=Office(address="office@maple.example", phone="555-0100"),
         terms=((), (fall, winter), (late,), (winter,))[terms],
         mailboxes=boxes or (MailboxSettings(address=MAILBOXES[0], teacher="Ms. Rivera"),),
+        scorecard=Scorecard.model_construct(smallest_group=2),
     )
 
 

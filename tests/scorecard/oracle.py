@@ -56,6 +56,8 @@ class Figures:
     cases: set[tuple] = field(default_factory=set)
     incidents: set[tuple] = field(default_factory=set)
     tallies: Counter = field(default_factory=Counter)
+    of_terms: Counter = field(default_factory=Counter)
+    """What is counted of a term as a whole: by term, group, measure, and what that is counted by."""
     """By term, grouping, key, Monday and measure."""
 
 
@@ -433,4 +435,38 @@ class Oracle:
         self.incident_figures(found)
         self.own_figures(found)
         found.tallies = Counter({key: n for key, n in found.tallies.items() if n})
+        self.of_terms(found)
         return found
+
+    # What is counted of a term as a whole
+
+    def of_terms(self, figures: Figures) -> None:
+        counts = figures.of_terms
+        for *group, family, enrolled, positive, _written, _answered in figures.families:
+            counts[*group, "heard", ""] += int(enrolled and positive is not None)
+            term, grouping, _key = group
+            teams = {row[2] for row in figures.families if (row[0], row[1], row[3]) == (term, "team", family)}
+            for team in teams if grouping == "school" else ():
+                counts[*group, "team", team] += 1
+        for *group, _case, opened, agreed in figures.cases:
+            if agreed is None:
+                counts[*group, "open", opened.isoformat()] += 1
+            else:
+                days = [opened + timedelta(days=ahead) for ahead in range(1, (agreed - opened).days + 1)]
+                counts[*group, "resolved", str(sum(map(self.calendar.is_school_day, days)))] += 1
+        by_student = defaultdict(list)
+        for *group, _incident, student, day, baseline, again in figures.incidents:
+            by_student[(*group, student)].append((day, baseline, again))
+        for (*group, _student), rows in by_student.items():
+            over = [row for row in rows if (self.today - row[0]).days > 14]
+            latest = max((row[0] for row in over), default=None)
+            calm = [day if again is None or (again - day).days > 14 else None for day, _baseline, again in over]
+            ends = [
+                baseline or quiet for (day, baseline, _again), quiet in zip(over, calm, strict=True) if day == latest
+            ]
+            counts[*group, "pending", ""] += int(not over)
+            counts[*group, "judged", ""] += int(bool(over))
+            counts[*group, "recovered", ""] += int(
+                latest is not None and all(end is not None and (end - latest).days <= 14 for end in ends)
+            )
+        figures.of_terms = Counter({key: n for key, n in counts.items() if n})

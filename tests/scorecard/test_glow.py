@@ -1,16 +1,21 @@
 """Who has had no good word from a teacher yet, and whose turn it is."""
 
+from collections import Counter
 from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import insert, update
+from sqlalchemy import select, update
 from sqlmodel import col
 
 from config.settings import MailboxSettings, Office, School, Settings
+from scorecard.differences import Differences
 from scorecard.glow import GlowFamily, counts, families_of, in_turn
+from scorecard.packing import packed_standings, standings_in
 from scorecard.report import SchoolTerm
+from scorecard.standings import Stands, counted
+from scorecard.writing import write
 from store.database import Database
 from store.roster_tables import RosterAddress, RosterCare, RosterFamily, RosterMembership, RosterPerson
 from store.scorecard_tables import FamilyStanding, Grouping
@@ -46,9 +51,17 @@ def heard(
     enrolled: bool = True,
 ) -> None:
     """The scorecard has it when a family had a good word."""
-    row = {"term": term, "grouping": Grouping.TEACHER, "key": teacher, "family": family, "enrolled": enrolled}
+    group, stands = (Grouping.TEACHER, teacher), Stands(enrolled, on)
+    days = SchoolTerm(term, term, *TERMS[term], fourth_week_ends=TERMS[term][1])
+    of_term = select(col(FamilyStanding.standings)).where(
+        col(FamilyStanding.family) == family, col(FamilyStanding.term) == term
+    )
     with database.write() as connection:
-        connection.execute(insert(FamilyStanding).values(**row, positive_on=on))
+        before = connection.execute(of_term).scalar()
+        now = packed_standings((standings_in(before) if before else {}) | {group: stands})
+        numbers = {(term, *group, *each): 1 for each in counted(stands, days)}
+        put = {FamilyStanding: [{"family": family, "term": term, "standings": now}]}
+        write(connection, Differences(put=put, tallies=Counter(numbers)))
 
 
 def of(database: Database, teacher: str = RIVERA, today: date = TODAY) -> tuple[GlowFamily, ...]:

@@ -11,7 +11,8 @@ from sqlmodel import SQLModel, col
 from scorecard import computing
 from scorecard.keeping import bring_up_to_date
 from scorecard.office_time import office_minutes
-from store.scorecard_tables import FamilyStanding, Mark, ScorecardState, Tally
+from store.scorecard_tables import FamilyStanding, Grouping, Mark, Measure, ScorecardState, Tally
+from tests.scorecard import kept_rows
 from tests.scorecard.history import MAILBOXES, History
 from tests.scorecard.spare import empty_database
 
@@ -48,6 +49,12 @@ def looked_at(history: History) -> datetime | None:
 def rows(history: History, table: type[SQLModel]) -> list[Any]:
     with history.database.read() as connection:
         return sorted(map(tuple, connection.execute(select(table.__table__))), key=repr)  # type: ignore[attr-defined]
+
+
+def written(history: History, *group: str) -> int:
+    with history.database.read() as connection:
+        numbers = kept_rows.numbers(connection).items()
+    return sum(n for (_term, *of, measure, _by), n in numbers if of == list(group) and measure is Measure.WRITTEN)
 
 
 def test_a_message_makes_only_its_own_family_be_looked_at(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,8 +98,7 @@ def test_a_circular_to_the_whole_school_is_split_into_steps(history: History, mo
     assert bring(history)
     with history.database.read() as connection:
         assert connection.execute(select(func.count()).select_from(Mark)).scalar_one() == 0
-    written = [row for row in rows(history, Tally) if "written" in row and "all" in row]
-    assert [row[-1] for row in written] == [4], "four families"
+    assert written(history, Grouping.ALL, "") == 4, "four families"
 
 
 def test_two_who_look_at_once_count_nothing_twice(history: History) -> None:
@@ -106,8 +112,7 @@ def test_two_who_look_at_once_count_nothing_twice(history: History) -> None:
 
     raced = Raced(history.database, rival)
     assert bring_up_to_date(raced, history.settings, history.calendar, history.now).complete
-    teacher = [row for row in rows(history, Tally) if row[2] == MAILBOXES[0] and "written" in row]
-    assert [row[-1] for row in teacher] == [4]
+    assert written(history, Grouping.TEACHER, MAILBOXES[0]) == 4
 
 
 @pytest.mark.parametrize(

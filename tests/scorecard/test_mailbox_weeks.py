@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 
 import pytest
-from sqlmodel import Session, select
 
 from config import SchoolCalendar
 from config.settings import MailboxSettings, Office, School, Settings
@@ -15,8 +14,9 @@ from scorecard.keeping import bring_up_to_date
 from scorecard.report import Counts
 from store.database import Database
 from store.pages import Entry, Page, Pages, Relabelled
-from store.scorecard_tables import Grouping, Tally
+from store.scorecard_tables import Grouping
 from store.tables import Correction, Delivery, DeliveryKind, DeliveryState, MessageRecord
+from tests.scorecard import kept_rows
 
 RIVERA = "rivera@maple.example"
 MONDAY = datetime(2026, 3, 2, 16, 0, tzinfo=UTC)  # 10:00 in Chicago
@@ -94,9 +94,10 @@ class Book:
         """The counts as of `now`."""
         bring_up_to_date(self.database, SETTINGS, calendar, now)
         numbers: dict[date, dict[str, int]] = {}
-        with Session(self.database.engine) as session:
-            for row in session.exec(select(Tally).where(Tally.grouping == group[0], Tally.key == group[1])):
-                numbers.setdefault(row.monday, {})[row.measure.value] = row.n
+        with self.database.read() as connection:
+            for (_term, *of, monday, measure), n in kept_rows.weekly(connection).items():
+                if tuple(of) == group:
+                    numbers.setdefault(monday, {})[measure.value] = n
         return [Week(monday, Counts(**numbers[monday])) for monday in sorted(numbers)]
 
 

@@ -35,6 +35,7 @@ from store.scorecard_tables import (
     ScorecardState,
     Tally,
     WeekStanding,
+    Withholding,
 )
 from store.tables import MessageRecord
 from tests.scorecard.history import BEGIN, MAILBOXES, History, lists_of
@@ -92,7 +93,7 @@ def kept_up(town: History) -> Iterator[None]:
     yield
     bring(town)
     kept = figures(town)
-    forget(town, *KEPT, WeekStanding, ScorecardState, Mark)
+    forget(town, *KEPT, WeekStanding, ScorecardState, Withholding, Mark)
     bring(town)
     assert kept == figures(town), "what was kept is not what counting from nothing gives"
     assert kept != before, "the act made no difference: this proves nothing"
@@ -186,7 +187,7 @@ class TestMail:
             town.gone(number, 0)
         bring(town)
         assert figures(town) == before
-        forget(town, *KEPT, WeekStanding, ScorecardState, Mark)
+        forget(town, *KEPT, WeekStanding, ScorecardState, Withholding, Mark)
         bring(town)
         assert figures(town) == before
 

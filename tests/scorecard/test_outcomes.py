@@ -1,13 +1,25 @@
 """Time to resolution and recovery, case by case."""
 
+from collections import Counter
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 
 import pytest
 
 from config import SchoolCalendar
 from config.settings import Holiday, School
-from scorecard.outcomes import CaseDays, Counted, IncidentDays, judged_incidents, recovery, resolution
+from scorecard.outcomes import (
+    CountedAs,
+    IncidentDays,
+    judged_incidents,
+    recovered_by,
+    resolution,
+    students_counted,
+)
+from scorecard.packing import packed_groups
+from scorecard.places import EVERYBODY
 from scorecard.report import Resolution, Share
+from store.scorecard_tables import IncidentStanding, Measure
 
 DAY = date(2026, 10, 1)  # a Thursday
 CALENDAR = SchoolCalendar.of(
@@ -25,6 +37,31 @@ def incident(on: int, student: str = "s1", *, back: int | None = None, again: in
     )
 
 
+def judged(each: IncidentDays, today: date) -> IncidentDays:
+    return replace(each, recovered=recovered_by(each.on_day, each.baseline_day, each.again_on, today))
+
+
+def recovery(incidents: list[IncidentDays], today: date) -> Share:
+    """Everybody's share, from what each student counts as."""
+    counts: Counter[Measure] = Counter()
+    for student in {each.student for each in incidents}:
+        rows = [
+            IncidentStanding(**asdict(judged(each, today)), term="t", groups=packed_groups([EVERYBODY]))
+            for each in incidents
+            if each.student == student
+        ]
+        counts.update(students_counted(rows)[EVERYBODY])
+    return Share(counts[Measure.RECOVERED], counts[Measure.JUDGED], counts[Measure.PENDING])
+
+
+def resolved(agreed: list[tuple[date, date]], open_: list[date], today: date) -> Resolution:
+    return resolution(
+        Counter(CALENDAR.school_days_between(*each) for each in agreed),
+        Counter(open_),
+        lambda opened: CALENDAR.school_days_between(opened, today),
+    )
+
+
 class TestResolution:
     @pytest.mark.parametrize(
         ("opened", "agreed", "days"),
@@ -37,18 +74,17 @@ class TestResolution:
         ],
     )
     def test_school_days_are_counted_after_the_first(self, opened: date, agreed: date, days: int) -> None:
-        found = resolution([CaseDays(1, opened, agreed)], date(2026, 12, 1), CALENDAR)
+        found = resolved([(opened, agreed)], [], date(2026, 12, 1))
         assert found == Resolution(1, 0, days, days, days)
 
     def test_open_ones_count_as_lasting_until_today(self) -> None:
         today = date(2026, 10, 9)
-        agreed = [CaseDays(1, today, today), CaseDays(2, DAY, date(2026, 10, 5)), CaseDays(3, DAY, date(2026, 10, 8))]
-        waiting = [CaseDays(4, DAY), CaseDays(5, DAY)]
-        assert resolution([*agreed, *waiting], today, CALENDAR) == Resolution(3, 2, pytest.approx(7 / 3), 2, 5)
+        agreed = [(today, today), (DAY, date(2026, 10, 5)), (DAY, date(2026, 10, 8))]
+        assert resolved(agreed, [DAY, DAY], today) == Resolution(3, 2, pytest.approx(7 / 3), 2, 5)
 
     def test_of_none_there_is_no_time(self) -> None:
-        assert resolution([], DAY, CALENDAR) == Resolution(0, 0)
-        assert resolution([CaseDays(1, DAY)], day(5), CALENDAR) == Resolution(0, 1)
+        assert resolved([], [], DAY) == Resolution(0, 0)
+        assert resolved([], [DAY], day(5)) == Resolution(0, 1)
 
 
 class TestRecovery:
@@ -83,5 +119,6 @@ class TestRecovery:
         assert recovery([*several, incident(40, "s3")], day(45)) == Share(1, 2, pending=1)
 
     def test_each_incident_says_what_it_counted_as(self) -> None:
-        said = [counted for _, counted in judged_incidents([incident(0), incident(20), incident(40)], day(45))]
-        assert said == [Counted.EARLIER, Counted.RECOVERED, Counted.PENDING]
+        incidents = [judged(each, day(45)) for each in (incident(0), incident(20), incident(40))]
+        said = [counted for _, counted in judged_incidents(incidents)]
+        assert said == [CountedAs.EARLIER, CountedAs.RECOVERED, CountedAs.PENDING]

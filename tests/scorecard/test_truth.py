@@ -7,35 +7,44 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from sqlalchemy import select
-from sqlmodel import SQLModel
+from sqlalchemy import Connection, select
 
 from scorecard import keeping
+from scorecard.judging import Judge
 from scorecard.keeping import bring_up_to_date
+from scorecard.roster_slice import teams_in_terms
+from scorecard.terms import terms_of
 from store.database import Database
-from store.scorecard_tables import CaseStanding, FamilyStanding, IncidentStanding, Mark, Tally
+from store.scorecard_tables import OF_TERMS, Mark
+from tests.scorecard import kept_rows
 from tests.scorecard.history import HISTORIES, STEPS, Dying, History, Killed, Raced, settings_of
 from tests.scorecard.oracle import Oracle
 from tests.scorecard.spare import empty_database
 
 
-def rows(database: Database, table: type[SQLModel], *names: str) -> set[tuple]:
-    with database.read() as connection:
-        return {tuple(row) for row in connection.execute(select(*(table.__table__.c[name] for name in names)))}
-
-
 def assert_true(history: History) -> None:
     """The figures on record are those that the oracle computes."""
     expected = Oracle(history.database, history.settings, history.calendar, history.now).figures()
-    group = ("term", "grouping", "key")
-    days = ("enrolled", "positive_on", "written_on", "answered_on")
-    tallies = {row[:-1]: row[-1] for row in rows(history.database, Tally, *group, "monday", "measure", "n")}
-    assert tallies == dict(expected.tallies)
-    assert rows(history.database, FamilyStanding, *group, "family", *days) == expected.families
-    assert rows(history.database, CaseStanding, *group, "case_id", "opened_on", "agreed_on") == expected.cases
-    incident = ("incident_id", "student", "on_day", "baseline_day", "again_on")
-    assert rows(history.database, IncidentStanding, *group, *incident) == expected.incidents
-    assert rows(history.database, Mark, "id") == set()
+    with history.database.read() as connection:
+        of_terms = {key: n for key, n in kept_rows.numbers(connection).items() if key[3] in OF_TERMS}
+        assert kept_rows.weekly(connection) == dict(expected.tallies)
+        assert of_terms == dict(expected.of_terms)
+        assert kept_rows.families(connection) == expected.families
+        assert kept_rows.cases(connection) == expected.cases
+        assert kept_rows.incidents(connection) == expected.incidents
+        assert connection.execute(select(Mark.__table__)).all() == []  # type: ignore[attr-defined]
+        assert_judged(history, connection)
+
+
+def assert_judged(history: History, connection: Connection) -> None:
+    """What is withheld is on record, and what deciding it from the start gives."""
+    today = history.now.astimezone(history.calendar.zone).date()
+    terms = terms_of(connection, history.settings, history.calendar, today)
+    teams = teams_in_terms(connection, terms, today)
+    judge = Judge(connection, history.settings.scorecard.smallest_group)
+    assert judge.undecided(teams) == []
+    for term, of_term in teams.items():
+        assert judge.kept(term, of_term) == judge.decide(term, of_term)
 
 
 def update(history: History, database: Database, limit: int | None = None) -> None:

@@ -3,8 +3,6 @@
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import select
-from sqlmodel import col
 
 from autoresponder.items import ItemState, Word
 from config.settings import Stage
@@ -15,8 +13,9 @@ from scorecard.keeping import bring_up_to_date
 from service.following import follow
 from store.corrections import Corrections
 from store.items import Items
-from store.scorecard_tables import Grouping, Measure, Tally
+from store.scorecard_tables import Grouping, Measure
 from store.tables import DeliveryKind, DeliveryState, EventKind
+from tests.scorecard import kept_rows
 from tests.service.desks_of_maple import NURSE, PRINCIPAL, answers, got, items, maple_with_desks, text_of
 from tests.service.maple import ANA, OFFICE, OKAFOR, RIVERA, Maple
 
@@ -387,9 +386,8 @@ class TestCounted:
         now = datetime(2026, 3, 20, tzinfo=UTC)
         bring_up_to_date(maple.database, maple.settings, maple.assembly().calendar, now)
         with maple.database.read() as connection:
-            teachers = select(col(Tally.key), col(Tally.measure), col(Tally.n))
-            rows = connection.execute(teachers.where(col(Tally.grouping) == Grouping.TEACHER)).all()
-        counts = {(row.key, row.measure): row.n for row in rows}
+            weekly = kept_rows.weekly(connection)
+        counts = {(key, measure): n for (_t, kind, key, _m, measure), n in weekly.items() if kind is Grouping.TEACHER}
         for mailbox in (RIVERA, OKAFOR):
             assert (counts[mailbox, Measure.CORRECTED], counts[mailbox, Measure.URGENT]) == (1, 1)
 
