@@ -747,6 +747,22 @@ class Scorecard(_Section):
     service.notices_from, at the time that [digest] names."""
 
 
+class Retention(_Section):
+    """How long what is on record is kept, in days (docs/privacy.md says why so long). Mailboxes are never touched: this
+    is about the record of them. A term that runs is kept whole."""
+
+    daily: bool = True
+    """Whether the service erases once a day what is older; `alliance purge` does so at any time."""
+    mail_days: int = Field(default=400, ge=180, le=3650)
+    """Messages, what was done about them, what teachers wrote: a conversation goes when its last message is older."""
+    cases_days: int = Field(default=730, ge=180, le=3650)
+    """The office's items and conflict cases that are over, with their messages."""
+    lists_days: int = Field(default=730, ge=180, le=3650)
+    """Contacts and incidents."""
+    roster_days: int = Field(default=730, ge=180, le=3650)
+    """People on the roster, counted from the day they left, and what held of the others before."""
+
+
 class Service(_Section):
     """How the service runs."""
 
@@ -797,8 +813,8 @@ class Monitoring(_Section):
     for never."""
     queue_minutes: int = Field(default=30, ge=10, le=1440)
     """After so many minutes in which work that was due is not done: urgent mail to the office, labels, answers."""
-    unclaimed_minutes: int = Field(default=60, ge=10, le=960)
-    """After so many minutes of the office's hours in which nobody took an urgent item."""
+    unclaimed_minutes: int = Field(default=60, ge=0, le=960)
+    """After so many minutes of the office's hours in which nobody took an urgent item; 0 for never."""
 
 
 class Workers(_Section):
@@ -858,6 +874,7 @@ class Settings(BaseSettings):
     glow: Glow = Glow()
     """Good news: which families have had none yet, and drafts for them."""
     scorecard: Scorecard = Scorecard()
+    retention: Retention = Retention()
     """The Alliance Scorecard: whom its figures protect."""
     service: Service = Service()
     """How the service runs."""

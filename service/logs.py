@@ -14,7 +14,7 @@ import warnings
 from collections.abc import MutableMapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 import structlog
 
@@ -43,18 +43,22 @@ class _Lines:
     debug = info = warning = error = critical = log = msg
 
 
-def configure(*, verbose: bool = False, file: TextIO | None = None) -> None:
-    """Sends logs to `file`, or to standard error: coloured lines on a terminal, JSON lines otherwise. From then on,
-    errors that nobody caught, warnings and what libraries log take the same road."""
+def configure(
+    *, verbose: bool = False, file: TextIO | None = None, style: Literal["auto", "text", "json"] = "auto"
+) -> None:
+    """Sends logs to `file`, or to standard error: as text, coloured on a terminal, or as JSON lines (`style`; `auto` is
+    text on a terminal and JSON elsewhere). From then on, errors that nobody caught, warnings and what libraries log
+    take the same road."""
     on_terminal = file is None and sys.stderr.isatty()
+    as_text = on_terminal if style == "auto" else style == "text"
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _only_what_is_vouched_for,
-            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-            if on_terminal
+            structlog.dev.ConsoleRenderer(colors=on_terminal, exception_formatter=structlog.dev.plain_traceback)
+            if as_text
             else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),

@@ -13,9 +13,10 @@ from sqlalchemy import Connection, and_, delete, insert, literal, or_, select, u
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
+from autoresponder.alerts import AlertKind
 from store.database import Database
 from store.notices import Notices, write_notice
-from store.operating_tables import Alert, AlertKind
+from store.operating_tables import Alert
 from store.tables import Notice, NoticeKind
 
 Subject = tuple[AlertKind, str]

@@ -6,11 +6,11 @@ here. A look goes with its mailbox; an alert is deleted when its end is told.
 """
 
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
+from autoresponder.alerts import AlertKind
 from store.tables import UtcDateTime, _Word
 
 
@@ -38,25 +38,9 @@ class RunningProcess(SQLModel, table=True):
     seen_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class AlertKind(StrEnum):
-    """What the administrator has to know of."""
-
-    SILENT = "silent"
-    """A mailbox could not be looked at for long; `Alert.subject` is its address."""
-    NO_MAIL = "no mail"
-    """No mail has come to a mailbox that gets some every day; its address, or `EVERYWHERE`."""
-    URGENT_WAITS = "urgent waits"
-    """Urgent mail does not reach the office; the subject is `QUEUE`."""
-    QUEUE = "queue"
-    """Labels, answers or drafts that are due are not carried out; the subject is `QUEUE`."""
-    GIVEN_UP = "given up"
-    """Urgent mail that was given up after many tries; the subject is the delivery's number."""
-    UNCLAIMED = "unclaimed"
-    """An urgent item that nobody took; the subject is the item's number."""
-
-
 EVERYWHERE = "*"
 QUEUE = "outbox"
+"""What an alert is about that is about no single mailbox or message."""
 
 
 class _AlertWord(_Word):
@@ -73,6 +57,8 @@ class Alert(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     kind: AlertKind = Field(sa_type=_AlertWord)
     subject: str
+    """A mailbox's address; a delivery's number, where it was given up; the day on which items were opened, where nobody
+    took them; `EVERYWHERE` or `QUEUE`."""
     since: datetime = Field(sa_type=UtcDateTime)
     """Since when it has been so; not when it was noticed."""
     noticed_at: datetime = Field(sa_type=UtcDateTime)

@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, exists, func, select
 from sqlmodel import col
 
+from autoresponder.alerts import AlertKind
 from autoresponder.items import ItemState
 from connectors.labels import Tag
 from connectors.mailbox import Direction
 from store.answer_tables import AnswerStop
 from store.database import Database
-from store.operating_tables import Alert, AlertKind, Look
+from store.operating_tables import Alert, Look
 from store.tables import (
     OPEN_DELIVERY,
     OPEN_ITEM,

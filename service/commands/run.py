@@ -31,24 +31,34 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """Reads every mailbox, tags, answers and routes as its stage allows, until stopped (Ctrl-C, SIGTERM)."""
+    import os
+
     from service.logs import configure
+    from service.operating.monitor import monitor_of, monitored
     from service.runner import Runner
     from service.watching import watcher
 
     configure(verbose=verbose)
     _share_memory_pools()
     settings = load_settings(config)
+    configure(verbose=verbose, style=settings.monitoring.logs)
     assembly = assemble(settings, open_database(settings))
     try:
         with watcher() as watching:
-            runner = Runner(assembly, watcher=watching)
             if once:
-                failures = runner.run_once()
+                monitor = monitor_of(assembly, "run", watching, os.environ)
+                failures = Runner(assembly, watcher=monitor.pulse).run_once()
+                monitor.look()
+                monitor.end()
                 if failures:
                     raise typer.Exit(1)
             else:
-                with _told_by_microsoft(settings), _pages_for_the_staff(assembly):
-                    _until_stopped(runner, assembly)
+                with (
+                    _told_by_microsoft(settings),
+                    _pages_for_the_staff(assembly),
+                    monitored(assembly, "run", watching, os.environ) as pulse,
+                ):
+                    _until_stopped(Runner(assembly, watcher=pulse), assembly)
     finally:
         assembly.close()
 

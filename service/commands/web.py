@@ -35,6 +35,7 @@ def web(
     configure(verbose=verbose)
     log = structlog.get_logger()
     settings = load_settings(config)
+    configure(verbose=verbose, style=settings.monitoring.logs)
     database = open_database(settings)
     ended = threading.Event()
 

@@ -21,6 +21,7 @@ from scorecard.roster import Roster
 from service.connecting.keepsakes import OPENID_SECRET
 from service.notifications import Receive, notifications_router, serving
 from service.openid.provider import Provider
+from service.operating.health import DatabaseCheck, health_router
 from service.roster_keeping import RosterKeeper
 from service.web import audit, cases, contacts, errors, glow, home, items, openid, scorecard, scorecard_events, sign_in
 from service.web.people import People
@@ -71,6 +72,7 @@ def create_app(
     site = _site(settings, database, open_box, clock, secrets or Secrets.in_memory(), explain)
     app = FastAPI(title="Alliance Inbox", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.site = site
+    app.include_router(health_router({}, {"database": DatabaseCheck(database)}))
     app.include_router(sign_in.router)
     app.include_router(openid.router)
     app.include_router(home.router)
