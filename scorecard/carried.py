@@ -6,16 +6,18 @@ age, or forgotten, would be missing then; so what it had counted in terms that w
 
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 from sqlmodel import col
 
+from scorecard.report import SchoolTerm
 from scorecard.roster_slice import Query, rows_in
 from store.database import dialect_of
-from store.erasure_tables import CarriedWeek
-from store.scorecard_tables import Grouping, Measure
+from store.erasure_tables import CarriedWeek, Retention
+from store.scorecard_tables import FamilyStanding, Grouping, Measure, Tally
 
 
 def carried_weeks(
@@ -55,3 +57,20 @@ def _text(numbers: Counter[Any]) -> str:
         (term, str(grouping), key, str(measure), n) for (term, grouping, key, measure), n in numbers.items() if n
     )
     return json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+
+
+def unsealed(connection: Connection, terms: Sequence[SchoolTerm], zone: ZoneInfo) -> list[SchoolTerm]:
+    """The terms whose figures can still be counted: of those that began before the oldest mail on record, only the
+    numbers are left, and nothing may be taken from them or added."""
+    before = connection.execute(select(col(Retention.mail_before))).scalar()
+    return [term for term in terms if before is None or term.first >= before.astimezone(zone).date()]
+
+
+def sealed(connection: Connection, terms: Collection[str]) -> frozenset[str]:
+    """Of these terms, by identifier, those that have numbers and nothing that they could be counted from, since their
+    records were erased for their age."""
+    if connection.execute(select(col(Retention.mail_before))).scalar() is None:
+        return frozenset()
+    counted = {row.term for row in rows_in(connection, select(col(Tally.term)), Tally.term, terms)}
+    standing = {row.term for row in rows_in(connection, select(col(FamilyStanding.term)), FamilyStanding.term, terms)}
+    return frozenset(counted - standing)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from config import SchoolCalendar
 from config.settings import Settings
+from scorecard.carried import unsealed
 from scorecard.differences import (
     Differences,
     FamilyKey,
@@ -42,13 +43,14 @@ class Computing:
         """What is to be written so that the figures that `work` names are right."""
         found = Differences()
         mailboxes = mailbox_names(self.connection, self.settings)
-        terms = {term.id: term for term in self.terms}
+        countable = unsealed(self.connection, self.terms, self.calendar.zone)
+        terms = {term.id: term for term in countable}
         wanted = {term: work.families | work.in_terms.get(term, set()) for term in terms}
         family_differences(self.connection, wanted, self._standings(wanted, mailboxes), terms, found)
         if work.weeks or work.mailboxes:
             counts = self._weeks().count(work.weeks, work.mailboxes)
             week_differences(self.connection, work.weeks, work.mailboxes, counts, found)
-        lists = Lists(self.connection, self.terms, mailboxes, self.calendar, self.today)
+        lists = Lists(self.connection, countable, mailboxes, self.calendar, self.today)
         case_differences(self.connection, work.cases, lists.cases(work.cases), found)
         incident_differences(self.connection, work.incidents, lists.incidents(work.incidents), found)
         return found
@@ -62,7 +64,7 @@ class Computing:
         self, wanted: Mapping[str, set[str]], mailboxes: Mapping[str, str]
     ) -> dict[FamilyKey, dict[GroupKey, Stands]]:
         """How families stand in each term, `wanted` by its identifier."""
-        terms = [term for term in self.terms if wanted[term.id]]
+        terms = [term for term in self.terms if wanted.get(term.id)]
         if not terms:
             return {}
         students = students_of_families(self.connection, set().union(*wanted.values()))

@@ -30,6 +30,7 @@ from sqlmodel import SQLModel, col
 
 from autoresponder.family import person
 from scorecard.differences import TallyRow
+from scorecard.carried import sealed
 from scorecard.foundations import Changes, Foundations, Mailbox, class_terms_between
 from scorecard.happenings import day_begins
 from scorecard.outcomes import RECOVERY_DAYS
@@ -88,9 +89,11 @@ class Turning:
         was told of those that had figures is taken away."""
         if not changed.terms:
             return
+        # Of a term whose records are erased only its numbers are left: they stay, whatever its days are said to be.
+        gone = changed.gone - sealed(self.connection, changed.gone)
         for table in (FamilyStanding, CaseStanding, IncidentStanding, Withholding):
-            self.connection.execute(delete(table).where(col(table.term).in_(sorted(changed.gone))))
-        self._forget_tallies(changed.gone)
+            self.connection.execute(delete(table).where(col(table.term).in_(sorted(gone))))
+        self._forget_tallies(gone)
         self._every_family()
         weeks: Query = select(col(WeekStanding.mailbox), col(WeekStanding.monday))
         later = weeks.where(col(WeekStanding.monday) >= monday_of(changed.since))

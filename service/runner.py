@@ -14,6 +14,7 @@ from service.figure_keeping import FigureKeeper
 from service.logs import place, said
 from service.mailbox_work import DELIVERING_AT_MOST, MailboxWork, Slice
 from service.parking import AT_ONCE, Attendant
+from service.privacy.purging import Purge
 from service.roster_keeping import RosterKeeper
 from service.steps import OnStep
 from service.watcher import Quiet, Sturdy, Watcher
@@ -85,6 +86,8 @@ class Runner:
         keeper = RosterKeeper(parts.settings, parts.database, parts.clock, parts.roster)
         threads.append(threading.Thread(target=keeper.keep, args=(self._stop,), name="roster"))
         threads.append(threading.Thread(target=self._figures.keep, args=(self._stop,), name="scorecard"))
+        purge = Purge(parts.database, parts.settings, parts.calendar, parts.clock)
+        threads.append(threading.Thread(target=purge.keep, args=(self._stop,), name="retention"))
         for thread in threads:
             thread.start()
         for thread in threads:

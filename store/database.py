@@ -101,7 +101,7 @@ class Database:
             if _shape(connection) is Shape.AHEAD:
                 return
             try:
-                command.upgrade(_alembic(connection), "head")
+                command.upgrade(migrations_of(connection), "head")
             except Exception as error:
                 if "Can't locate revision" in str(error):
                     raise StoreError(
@@ -184,7 +184,7 @@ def _shape(connection: Connection) -> Shape:
 @cache
 def _known_revisions() -> tuple[str, ...]:
     """This version's migrations, the newest first."""
-    return tuple(each.revision for each in ScriptDirectory.from_config(_alembic(None)).walk_revisions())
+    return tuple(each.revision for each in ScriptDirectory.from_config(migrations_of(None)).walk_revisions())
 
 
 def _floor(connection: Connection) -> str | None:
@@ -197,10 +197,16 @@ def _floor(connection: Connection) -> str | None:
 
 def _set_pragmas(connection: Any, _record: object) -> None:
     """WAL lets readers go on beside the writer. FULL, because a commit that a power cut undoes would be a second
-    answer to a family."""
+    answer to a family. What is deleted is overwritten (secure_delete): it is gone, not only no longer listed."""
     connection.isolation_level = None  # we say BEGIN ourselves, see `_begin`
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_SECONDS * 1000}"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        f"busy_timeout={_BUSY_SECONDS * 1000}",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -210,7 +216,8 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _alembic(connection: Connection | None) -> Config:
+def migrations_of(connection: Connection | None) -> Config:
+    """Alembic's own settings, for its commands on a connection; None where they only read the migrations."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection

@@ -11,6 +11,7 @@ import structlog
 from service.figure_keeping import FigureKeeper
 from service.logs import place
 from service.parking import Attendant
+from service.privacy.purging import Purge
 from service.steps import OnStep
 from service.weekly import WeeklyMail
 from service.worker.queue import Chore
@@ -45,6 +46,7 @@ class Chores:
         self._stopping = stopping
         self._weekly_mail = WeeklyMail(assembly, environ=environ, on_step=on_step)
         self._figures = FigureKeeper(assembly.settings, assembly.calendar, assembly.database, assembly.clock)
+        self._purge = Purge(assembly.database, assembly.settings, assembly.calendar, assembly.clock)
         self._asked: dict[Chore, float] = {}
 
     def is_time(self, chore: Chore, allowances: Allowances) -> bool:
@@ -64,6 +66,7 @@ class Chores:
                 self._weekly_mail.tell()
             else:
                 self._keep_figures()
+                self._purge.daily(self._stopping)
         except Exception as error:  # noqa: BLE001 - done the next time
             log.error("a chore failed", chore=chore, error=place(error))
 

@@ -1,0 +1,132 @@
+"""Keeps the figures right while records are erased: those of terms that are over stay as they were counted, with nobody
+behind them; those of a term that runs are counted without.
+
+All of it happens in the transaction that erases, over a version of the figures that nobody else steps on meanwhile
+(decision 12), so that a kill leaves either everything or nothing done.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+from sqlmodel import SQLModel, col
+
+from autoresponder.cases import CaseState
+from config import SchoolCalendar
+from config.settings import Settings
+from scorecard.carried import carry
+from scorecard.computing import Computing
+from scorecard.foundations import foundations_of
+from scorecard.mailbox_weeks import CountedWeek, WeekKey, Weeks
+from scorecard.places import Places
+from scorecard.report import SchoolTerm
+from scorecard.roster_slice import read_teams
+from scorecard.work import Resolver, Work
+from scorecard.writing import write
+from store.case_tables import ConflictCase
+from store.chunks import chunks
+from store.contact_tables import Incident
+from store.scorecard_tables import CaseStanding, FamilyStanding, IncidentStanding, MarkKind, ScorecardState
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What is about to be erased."""
+
+    messages: frozenset[int] = frozenset()
+    items: frozenset[int] = frozenset()
+    cases: frozenset[int] = frozenset()
+    families: frozenset[str] = frozenset()
+    students: frozenset[str] = frozenset()
+    incidents: frozenset[int] = frozenset()
+
+
+@dataclass(slots=True)
+class ErasedFigures:
+    """Create it before anything is erased, in the erasing transaction; then `erasing`, erase, and `settle`."""
+
+    connection: Connection
+    settings: Settings
+    calendar: SchoolCalendar
+    now: datetime
+    terms: list[SchoolTerm] = field(init=False)
+    _work: Work = field(init=False, default_factory=Work)
+    _before: Mapping[WeekKey, CountedWeek] = field(init=False, default_factory=dict)
+    _kept: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        """From here on nobody else brings the figures up to date until the transaction ends."""
+        state = update(ScorecardState).values(version=col(ScorecardState.version) + 1)
+        self._kept = self.connection.execute(state).rowcount > 0
+        today = self.now.astimezone(self.calendar.zone).date()
+        _, self.terms = foundations_of(self.connection, self.settings, self.calendar, today)
+
+    def erasing(self, leaving: Leaving) -> None:
+        """Looks at what these records count for, while they are still there."""
+        if not self._kept:
+            return
+        marks = [(MarkKind.MESSAGE, str(each)) for each in sorted(leaving.messages)]
+        marks += [(MarkKind.ITEM, str(each)) for each in sorted(leaving.items)]
+        work = Resolver(self.connection, self.calendar.zone, self.terms).resolve(marks)
+        work.cases |= leaving.cases
+        work.families |= leaving.families
+        work.incidents |= leaving.students
+        self._work = work
+        self._before = self._weeks().count(work.weeks)
+        over = self._over()
+        for table, column, values in _standings(leaving):
+            for some in chunks(sorted(values)):
+                gone = delete(table).where(col(column).in_(some))
+                running = [term.id for term in self.terms if term.id not in over]
+                self.connection.execute(gone.where(col(table.term).not_in(running)))  # type: ignore[attr-defined]
+        for table, values, how in (
+            (Incident, leaving.incidents, {"withdrawn_at": self.now}),
+            (ConflictCase, leaving.cases, {"state": CaseState.NO_CONFLICT}),
+        ):
+            for some in chunks(sorted(values)):  # so that they count nowhere while the rest is worked out
+                self.connection.execute(update(table).where(col(table.id).in_(some)).values(**how))
+
+    def settle(self) -> None:
+        """Brings the figures up to date with what is left. Only then may cases and incidents go."""
+        if not self._kept:
+            return
+        after, over = self._weeks().count(self._work.weeks), self._over()
+        more: dict[WeekKey, Counter[Any]] = {}
+        for week, counted in self._before.items():
+            lost = Counter(counted.numbers)
+            lost.subtract(after[week].numbers if week in after else Counter())
+            carried = Counter({key: n for key, n in lost.items() if n and key[0] in over})
+            if carried:
+                more[week] = carried
+        carry(self.connection, more)
+        today = self.now.astimezone(self.calendar.zone).date()
+        computing = Computing(self.connection, self.settings, self.calendar, self.terms, today, self.now)
+        write(self.connection, computing.differences(self._work))
+
+    def _over(self) -> frozenset[str]:
+        """Identifiers of terms of which the figures are closed."""
+        today = self.now.astimezone(self.calendar.zone).date()
+        return frozenset(term.id for term in self.terms if term.last < today)
+
+    def _weeks(self) -> Weeks:
+        teams = Places(teams=read_teams(self.connection))
+        hours = self.settings.norm.reply_within_hours[1]
+        return Weeks(self.connection, self.calendar, self.terms, teams, hours, self.now)
+
+
+def families_standing(connection: Connection, families: Collection[str]) -> int:
+    """How many standings of these families there are."""
+    of = FamilyStanding
+    return len(connection.execute(select(col(of.term)).where(col(of.family).in_(sorted(families)))).all())
+
+
+def _standings(leaving: Leaving) -> tuple[tuple[type[SQLModel], Any, Collection[Any]], ...]:
+    return (
+        (FamilyStanding, FamilyStanding.family, leaving.families),
+        (CaseStanding, CaseStanding.case_id, leaving.cases),
+        (IncidentStanding, IncidentStanding.student, leaving.students),
+        (IncidentStanding, IncidentStanding.incident_id, leaving.incidents),
+    )
