@@ -5,7 +5,9 @@ two waits must not be slept through.
 """
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(slots=True)
@@ -17,10 +19,38 @@ class _Bell:
 
 _bells: dict[str, _Bell] = {}
 _lock = threading.Lock()
+_listeners: list[Callable[[str], None]] = []
+
+
+@runtime_checkable
+class Ringing(Protocol):
+    """A mailbox whose bell rings by such a channel: whoever does not wait at each mailbox has it listened for."""
+
+    def listen(self) -> bool:
+        """Sees to it that the bell rings from now on when something changes; False where nobody would ring it. Most
+        calls do nothing. Raises what `wait` raises."""
+        ...
+
+
+def tell(listener: Callable[[str], None]) -> Callable[[], None]:
+    """Has `listener` told of every bell that rings in this process, by address, in the thread that rings it. It raises
+    nothing. Returns what ends that."""
+    with _lock:
+        _listeners.append(listener)
+
+    def end() -> None:
+        with _lock:
+            _listeners.remove(listener)
+
+    return end
 
 
 def ring(address: str) -> None:
     """Something changed in this mailbox: ends the wait that is going on, or the next one."""
+    with _lock:
+        listeners = list(_listeners)
+    for listener in listeners:
+        listener(address.lower())
     bell = _bell(address)
     with bell.changed:
         bell.rung = True

@@ -189,15 +189,17 @@ class GmailMailbox:
 
     def wait(self, seconds: float) -> bool:
         """See `Mailbox.wait`. Without a topic, or where Google does not tell it, there is no push."""
+        return self.listen() and bells.wait(self.address, seconds)
+
+    def listen(self) -> bool:
+        """See `connectors.bells.Ringing`."""
         if self._push is None or self._watch is None:
             return False
         with self._failing_as(ConnectFailed):
             if not self._watch.keep(self._clock()):
                 return False
         self._push.join(id(self))
-        if self._push.trouble:
-            return False
-        return bells.wait(self.address, seconds)
+        return not self._push.trouble
 
     def interrupt(self) -> None:
         """See `Mailbox.interrupt`."""

@@ -1,13 +1,17 @@
 """Google's quota units: what each request costs, and a pace that keeps to the limits.
 
 developers.google.com/workspace/gmail/api/reference/quota. One `Pace` for each Cloud project in this process, shared by
-all its mailboxes, so that a district's thousandth teacher does not take the first one's turn.
+all its mailboxes, so that a district's thousandth teacher does not take the first one's turn. Where several processes
+share a project, they book what they spend in portions (`connectors.allowance`).
 """
 
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
+
+from connectors.allowance import Portions, Purse, Trickle, shared
 
 UNITS = {
     "gmail.users.getProfile": 1,
@@ -30,6 +34,30 @@ UNITS = {
 """Units by method id of the discovery document."""
 _BURST_SECONDS = 10.0
 """Units of so many seconds may be spent at once; the steady rate is lower by as much, so that no minute has more."""
+_WITHOUT_BOOKING = 0.05
+"""The share of a mailbox's units that a process may spend without booking it with the others."""
+_AT_ONE_MAILBOX = 4
+"""So many processes come to one mailbox within a minute, and hardly ever more than one."""
+
+
+class _Limit(Protocol):
+    """One limit."""
+
+    def wait(self, units: float, now: float) -> float:
+        """Seconds until so many units may be spent."""
+        ...
+
+    def free(self, now: float) -> float:
+        """Units that may be spent at once."""
+        ...
+
+    def take(self, units: float, now: float) -> float:
+        """Spends so many units. Returns the seconds to wait before they are used."""
+        ...
+
+    def hold(self, seconds: float, now: float) -> None:
+        """None is to be spent for so long."""
+        ...
 
 
 @dataclass
@@ -49,8 +77,20 @@ class _Meter:
         """Units that may be spent at once."""
         return max(0.0, self.per_minute * _BURST_SECONDS / 60 - max(0.0, self.paid_at - now) * self._rate)
 
-    def spend(self, units: float, now: float) -> None:
+    def take(self, units: float, now: float) -> float:
+        """Spends so many units. Returns the seconds to wait before they are used."""
+        pause = self.wait(units, now)
         self.paid_at = max(self.paid_at, now) + units / self._rate
+        return pause
+
+    def hold(self, seconds: float, now: float) -> None:
+        """None is to be spent for so long."""
+        self.paid_at = max(self.paid_at, now + seconds)
+
+    def little(self, units: float, now: float) -> float:
+        """Spends so many units where they are there, and returns 0; otherwise the seconds until they are."""
+        wait = self.wait(units, now)
+        return wait if wait > 0 else self.take(units, now)
 
     @property
     def _rate(self) -> float:
@@ -67,13 +107,20 @@ class Pace:
     """Units a minute for one mailbox."""
     clock: Callable[[], float] = time.monotonic
     """Tells seconds, from any start."""
-    _project: _Meter = field(init=False)
-    _users: dict[str, _Meter] = field(init=False, default_factory=dict)
+    project: str = ""
+    purse: Purse | None = None
+    """Where other processes spend of the same limits: what keeps the sum, under the project's name."""
+    _project: _Limit = field(init=False)
+    _users: dict[str, _Limit] = field(init=False, default_factory=dict)
     _spent: dict[str, int] = field(init=False, default_factory=dict)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self._project = _Meter(self.per_minute)
+        self._project = (
+            _Meter(self.per_minute)
+            if self.purse is None
+            else Portions(f"gmail {self.project}", self.per_minute, self.purse)
+        )
 
     def wait(self, address: str, units: int) -> float:
         """Seconds that a request of so many units would have to wait now."""
@@ -91,10 +138,7 @@ class Pace:
         """Books so many units for this mailbox. Returns the seconds to wait before they are used."""
         now = self.clock()
         with self._lock:
-            user = self._user(address)
-            pause = max(self._project.wait(units, now), user.wait(units, now))
-            self._project.spend(units, now)
-            user.spend(units, now)
+            pause = max(self._project.take(units, now), self._user(address).take(units, now))
             self._spent[address] = self._spent.get(address, 0) + units
             return pause
 
@@ -103,24 +147,33 @@ class Pace:
         long."""
         now = self.clock()
         with self._lock:
-            user = self._user(address)
-            user.paid_at = max(user.paid_at, now + seconds)
+            self._user(address).hold(seconds, now)
 
     def spent(self, address: str) -> int:
         """Units that this mailbox has used since the process began."""
         with self._lock:
             return self._spent.get(address, 0)
 
-    def _user(self, address: str) -> _Meter:
-        return self._users.setdefault(address, _Meter(self.per_minute_per_user))
+    def _user(self, address: str) -> _Limit:
+        if address not in self._users:
+            self._users[address] = self._new_user(address)
+        return self._users[address]
+
+    def _new_user(self, address: str) -> _Limit:
+        if self.purse is None:
+            return _Meter(self.per_minute_per_user)
+        little = _Meter(self.per_minute_per_user * _WITHOUT_BOOKING)
+        booked = self.per_minute_per_user * (1 - _AT_ONE_MAILBOX * _WITHOUT_BOOKING)
+        return Trickle(little, Portions(f"gmail {self.project} {address}", booked, self.purse))
 
 
-_paces: dict[tuple[str, int, int], Pace] = {}
+_paces: dict[tuple[str, int, int, int], Pace] = {}
 _paces_lock = threading.Lock()
 
 
 def pace_of(project: str, per_minute: int, per_minute_per_user: int) -> Pace:
-    """The pace that all mailboxes of a Cloud project share in this process."""
+    """The pace that all mailboxes of a Cloud project share in this process, and with others where there is a purse."""
+    purse = shared()
     with _paces_lock:
-        key = (project, per_minute, per_minute_per_user)
-        return _paces.setdefault(key, Pace(per_minute, per_minute_per_user))
+        key = (project, per_minute, per_minute_per_user, id(purse))
+        return _paces.setdefault(key, Pace(per_minute, per_minute_per_user, project=project, purse=purse))

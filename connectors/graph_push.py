@@ -84,6 +84,17 @@ _unsaved: dict[tuple[str, str], Subscription] = {}
 """By address and resource: subscriptions that no vault keeps."""
 _lock = threading.Lock()
 
+Registrar = Callable[[str, str, datetime], None]
+"""Is told a client state, the mailbox that it stands for, and until when (aware). Raises nothing."""
+_registrars: list[Registrar] = []
+
+
+def register_with(registrar: Registrar) -> Callable[[], None]:
+    """Has `registrar` told of every subscription that this process makes or goes on with, so that another process may
+    take its notifications. Returns what ends that."""
+    _registrars.append(registrar)
+    return lambda: _registrars.remove(registrar)
+
 
 def receive(client_state: str, lifecycle: Lifecycle | None = None) -> bool:
     """Takes one notification: rings its mailbox's bell, and minds what it says of the subscription. False where the
@@ -200,6 +211,7 @@ class Push:
         if self._subscription is None and (kept := self._kept()) is not None:
             self._expect(kept)
             self._subscription = kept
+            self._register(kept)
             self._reauthorize.set()  # whether it still lives is seen by renewing it
         if self._subscription is None or self._subscription.expires <= now:
             self._subscribe(now)
@@ -285,7 +297,12 @@ class Push:
         wanted = kept is not None and (kept.url, kept.resource) == (self._url, self._resource)
         return kept if wanted and kept is not None and kept.expires > self._clock() else None
 
+    def _register(self, subscription: Subscription) -> None:
+        for registrar in _registrars:
+            registrar(subscription.state, self._address, subscription.expires)
+
     def _keep(self, subscription: Subscription) -> None:
+        self._register(subscription)
         try:
             self._secrets.put(self._name, subscription.model_dump_json())
         except ConfigError:
