@@ -14,7 +14,8 @@ from connectors.away import Absence, TellsAbsence
 from connectors.mailbox import Mailbox
 from service.families import Families
 from service.logs import said
-from store.absences import Absences
+from store.absences import Absences, is_due
+from store.agenda import Agenda
 from store.ceiling import Ceiling
 from store.database import Database
 from store.outbox import Due
@@ -63,12 +64,12 @@ class Gate:
         """Whether not even an urgent message is answered now."""
         return self._ceiling.room(box.address, now, planning=False) == 0
 
-    def ask(self, box: MailboxSettings, mailbox: Mailbox, now: datetime) -> None:
+    def ask(self, box: MailboxSettings, mailbox: Mailbox, now: datetime, agenda: Agenda | None = None) -> None:
         """Asks the mail system, where it can tell and has not been asked lately, whether the teacher's own answer is
         on; only for a mailbox that answers. Raises nothing: who is not told knows nothing, and goes on."""
         if box.stage is not Stage.REPLY or not isinstance(mailbox, TellsAbsence):
             return
-        if not self._absences.is_due(box.address, now):
+        if not (self._absences.is_due(box.address, now) if agenda is None else is_due(agenda.asked_at, now)):
             return
         try:
             absence = mailbox.absence()

@@ -25,6 +25,7 @@ from service.digest_facts import DigestReader
 from service.logs import place
 from service.notices import mail_to_staff
 from service.steps import OnStep, no_step
+from store.agenda import Agenda
 from store.digests import Digests, Morning
 
 if TYPE_CHECKING:
@@ -97,14 +98,19 @@ class MorningMail:
         except Exception as failure:  # noqa: BLE001 - families' mail must not wait for this one
             log.error("a morning mail could not be looked after", mailbox=box.address, error=place(failure))
 
-    def next_at(self, box: MailboxSettings) -> datetime | None:
+    def wants(self, box: MailboxSettings, agenda: Agenda) -> bool:
+        """Whether there is anything to look after, given what waits in the mailbox."""
+        now = self._clock()
+        day = now.astimezone(self._calendar.zone).date()
+        return agenda.morning_mail or (agenda.morning != day and self._is_time(box, day, now))
+
+    def next_at(self, box: MailboxSettings, agenda: Agenda) -> datetime | None:
         """When there is something to do next that no change in the mailbox would announce; None where nothing is."""
         if not gets_digest(box, self._settings):
             return None
         now = self._clock()
         begins = self._next_morning(now)
-        again = self._digests.next_attempt_at(box.address)
-        return min((at for at in (begins, again) if at is not None and at > now), default=None)
+        return min((at for at in (begins, agenda.morning_mail_at) if at is not None and at > now), default=None)
 
     def _next_morning(self, now: datetime) -> datetime | None:
         today = now.astimezone(self._calendar.zone).date()

@@ -7,7 +7,7 @@ the family has good news meanwhile, or a hard time, a draft that was not yet sav
 is the teacher's.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -60,10 +60,6 @@ class GlowWriter:
                     return
         except Exception as failure:  # noqa: BLE001 - families' mail must not wait for this one
             log.error("drafts of good news could not be looked after", mailbox=box.address, error=place(failure))
-
-    def next_at(self, box: MailboxSettings) -> datetime | None:
-        """When there is something to do next that no change in the mailbox would announce; None where nothing is."""
-        return self._news.drafts.next_due_at(box.address)
 
     def _bring(self, box: MailboxSettings, mailbox: Mailbox, draft: GlowDraft) -> bool:
         """Brings one draft into Drafts, or puts it off. False where the mailbox cannot be worked on any more."""

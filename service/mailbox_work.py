@@ -23,6 +23,7 @@ from service.parking import Attendant, needs_a_person
 from service.reminding import remind
 from service.steps import OnStep
 from service.watcher import Watcher
+from store.agenda import Agenda, Agendas
 
 if TYPE_CHECKING:
     from service.assembly import Assembly
@@ -66,6 +67,7 @@ class MailboxWork:
         self._on_step = on_step
         self._morning_mail = MorningMail(assembly, on_step=on_step)
         self._glow_writer = GlowWriter(assembly, on_step=on_step)
+        self._agendas = Agendas(assembly.database)
         self._jitter = Random()  # noqa: S311 - spreads retries, guards no secret
 
     def turn(self, box: MailboxSettings, mailbox: Mailbox, most: Slice = Slice()) -> bool:
@@ -76,31 +78,44 @@ class MailboxWork:
         until = time.monotonic() + most.reading
         delivered_after_last_page = False
         more = False
-        with closing(self._assembly.pipeline.sweep(box, mailbox, lambda: self._is_due(box))) as pages:
+        agenda = self._ask(box)
+        with closing(self._assembly.pipeline.sweep(box, mailbox, lambda: self._is_due(box), agenda)) as pages:
             for swept in pages:
                 self._watcher.swept(swept)
+                if swept.recorded:
+                    agenda = self._ask(box)
                 delivered_after_last_page = swept.free
                 if swept.free:
-                    delivered.append(self.tend(box, mailbox, most.delivering))
+                    delivered.append(self.tend(box, mailbox, most.delivering, agenda))
                 if self._stopping():
                     return True
                 more = swept.more
                 if more and time.monotonic() > until:
                     break
         if not delivered_after_last_page:
-            delivered.append(self.tend(box, mailbox, most.delivering))
-        self._glow_writer.look_after(box, mailbox)
-        self._morning_mail.look_after(box, mailbox)
-        self._note(box, delivered)
+            delivered.append(self.tend(box, mailbox, most.delivering, agenda))
+        if agenda.good_news:
+            self._glow_writer.look_after(box, mailbox)
+        if self._morning_mail.wants(box, agenda):
+            self._morning_mail.look_after(box, mailbox)
+        self._note(box, agenda, delivered)
         return more
 
-    def tend(self, box: MailboxSettings, mailbox: Mailbox, at_most: float = inf) -> Delivered:
+    def tend(
+        self, box: MailboxSettings, mailbox: Mailbox, at_most: float = inf, agenda: Agenda | None = None
+    ) -> Delivered:
         """Plans what corrections, items and cases ask for by now, and delivers what is due, for `at_most` so many
-        seconds. Raises as `turn`."""
+        seconds. `agenda` says where to look, as far as it was asked for already. Raises as `turn`."""
         assembly = self._assembly
-        follow(box, mailbox, assembly)
-        escalate(box, assembly.items(), assembly.settings, assembly.calendar, assembly.clock())
-        remind(box, assembly.cases(), assembly.settings, assembly.calendar, assembly.clock())
+        waits = agenda or self._ask(box)
+        if not waits.due:
+            return Delivered()
+        if waits.follow_ups:
+            follow(box, mailbox, assembly)
+        if waits.items:
+            escalate(box, assembly.items(), assembly.settings, assembly.calendar, assembly.clock())
+        if waits.cases:
+            remind(box, assembly.cases(), assembly.settings, assembly.calendar, assembly.clock())
         until = time.monotonic() + at_most
         deliverer = assembly.deliverer(on_step=self._on_step)
         done = deliverer.deliver(box, mailbox, lambda: self._stopping() or time.monotonic() > until)
@@ -109,7 +124,8 @@ class MailboxWork:
 
     def next_at(self, box: MailboxSettings) -> datetime | None:
         """When there is something to do next that no change in the mailbox would announce; None where nothing is."""
-        due = (self._next_due_at(box), self._morning_mail.next_at(box), self._glow_writer.next_at(box))
+        agenda = self._ask(box)
+        due = (_steps_at(box, agenda), self._morning_mail.next_at(box, agenda), agenda.good_news_at)
         return min(filter(None, due), default=None)
 
     def failed(self, box: MailboxSettings, error: Exception, failures: int) -> float:
@@ -120,24 +136,20 @@ class MailboxWork:
         self._watcher.failed(box.address, said(error), pause)
         return pause
 
-    def _note(self, box: MailboxSettings, delivered: Sequence[Delivered]) -> None:
+    def _ask(self, box: MailboxSettings) -> Agenda:
+        return self._agendas.of(box.address, self._assembly.clock())
+
+    def _note(self, box: MailboxSettings, agenda: Agenda, delivered: Sequence[Delivered]) -> None:
         """The mailbox could be read; what came of sending says whether it works altogether."""
         refused = next((done.refused for done in delivered if done.refused is not None), None)
         if refused is not None:
             self._attendant.refused(box.address, refused, sending=True)
-        else:
+        elif agenda.parked:
             self._attendant.works(box.address, sent=any(done.routes or done.replies for done in delivered))
 
     def _is_due(self, box: MailboxSettings) -> bool:
-        due_at = self._next_due_at(box)
+        due_at = _steps_at(box, self._ask(box))
         return due_at is not None and due_at <= self._assembly.clock()
-
-    def _next_due_at(self, box: MailboxSettings) -> datetime | None:
-        """When the next delivery of a mailbox is due, an item that nobody takes goes on, or a case is looked at."""
-        items_at = None if box.stage is Stage.OBSERVE else self._assembly.items().next_due_at(box.address)
-        cases_at = None if box.stage is Stage.OBSERVE else self._assembly.cases().next_due_at(box.address)
-        due = (self._assembly.outbox().next_due_at(box.address), items_at, cases_at)
-        return min(filter(None, due), default=None)
 
     def _pause(self, error: Exception, failures: int) -> float:
         if needs_a_person(error):
@@ -146,3 +158,9 @@ class MailboxWork:
             return error.retry_after * self._jitter.uniform(1, 1.25)
         pause = min(FIRST_PAUSE * float(2 ** min(failures - 1, 10)), LONGEST_PAUSE)
         return pause * self._jitter.uniform(0.75, 1.25)
+
+
+def _steps_at(box: MailboxSettings, agenda: Agenda) -> datetime | None:
+    """When the next delivery of a mailbox is due, an item that nobody takes goes on, or a case is looked at."""
+    steps = (agenda.delivery_at, None if box.stage is Stage.OBSERVE else agenda.step_at)
+    return min(filter(None, steps), default=None)

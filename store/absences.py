@@ -25,9 +25,9 @@ class Absences:
         self._database = database
 
     def is_due(self, mailbox: str, now: datetime) -> bool:
-        """Whether the mail system is to be asked (again). A time ahead of now was written by a clock that was."""
+        """Whether the mail system is to be asked (again)."""
         found = self._find(mailbox)
-        return found is None or not timedelta(0) <= now - found.asked_at < ASKED_EVERY
+        return is_due(None if found is None else found.asked_at, now)
 
     def told(self, mailbox: str, absence: Absence | None, now: datetime) -> None:
         """The mail system answered."""
@@ -56,3 +56,9 @@ class Absences:
             found = session.execute(select(OwnAnswer).where(col(OwnAnswer.mailbox) == mailbox)).scalar()
             session.expunge_all()
         return found
+
+
+def is_due(asked_at: datetime | None, now: datetime) -> bool:
+    """Whether a mail system that was last asked then is to be asked (again). A time ahead of now was written by a clock
+    that was."""
+    return asked_at is None or not timedelta(0) <= now - asked_at < ASKED_EVERY

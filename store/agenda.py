@@ -58,8 +58,8 @@ class Agenda:
     """When a mail of a morning is tried (again)."""
 
     @property
-    def urgent(self) -> bool:
-        """Whether anything waits that may bring somebody's mail on its way."""
+    def due(self) -> bool:
+        """Whether a delivery is due, or anything from which one may follow."""
         return self.follow_ups or self.items or self.cases or self.deliveries
 
 

@@ -155,12 +155,6 @@ class Cases:
         """Open cases of a mailbox that the service has to look at."""
         return self._views(and_(waits(mailbox), is_due(moment(now))))
 
-    def next_due_at(self, mailbox: str) -> datetime | None:
-        """When the service has to look at a case of a mailbox next, None where it need not."""
-        with self._database.read() as connection:
-            found: datetime | None = connection.execute(next_at(mailbox)).scalar()
-        return found
-
     def look_again(self, view: CaseView, next_at: datetime | None, now: datetime) -> bool:
         """Nothing is to be done about a case before `next_at`. False where it changed meanwhile: then that stands."""
         return self._step(view, {"looks_at": next_at, "looked_at": now}, None, (), now)

@@ -74,12 +74,6 @@ class Digests:
 
         self.notices.finish(morning.notice, now, note)
 
-    def next_attempt_at(self, mailbox: str) -> datetime | None:
-        """When a mail that was put off is tried again; None where none waits."""
-        with self._database.read() as connection:
-            found: datetime | None = connection.execute(next_at(mailbox)).scalar()
-        return found
-
     def last_told_at(self, mailbox: str, before: date) -> datetime | None:
         """As of when the teacher was last told how things stand, on a day before `before`: by a mail that is out, or
         by none because there was nothing to tell."""

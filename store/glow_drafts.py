@@ -117,12 +117,6 @@ class GlowDrafts:
             reason=reason,
         )
 
-    def next_due_at(self, mailbox: str) -> datetime | None:
-        """When the mailbox's next draft comes due; None where none waits."""
-        with self._database.read() as connection:
-            found: datetime | None = connection.execute(next_at(mailbox)).scalar()
-        return found
-
     def of_term(self, mailbox: str, term: str) -> Mapping[str, GlowDraft]:
         """The mailbox's drafts of a term, by family."""
         this = and_(col(GlowDraft.mailbox) == mailbox, col(GlowDraft.term) == term)

@@ -22,6 +22,7 @@ from scorecard.roster import Roster
 from service.digest import MorningMail, before_school, gets_digest
 from service.digest_facts import days_back
 from service.runner import Runner
+from store.agenda import Agendas
 from store.database import Database
 from tests.service.cases_of_maple import conflict, label, teacher_writes
 from tests.service.desks_of_maple import LEE, answers, got, maple_with_desks, text_of
@@ -47,6 +48,12 @@ def look(maple: Maple, address: str = RIVERA, *, die_at: str = "") -> None:
             raise Crash
 
     MorningMail(maple.assembly(), on_step=step).look_after(maple.box(address), maple.mailbox(address))
+
+
+def next_at(maple: Maple) -> datetime | None:
+    """When the morning mail's sender has something to do next, as the service asks it."""
+    assembly, box = maple.assembly(), maple.box()
+    return MorningMail(assembly).next_at(box, Agendas(assembly.database).of(box.address, maple.clock()))
 
 
 def mails(maple: Maple, address: str = RIVERA) -> list[EmailMessage]:
@@ -535,19 +542,18 @@ class TestWhen:
         assert len(mails(waiting)) == 2
 
     def test_the_next_thing_to_do_is_the_next_morning_or_the_next_try(self, waiting: Maple) -> None:
-        morning = MorningMail(waiting.assembly())
-        assert morning.next_at(waiting.box()) == SEVEN + DAY
+        assert next_at(waiting) == SEVEN + DAY
         waiting.clock.forward(minutes=-1)
-        assert morning.next_at(waiting.box()) == SEVEN
+        assert next_at(waiting) == SEVEN
         waiting.clock.now = SEVEN + 2 * DAY
-        assert morning.next_at(waiting.box()) == MONDAY
+        assert next_at(waiting) == MONDAY
         waiting.system.fail("send_draft", SendFailed("busy"))
         look(waiting)
-        assert morning.next_at(waiting.box()) == waiting.clock.now + timedelta(minutes=1)
+        assert next_at(waiting) == waiting.clock.now + timedelta(minutes=1)
 
     def test_where_the_calendar_has_no_further_school_day_there_is_none(self, waiting: Maple) -> None:
         change(waiting, school={"holidays": (Holiday(first=date(2026, 3, 5), last=date(2028, 3, 5)),)})
-        assert MorningMail(waiting.assembly()).next_at(waiting.box()) is None
+        assert next_at(waiting) is None
         look(waiting)
         assert len(mails(waiting)) == 1
 
@@ -577,7 +583,7 @@ class TestWhoGetsIt:
 
     def test_who_gets_none_has_nothing_to_wait_for(self, waiting: Maple) -> None:
         change(waiting, box={"digest": False})
-        assert MorningMail(waiting.assembly()).next_at(waiting.box()) is None
+        assert next_at(waiting) is None
 
     def test_a_mail_that_was_turned_off_meanwhile_is_withdrawn(self, waiting: Maple) -> None:
         with pytest.raises(Crash):

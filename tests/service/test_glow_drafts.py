@@ -23,6 +23,7 @@ from service.glow_writer import GlowWriter
 from service.good_news import GoodNews, GoodNewsView, Obstacle
 from service.runner import Runner
 from store import audit
+from store.agenda import Agendas
 from store.database import Database
 from store.glow_drafts import ASKED, Asked
 from store.glow_tables import GlowDraft
@@ -453,14 +454,15 @@ class TestInTheService:
         assert len(drafts(maple)) == 1
 
     def test_a_draft_that_was_put_off_wakes_the_service(self, maple: Maple) -> None:
-        writer = GlowWriter(maple.assembly())
-        assert writer.next_at(maple.box()) is None
+        assembly = maple.assembly()
+        writer, agendas = GlowWriter(assembly), Agendas(assembly.database)
+        assert agendas.of(RIVERA, maple.clock()).good_news_at is None
         ask(maple)
-        assert writer.next_at(maple.box()) == maple.clock()
+        assert agendas.of(RIVERA, maple.clock()).good_news_at == maple.clock()
         maple.system.fail("draft_state", ConnectFailed("down"))
         with suppress(MailboxError):
             writer.look_after(maple.box(), maple.mailbox())
-        assert writer.next_at(maple.box()) == maple.clock() + timedelta(minutes=1)
+        assert agendas.of(RIVERA, maple.clock()).good_news_at == maple.clock() + timedelta(minutes=1)
 
     def test_its_message_id_names_nobody(self) -> None:
         assert "lopez" not in glow_message_id("lopez", SPRING, RIVERA)
