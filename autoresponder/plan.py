@@ -158,6 +158,8 @@ class RouteFacts(_Frozen):
     """Whether a reply to the family is planned."""
     no_reply_reason: str = ""
     unsure: bool = False
+    unread: bool = False
+    """Whether the service could not read it: that it may be urgent is all that is known."""
     sender_unverified: bool = False
     """Whether the mail's own authentication says that it may not come from the address it names."""
     marked_by: str = ""

@@ -67,6 +67,7 @@ BEFORE = Standing(labelled=_EVERY_TAG, to_check=False, routed=False)
 
 STANDINGS: dict[Guard, Standing] = {
     content.unreadable: UNREAD,
+    content.cut_off: UNREAD,
     automatic.own_mail: MACHINE,
     automatic.auto_submitted: MACHINE,
     automatic.null_return_path: MACHINE,
@@ -188,6 +189,11 @@ def make_plan(
     labels = _labels(verdict, standing)
     draft = calls_for_draft(case, verdict)
     return Plan(labels=labels, reply=reply, no_reply=refusal, route=route, topic=verdict.topic, draft=draft)
+
+
+def goes_to_office(case: Case) -> bool:
+    """Whether the office gets `case`'s message where it is urgent, for all that the guards know of it."""
+    return _standing(case, check(case)).routed
 
 
 def reply_tag(verdict: Verdict) -> Tag:

@@ -145,6 +145,9 @@ class _Summary:
         _ = self.words.gettext
         teacher = one_line(self.mailbox.teacher, _NAME_CHARACTERS)
         name = self._sender_name() or one_line(self.sender, _NAME_CHARACTERS)
+        if self.facts.unread and self.facts.occasion is Occasion.FIRST:
+            about = _("Could not be read, may be urgent: a message from {sender} for {teacher}")
+            return about.format(sender=name or _("somebody unknown"), teacher=teacher)
         if self.facts.tag is not Tag.URGENT:
             about = _("For the office: a message from {sender} for {teacher}")
             return about.format(sender=name or _("somebody unknown"), teacher=teacher)
@@ -194,6 +197,10 @@ class _Summary:
             )
         if facts.tag is not Tag.URGENT:
             return _("A message to {teacher} is about something that your school handles at the office.").format(
+                teacher=teacher
+            )
+        if facts.unread and facts.occasion is Occasion.FIRST:
+            return _("A message to {teacher} could not be read by this service. Please look at it now.").format(
                 teacher=teacher
             )
         marked = facts.marked_by and facts.occasion is Occasion.FIRST
@@ -258,7 +265,18 @@ class _Summary:
                     strong=True,
                 )
             )
-        if self.facts.unsure and self.facts.tag is Tag.URGENT:
+        if self.facts.unread:
+            warnings.append(
+                Paragraph(
+                    _(
+                        "Nobody knows yet what this message says: it is broken, or made in a way that programs cannot "
+                        "read. It may be nothing, and it may be urgent. If you do not trust the attachment, do not "
+                        "open it: call the family at a number that the school has on file."
+                    ),
+                    strong=True,
+                )
+            )
+        elif self.facts.unsure and self.facts.tag is Tag.URGENT:
             warnings.append(Paragraph(_("It is not certain that this message is urgent. Please check.")))
         return warnings
 

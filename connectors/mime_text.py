@@ -150,7 +150,10 @@ class Reading:
     def _read_forwarded(self, part: Part, depth: int) -> None:
         """A message in the message (RFC 2046 §5.2.1): kept apart, for it is history unless nothing else was said."""
         self._attach(part)
-        if not part.children or depth >= _MAX_FORWARDS:
+        if part.children and depth >= _MAX_FORWARDS:
+            self.defect("messages in messages in messages, the innermost not read")
+            return
+        if not part.children:
             return
         inner = Reading(parts=self.parts, read_bytes=self.read_bytes)
         inner.read(part.children[0], depth + 1)

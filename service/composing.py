@@ -131,8 +131,11 @@ class Composer:
 
         if raw is None:
             return summary(None, None, None)
-        original = _parse(raw, box)
         blank = _parse(RawMessage(raw.id, raw.direction, b"", raw.size, raw.received_at), box)
+        if facts.unread:  # what could not be read once is not tried again here: it is handed on as it came
+            heavy = not raw.raw or due.delivery.attempts > _ATTEMPTS_WITH_HEAVY
+            return summary(None if heavy else raw.raw, blank, None)
+        original = _parse(raw, box)
         heavy = not raw.raw or (raw.size > _HEAVY and due.delivery.attempts > _ATTEMPTS_WITH_HEAVY)
         content = None if heavy else raw.raw
         verdict = judged_again(original, self._classifier, self._settings.school.zone)

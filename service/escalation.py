@@ -55,7 +55,7 @@ def _mails(view: ItemView, step: Step, settings: Settings, now: datetime) -> lis
     return [
         _mail(view, step, message, first, boxes[message.mailbox], now)
         for message in view.messages
-        if message.mailbox in boxes and message.tag is Tag.URGENT
+        if message.mailbox in boxes and (message.tag is Tag.URGENT or message.set_aside is not None)
         if (first := view.routes.get(message.id or 0)) is not None
     ]
 

@@ -1,7 +1,7 @@
 """From a page of changes to a page of the record: parse, classify, plan. Reads the mailbox, writes only the store."""
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -43,7 +43,7 @@ from service.hearing import office_says
 from service.letters import letter_of
 from service.logs import place, said
 from service.sent_letters import GoodNewsReader, SentLetters
-from store.agenda import Agenda
+from service.unread import Unread
 from store.contact_replies import ReplyHeard
 from store.label_words import words
 from store.pages import (
@@ -54,7 +54,9 @@ from store.pages import (
     Page,
     Pages,
     Relabelled,
+    route_key,
 )
+from store.rereading import at_the_office as at_the_office_of
 from store.tables import Delivery, MailboxState, MessageRecord
 
 log = structlog.get_logger()
@@ -115,8 +117,6 @@ class Swept:
     more: bool = False
     free: bool = True
     """Whether the mailbox is free for deliveries until the next page is asked for."""
-    recorded: bool = True
-    """Whether there was anything to put on record: what waits in the mailbox may have changed with it."""
 
 
 def _nothing() -> bool:
@@ -146,17 +146,14 @@ class Pipeline:
         self._clock = clock
         self._key = pages.fingerprint_key()
         self._cases = CaseParts(settings, roster.family_of, self._key)
+        self._unread = Unread(settings, calendar, self._key)
         self._replies = DigestReplies(settings, pages.database)
         self._letters = SentLetters(settings, judge)
         self._broken: Counter[tuple[str, str]] = Counter()
         """How often a message broke the connection, by mailbox and id."""
 
     def sweep(
-        self,
-        box: MailboxSettings,
-        mailbox: Mailbox,
-        due: Callable[[], bool] = _nothing,
-        agenda: Agenda | None = None,
+        self, box: MailboxSettings, mailbox: Mailbox, due: Callable[[], bool] = _nothing
     ) -> Generator[Swept, None, None]:
         """Reads one page of changes after another and commits each, until there is nothing new.
 
@@ -164,9 +161,8 @@ class Pipeline:
         to themselves until they ask for the next: where the page planned deliveries, and where `due` says so. Raises
         MailboxError where the mailbox cannot be read: what was committed stays, the rest comes next time.
         """
-        self._gate.ask(box, mailbox, self._clock(), agenda)
-        known_state = None if agenda is None else agenda.state
-        state = self._pages.connect(box.address, self._clock()) if known_state is None else known_state
+        self._gate.ask(box, mailbox, self._clock())
+        state = self._pages.connect(box.address, self._clock())
 
         def changes_after(cursor: str | None) -> Changes:
             known = partial(self._pages.known, box.address)
@@ -210,10 +206,11 @@ class Pipeline:
                 gone.append(record.provider_id)
             except FetchFailed as error:
                 log.warning("a message still cannot be read", mailbox=box.address, error=said(error))
+        at_the_office = at_the_office_of(self._pages.database, aside)
         for attempt in range(1, _REREAD_ATTEMPTS + 1):
             state = self._pages.connect(box.address, self._clock())
             changes = Changes(cursor=state.cursor or "", messages=tuple(raws), removed=tuple(gone))
-            page = self._page(box, mailbox, state, changes, reread=True)
+            page = self._page(box, mailbox, state, changes, reread=True, at_the_office=at_the_office)
             read = {raw.id for raw in raws} | set(gone)
             replaced = [record.id for record in aside if record.id is not None and record.provider_id in read]
             try:
@@ -238,7 +235,7 @@ class Pipeline:
         for `changes`, where that was not just now: what was labelled after that, they may not show. Raises CursorMoved,
         MailboxError."""
         if changes.cursor == state.cursor and not (changes.messages or changes.labels or changes.removed):
-            return Swept(mailbox=box.address, progress=changes.progress, more=changes.more, recorded=False)
+            return Swept(mailbox=box.address, progress=changes.progress, more=changes.more)
         page = self._page(box, mailbox, state, changes, read_since=read_since)
         self._pages.commit(page)
         return Swept(
@@ -258,6 +255,7 @@ class Pipeline:
         changes: Changes,
         *,
         reread: bool = False,
+        at_the_office: Collection[str] = (),
         read_since: datetime | None = None,
     ) -> Page:
         now = self._clock()
@@ -272,6 +270,8 @@ class Pipeline:
             answers_since=now - _ANSWERS_REMEMBERED,
             read_since=read_since or now,
         )
+        # Read again: the office has it already, as a message that could not be read.
+        background.keys |= {route_key(c.identity.fingerprint) for c in candidates if c.raw.id in at_the_office}
         self._gate.look(box, background, now)
         label_states = list(changes.labels)
         renamed: list[tuple[int, str]] = []
@@ -374,7 +374,7 @@ class Pipeline:
             return replace(candidate, verdict=next(iter(self._classifier.read([letter], explain=False))))
         except Exception as error:  # noqa: BLE001 - set aside, visibly
             trouble = f"the message could not be classified ({type(error).__name__})"
-            return replace(candidate, message=None, trouble=trouble)
+            return replace(candidate, trouble=trouble)
 
     def _entry(
         self, box: MailboxSettings, state: MailboxState, background: Background, candidate: Candidate, now: datetime
@@ -398,7 +398,8 @@ class Pipeline:
             labels=words(raw.labels),
         )
         if message is None:
-            return Entry(record) if raw.direction is Direction.SENT else labelled(record, needs_a_look, box)
+            entry = Entry(record) if raw.direction is Direction.SENT else labelled(record, needs_a_look, box)
+            return self._handed_over(entry, box, state, background, candidate, now)
         reply = self._replies.heard(candidate, box, now)
         if reply is not None or raw.direction is Direction.SENT:
             return self._of_teacher(with_answer(record, message, background, identity), reply, candidate, box)
@@ -406,14 +407,32 @@ class Pipeline:
         if saying is not None and saying.word is not None:
             return Entry(record, saying=saying)  # to this service, and understood: nothing for the teacher to look at
         if verdict is None:
-            return replace(labelled(record, needs_a_look, box), saying=saying)
+            entry = labelled(record, needs_a_look, box)
+            if candidate.trouble is not None:
+                entry = self._handed_over(entry, box, state, background, candidate, now)
+            return replace(entry, saying=saying)
         try:
             entry = self._planned(box, state, background, candidate, record.model_copy(), message, verdict)
         except Exception as error:  # noqa: BLE001 - one message must never stop the mailbox; it is set aside, visibly
             log.error("a message could not be decided on", mailbox=box.address, message=raw.id, error=place(error))
             record.set_aside = f"what to do about the message could not be decided ({type(error).__name__})"
-            return labelled(record, needs_a_look, box)
+            return self._handed_over(labelled(record, needs_a_look, box), box, state, background, candidate, now)
         return replace(self._cases.of_family(entry, candidate, box), saying=saying)
+
+    def _handed_over(
+        self,
+        entry: Entry,
+        box: MailboxSettings,
+        state: MailboxState,
+        background: Background,
+        candidate: Candidate,
+        now: datetime,
+    ) -> Entry:
+        """A message that was set aside, on its way to the office."""
+        sender = candidate.identity.sender
+        history = history_of(background, candidate, entry.record.thread, state, is_family=lambda _: False)
+        family = self._roster.family_of(sender) if sender else None
+        return self._unread.handed_over(entry, box, background, candidate.message, history, family=family, now=now)
 
     def _of_teacher(self, entry: Entry, reply: ReplyHeard | None, candidate: Candidate, box: MailboxSettings) -> Entry:
         """What the teacher sent; a `reply` to the morning mail is to this service, and to no family."""

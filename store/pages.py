@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
@@ -25,9 +25,10 @@ from store.database import Database, dialect_of
 from store.drafts import ask_for_draft, draft_key
 from store.installation import secret_of
 from store.label_words import labels_from, words
-from store.marks import mark_going, mark_new
+from store.marks import mark_new
 from store.matters import Behind, Matter, Saying, behind, file_matter, hear
 from store.relabelling import correct, heed
+from store.rereading import step_aside, take_over
 from store.tables import (
     Correction,
     Delivery,
@@ -315,8 +316,10 @@ class Pages:
                 if any(entry.reply is not None for entry in page.entries):
                     alone(connection)  # before any case's own row: a contact may be the answer in several
                 said = letters.forget(connection, page.replaced)
+                at_the_office = step_aside(connection, page.replaced)
                 self._apply_changes(connection, page)
                 self._insert(connection, page, said)
+                take_over(connection, at_the_office, page.at)
         except IntegrityError as error:
             raise CursorMoved(page.mailbox) from error
 
@@ -342,11 +345,6 @@ class Pages:
                 .where(col(MessageRecord.id) == message_id)
                 .values(provider_id=provider_id, removed_at=None)
             )
-        for message_id in page.replaced:
-            mark_going(connection, message_id)
-            for table in (Delivery, Correction):
-                connection.execute(delete(table).where(col(table.message_id) == message_id))
-            connection.execute(delete(MessageRecord).where(col(MessageRecord.id) == message_id))
         for chunk in chunks(page.removed):
             connection.execute(
                 update(MessageRecord)

@@ -16,6 +16,7 @@ Guard = Callable[[Case], str | None]
 
 GUARDS: tuple[Guard, ...] = (
     content.unreadable,
+    content.cut_off,
     automatic.own_mail,
     automatic.auto_submitted,
     automatic.null_return_path,

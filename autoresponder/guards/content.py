@@ -12,6 +12,22 @@ def unreadable(case: Case) -> str | None:
     return None
 
 
+_CUT_OFF = ("cut off", "more than 2,000 parts", "messages in messages in messages")
+_LONG = 100_000
+"""Characters of newest text from which on a text that was cut off may have lost some of it, and not of its history."""
+
+
+def cut_off(case: Case) -> str | None:
+    """Mail larger, deeper or more intricate than is read: what it says last is unknown. Rule: this product's own
+    (docs/discussions/hostile-input.md names the limits)."""
+    message = case.message
+    if any(defect.startswith(_CUT_OFF) for defect in message.defects):
+        return "It is more intricate than any mail, so that not all of it was read."
+    if len(message.newest) >= _LONG and any(defect.startswith("text cut off") for defect in message.defects):
+        return "It is longer than what is read, so that its end is unknown."
+    return None
+
+
 def encrypted(case: Case) -> str | None:
     """Encrypted mail cannot be judged by a program. Rule: this product's own; RFC 8551 §3.3, RFC 3156 §4 and RFC 9580
     name the forms."""

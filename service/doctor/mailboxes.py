@@ -26,6 +26,7 @@ from connectors.mime import parse_message
 from connectors.registry import open_mailbox
 from connectors.smtp import SmtpSender
 from service.doctor import answers
+from service.doctor.aside import set_aside
 from service.doctor.finding import Finding, Level
 from service.parking import notices_box, service_box
 from store.database import Database, Shape
@@ -83,6 +84,7 @@ def examine(
     failing = [finding.seen for finding in examined.findings if finding.level is Level.FAIL]
     examined.findings += _parked(settings, box, database, failing)
     examined.findings += answers.stopped(settings, box, database, now)
+    examined.findings += set_aside(settings, box, database)
     return examined
 
 
