@@ -64,14 +64,14 @@ class Notifications(BaseModel):
 
 
 @contextmanager
-def receiving(settings: Settings) -> Iterator[str | None]:
-    """The receiver of this installation while the block runs, in the process whose mailboxes it tells. Yields where it
-    listens; None, and nothing runs, where the settings name no `graph.notification_url`. Raises ConfigError where it
-    cannot listen."""
+def receiving(settings: Settings, take: Receive = receive) -> Iterator[str | None]:
+    """The receiver of this installation while the block runs, in the process whose mailboxes it tells; in another one,
+    `take` sees to it that they are told. Yields where it listens; None, and nothing runs, where the settings name no
+    `graph.notification_url`. Raises ConfigError where it cannot listen."""
     if settings.graph is None or settings.graph.notification_url is None:
         yield None
         return
-    with serving(create_app(settings.graph.notification_url), settings.graph.notification_listen) as address:
+    with serving(create_app(settings.graph.notification_url, take), settings.graph.notification_listen) as address:
         yield address
 
 

@@ -1,6 +1,6 @@
 """What providers allow all workers of a district together: units a minute, and open connections.
 
-Units are drawn in portions, by one statement over the database's clock (the generic cell rate algorithm, ITU-T I.371).
+Units are booked in portions, by one statement over the database's clock (the generic cell rate algorithm, ITU-T I.371).
 A portion that its worker did not use, because it died, is lost for seconds only: time itself gives it back. Connections
 are shares that each worker renews with its signs of life; a dead worker's share is free as soon as it counts as dead.
 PostgreSQL only.
@@ -15,6 +15,13 @@ from store.workers import NOW
 
 _OPEN = text(
     f"INSERT INTO allowance (name, paid_at) VALUES (:name, {NOW}) ON CONFLICT DO NOTHING"  # noqa: S608 - a constant, as below
+)
+_BOOK = text(
+    f"""
+    INSERT INTO allowance AS held (name, paid_at) VALUES (:name, {NOW} + :price)
+    ON CONFLICT (name) DO UPDATE SET paid_at = greatest(held.paid_at, {NOW}) + :price
+    RETURNING extract(epoch FROM paid_at - {NOW} - :burst)::float AS wait
+    """  # noqa: S608
 )
 _DRAW = text(
     f"""
@@ -49,14 +56,19 @@ class Allowances:
         self._database = database
         self._worker = worker
 
-    def draw(self, name: str, portion: float, per_minute: float, burst_seconds: float) -> float:
-        """Draws a portion of what `name` allows: so many units `per_minute`, of which those of `burst_seconds` may be
-        drawn at once. Returns 0 where it is drawn; otherwise the seconds after which to ask again."""
-        values = {
-            "name": name,
-            "price": timedelta(seconds=portion * 60 / per_minute),
-            "burst": timedelta(seconds=max(burst_seconds, portion * 60 / per_minute)),
-        }
+    def book(self, account: str, portion: float, per_minute: float, burst_seconds: float) -> float:
+        """Books `portion` units of an account that allows so many `per_minute`, and those of `burst_seconds` at once.
+        Returns the seconds after which they may be spent."""
+        price = timedelta(seconds=portion * 60 / per_minute)
+        values = {"name": account, "price": price, "burst": max(timedelta(seconds=burst_seconds), price)}
+        with self._database.write() as connection:
+            return max(0.0, float(connection.execute(_BOOK, values).scalar_one()))
+
+    def turn(self, name: str, every: float) -> float:
+        """Whether it is this worker's to do what is done once in `every` seconds by all together: 0 where it is, to one
+        of those who ask; otherwise the seconds after which to ask again."""
+        price = timedelta(seconds=every)
+        values = {"name": name, "price": price, "burst": price}
         with self._database.write() as connection:
             connection.execute(_OPEN, {"name": name})
             if connection.execute(_DRAW, values).rowcount == 1:

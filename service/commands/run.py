@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from service.assembly import Assembly
     from service.runner import Runner
 
-_M_ARENA_MAX = -8
-"""Of glibc's malloc.h."""
-
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
@@ -34,12 +31,13 @@ def run(
     import os
 
     from service.logs import configure
+    from service.memory_pools import share_memory_pools
     from service.operating.monitor import monitor_of, monitored
     from service.runner import Runner
     from service.watching import watcher
 
     configure(verbose=verbose)
-    _share_memory_pools()
+    share_memory_pools()
     settings = load_settings(config)
     configure(verbose=verbose, style=settings.monitoring.logs)
     assembly = assemble(settings, open_database(settings))
@@ -120,16 +118,6 @@ def _pages_for_the_staff(assembly: "Assembly") -> Iterator[None]:
             typer.echo(str(error), err=True)
             raise typer.Exit(2) from error
         yield
-
-
-def _share_memory_pools() -> None:
-    """glibc gives threads memory pools of their own and hardly ever gives them back: with fifty mailboxes that is more
-    than all the rest. Two pools are enough for threads that mostly wait (mallopt(3)). Elsewhere this does nothing."""
-    import ctypes
-    from contextlib import suppress
-
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 def _until_stopped(runner: "Runner", assembly: "Assembly") -> None:

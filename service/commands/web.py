@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,9 +29,10 @@ def web(
 
     from config import ConfigError
     from service.assembly import system_clock
-    from service.logs import configure
-    from service.notifications import AddressTaken
+    from service.logs import configure, said
+    from service.notifications import AddressTaken, receiving
     from service.web.app import web_pages
+    from service.worker.telling import receiver
 
     configure(verbose=verbose)
     log = structlog.get_logger()
@@ -38,13 +40,25 @@ def web(
     configure(verbose=verbose, style=settings.monitoring.logs)
     database = open_database(settings)
     ended = threading.Event()
+    # Workers hear of Microsoft's notifications through the database; beside `alliance run` they are its own to take.
+    notified = receiver(database) if database.url.get_backend_name() == "postgresql" else None
+    graph, pages = settings.graph, settings.web
+    by_the_pages = graph is not None and pages is not None and graph.notification_listen == pages.listen
 
     def stop(signum: int, _frame: "FrameType | None") -> None:
         log.info("stopping", signal=signal.Signals(signum).name)
         ended.set()
 
     try:
-        with web_pages(settings, database, environ=os.environ, clock=system_clock) as address:
+        with (
+            web_pages(settings, database, environ=os.environ, clock=system_clock, notified=notified) as address,
+            ExitStack() as beside,
+        ):
+            if notified is not None and not by_the_pages:
+                try:
+                    beside.enter_context(receiving(settings, notified))
+                except AddressTaken as error:
+                    log.info("another program takes what Microsoft tells", reason=said(error))
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, stop)
             log.info("the web pages are served", listen=address, url=settings.web.origin if settings.web else "")

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from config.settings import Settings
+    from service.assembly import Assembly
     from service.worker.clock import DatabaseClock
+    from service.worker.worker import Worker
     from store.database import Database
 
 
@@ -29,37 +31,44 @@ def worker(
     Needs PostgreSQL, and tables that `alliance migrate` has made. On one machine with SQLite use `alliance run`.
     """
     import logging
+    import os
 
-    import structlog
-
-    from service.commands.run import _share_memory_pools
     from service.logs import configure
+    from service.memory_pools import share_memory_pools
+    from service.operating.monitor import monitored
     from service.watching import LogWatcher
 
     configure(verbose=verbose)
     logging.getLogger("procrastinate").setLevel(logging.WARNING)
-    _share_memory_pools()
+    share_memory_pools()
     settings = load_settings(config)
+    configure(verbose=verbose, style=settings.monitoring.logs)
     database = open_district(settings)
     clock = _clock(database)
     assembly = assemble(settings, database, clock)
+    from service.worker.worker import Worker
+
     try:
-        from service.worker.worker import Worker
-
-        log = structlog.get_logger()
-        working = Worker(assembly, clock, watcher=LogWatcher())
-
-        def stop(signum: int, _frame: "FrameType | None") -> None:
-            log.info("stopping, what is in hand is finished first", signal=signal.Signals(signum).name)
-            working.stop()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, stop)
-        log.info("working", mailboxes=len(settings.mailboxes), model=assembly.classifier.version)
-        working.run()
-        log.info("stopped")
+        with monitored(assembly, "worker", LogWatcher(), os.environ) as pulse:
+            _until_stopped(Worker(assembly, clock, watcher=pulse), assembly)
     finally:
         assembly.close()
+
+
+def _until_stopped(working: "Worker", assembly: "Assembly") -> None:
+    import structlog
+
+    log = structlog.get_logger()
+
+    def stop(signum: int, _frame: "FrameType | None") -> None:
+        log.info("stopping, what is in hand is finished first", signal=signal.Signals(signum).name)
+        working.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    log.info("working", mailboxes=len(assembly.settings.mailboxes), model=assembly.classifier.version)
+    working.run()
+    log.info("stopped")
 
 
 def open_district(settings: "Settings") -> "Database":

@@ -54,7 +54,7 @@ class Chores:
         now, every = time.monotonic(), _EVERY[chore]
         if now < self._asked.get(chore, 0.0):
             return False
-        wait = allowances.draw(f"chore {chore.value}", 1, 60 / every, 0)
+        wait = allowances.turn(f"chore {chore.value}", every)
         self._asked[chore] = now + (wait or every)
         return wait == 0
 

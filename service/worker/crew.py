@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from config.settings import MailboxSettings
+from connectors.bells import Ringing
 from connectors.mailbox import Mailbox
 from service.logs import place
 from service.mailbox_work import MailboxWork, Slice
@@ -144,7 +145,7 @@ class Crew:
         box = self._boxes[turn.mailbox]
         try:
             mailbox = self._shelf.borrow(box)
-            more = self._using(box, mailbox, lambda: self._work.turn(box, mailbox, SLICE))
+            more = self._using(box, mailbox, lambda: self._look(box, mailbox))
         except NoRoom:
             return Ended(turn, Pace.BACKLOG, _FULL_SHELF_PAUSE, turn.failures)
         except Exception as error:  # noqa: BLE001 - one mailbox's trouble must not end the others' turn
@@ -153,6 +154,12 @@ class Crew:
         if more:
             return Ended(turn, Pace.BACKLOG, 0.0, at_once=True)
         return Ended(turn, Pace.LIVE, self._until_next(box))
+
+    def _look(self, box: MailboxSettings, mailbox: Mailbox) -> bool:
+        more = self._work.turn(box, mailbox, SLICE)
+        if isinstance(mailbox, Ringing):
+            mailbox.listen()
+        return more
 
     def _using(self, box: MailboxSettings, mailbox: Mailbox, work: Callable[[], object]) -> bool:
         try:

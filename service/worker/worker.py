@@ -29,9 +29,9 @@ from service.worker.clock import DatabaseClock
 from service.worker.crew import Crew, Room
 from service.worker.queue import Chore, Duties, Queue, turns_queue
 from service.worker.shelf import Shelf
+from service.worker.telling import Rung, listening
 from store.allowances import Allowances
-from store.looks import Looks
-from store.mailbox_turns import MailboxTurns
+from store.mailbox_turns import Ended, MailboxTurns
 from store.worker_tables import Pace
 from store.workers import SIGN_EVERY, Workers
 
@@ -83,7 +83,6 @@ class Worker:
         self._workers = Workers(database)
         self._turns = MailboxTurns(database, PROCESS)
         self._allowances = Allowances(database, PROCESS)
-        self._looks = Looks(database)
         attendant = Attendant(assembly, environ=environ, on_step=on_step)
         work = MailboxWork(assembly, attendant, Sturdy(watcher or Quiet()), self._stop.is_set, on_step=on_step)
         limits = settings.worker
@@ -100,6 +99,8 @@ class Worker:
             poll_seconds=settings.service.poll_seconds,
         )
         self._chores = Chores(assembly, attendant, self._stop.is_set, environ=environ, on_step=on_step)
+        self._rung = Rung()
+        self._kept: list[Ended] = []
         self._strangers: list[str] = []
         self._asked: dict[str, float] = {}
         self._alive = 1
@@ -109,6 +110,10 @@ class Worker:
 
     def run(self) -> None:
         """Works until `stop` is called. Raises what the database raises where it is not there at the start."""
+        with listening(self._assembly.database, self._allowances, self._rung):
+            self._run()
+
+    def _run(self) -> None:
         poll = self._assembly.settings.service.poll_seconds
         self._sign()
         self._turns.add({box.address: box.connector for box in self._boxes.values()}, poll)
@@ -247,15 +252,15 @@ class Worker:
             self._stop.wait(_GIVES_BACK_EVERY)
 
     def _give_back(self) -> None:
-        """Ends turns, many in one go, and notes which mailboxes were looked at. What cannot be written is dropped: the
-        turn is taken again when this worker counts as dead or the turn as lost."""
-        ended = self._crew.ended()
-        if not ended:
-            return
+        """Ends turns, many in one go, and wakes mailboxes whose bells rang. What cannot be written is tried again."""
+        rung = self._rung.taken()
+        self._kept += self._crew.ended()
+        ended = self._kept
         try:
             self._turns.give_back(ended)
-            now = self._clock()
-            self._looks.note({each.turn.mailbox: now for each in ended if each.pace is Pace.LIVE})
+            self._kept = []
+            if rung:
+                self._turns.wake(rung)
         except Exception as error:  # noqa: BLE001 - the database may be away, and comes back
             log.warning("turns could not be given back", turns=len(ended), error=place(error))
 
