@@ -13,6 +13,7 @@ import structlog
 
 from tests.servers.postgres import postgres
 from tests.soak.living import Hooks, Life, Result, Week
+from tests.soak.plants import PLANTS
 from tests.soak.telling import say, say_week
 from tests.soak.town import in_own_process
 from tests.soak.year import BEGINS, Year
@@ -37,7 +38,10 @@ def main() -> int:
         def week(week: Week) -> None:
             say_week(week, life.result)
 
-        life = Life(folder, year, town, location=location, learns=not options.no_learning, hooks=Hooks(on_week=week))
+        hooks = Hooks(on_week=week)
+        for plant in options.plant:
+            running.enter_context(PLANTS[plant](hooks))
+        life = Life(folder, year, town, location=location, learns=not options.no_learning, hooks=hooks)
         result: Result = life.live()
     return say(result)
 
@@ -53,6 +57,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--no-learning", action="store_true", help="do not learn at the end of a term")
     parser.add_argument("--trace", action="store_true", help="count what Python allocates, too; takes twice as long")
+    parser.add_argument("--plant", action="append", default=[], choices=list(PLANTS), help="break this on purpose")
     parser.add_argument("--dir", help="where the mailboxes and the database are kept; a temporary folder otherwise")
     return parser.parse_args()
 

@@ -19,6 +19,8 @@ _WINDOW = 4
 """School days in which a sender has one answer (`norm.answer_again_after_school_days`)."""
 _SETTLED_BY = time(21, 30)
 """What comes later in a day is judged on the next one: the service's last look is at half past ten."""
+_CROWD = ("staff", "robot")
+"""Nobody's families, but their mail may be an emergency all the same: then the teacher is asked to check."""
 _CRISIS = b"988"
 """Stands in the note that may follow an urgent one."""
 
@@ -220,6 +222,9 @@ class Judge:
                 continue
             if came.kind == "family" and REACTION.encode() not in came.text:
                 yield from self._family(mailbox, came, said)
+            elif came.kind in _CROWD and said == {Label.URGENT, Label.CHECK}:
+                self.counts["labelled urgent, to be checked: no family"] += came.tag is None
+                came.tag = Tag.URGENT
             elif tag_of(said) is not None and not came.touched:
                 yield f"{mailbox}: a mail of {came.kind}, {message_id}, is labelled {tag_of(said)}"
 

@@ -21,7 +21,7 @@ from tests.soak.service_year import Service
 from tests.soak.town import Town
 from tests.soak.year import FALL, MOVED, Year, calendar_of, is_school_day, local
 
-_LOOKS = ((7, 15), (12, 45), (16, 30), (22, 30))
+_LOOKS = ((7, 15), (12, 45), (22, 30))
 _LOOKS_WITHOUT_SCHOOL = ((7, 15), (22, 30))
 """Also on holidays in the hour in which morning mails go out on other days."""
 _AFTER_URGENT = timedelta(minutes=1)
@@ -174,16 +174,15 @@ class Life:
         self.service.failures.append(f"something is due again and again before {at}")
 
     def _people_at_their_pages(self, day: date, at: datetime) -> None:
-        if not is_school_day(day):
+        if not is_school_day(day) or (at.hour, at.minute) != (12, 45):
             return
-        if (at.hour, at.minute) in ((12, 45), (16, 30)):
-            self.service.staff.office(Word.TAKEN if at.hour == 12 else Word.DONE)
-        if (at.hour, at.minute) == (16, 30):
-            random = Random(f"pages {self.year.seed} {day}")
-            if day.weekday() in (1, 3):
-                self.service.staff.teacher(random.choice(list(self.service.rolls.rooms.values())), random)
-            if day.weekday() == 4:
-                self.service.staff.leader()
+        staff, random = self.service.staff, Random(f"pages {self.year.seed} {day}")
+        staff.office(Word.DONE)
+        staff.office(Word.TAKEN)
+        if day.weekday() in (1, 3):
+            staff.teacher(random.choice(list(self.service.rolls.rooms.values())), random)
+        if day.weekday() == 4:
+            staff.leader()
 
     def _night(self, day: date) -> None:
         if self.service.night(day):
