@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert, select
+from sqlmodel import col
 
 from config import SchoolCalendar
 from config.settings import MailboxSettings, Office, School, Scorecard, Settings, Term
 from scorecard.outcomes import recovered_by, students_counted
-from scorecard.packing import packed_groups, packed_standings
+from scorecard.packing import groups_in, packed_groups, packed_standings
 from scorecard.places import GroupKey
 from scorecard.readers import LEADER, Reader
 from scorecard.reading import WHOLE, Scope, read_report
@@ -164,6 +165,12 @@ class Figures:
         for group, measures in students_counted([standing]).items():
             for measure in measures:
                 self.tally(group, measure, "", 1)
+
+    def standing(self, connection: Connection, term: SchoolTerm = FALL) -> list[tuple[str, frozenset[GroupKey]]]:
+        """The families of a term, each with its groups."""
+        of = FamilyStanding
+        rows = connection.execute(select(col(of.family), col(of.standings)).where(col(of.term) == term.id))
+        return [(row.family, groups_in(row.standings)) for row in rows]
 
     def report(self, reader: Reader = LEADER, scope: Scope = WHOLE, term: str | None = None) -> Report:
         """The scorecard."""
