@@ -45,6 +45,9 @@ _STUDENTS_A_TEACHER = 16
 _CLASSES_OF_A_STUDENT = 6
 _TEACHERS_A_TEAM = 8
 _BATCH = 20_000
+_SENT, _RECEIVED = Direction.SENT.value, Direction.RECEIVED.value
+_CLOCK = [f"{13 + minute // 60:02}:{minute % 60:02}:00.000000" for minute in range(600)]
+_PLAIN = (str, int, bool, float, type(None))
 _GRADES = [f"{grade:02}" for grade in range(1, 13)]
 
 
@@ -217,38 +220,40 @@ class _Filling:
         # In order of time as a whole, as mail is recorded.
         at = np.sort(random.random(count)) * count / self.size.messages + (first - 1) / self.size.messages
         students = random.integers(0, self.size.students, count)
-        classes = random.integers(0, _CLASSES_OF_A_STUDENT, count)
-        sent, minutes, chance = random.random(count) < 0.55, random.integers(0, 600, count), random.random((count, 3))
+        teachers = self._teachers_of[students, random.integers(0, _CLASSES_OF_A_STUDENT, count)].tolist()
+        families = self._family_of[students].tolist()
+        on_day = np.minimum((at * len(days)).astype(int), len(days) - 1).tolist()
+        sent, minutes = (random.random(count) < 0.55).tolist(), random.integers(0, 600, count).tolist()
+        chance = random.random((count, 3)).tolist()
+        named = [day.isoformat() for day in days]
         messages, recipients, judged, deliveries, cases, corrected = [], [], [], [], [], []
-        for n in range(count):
-            number, student = first + n, students[n]
-            box, family = teacher(self._teachers_of[student][classes[n]]), self._family_of[student]
-            day = days[min(int(at[n] * len(days)), len(days) - 1)]
-            when = datetime(day.year, day.month, day.day, 13, tzinfo=UTC) + timedelta(minutes=int(minutes[n]))
-            tag = None if sent[n] else _tag(chance[n][0])
+        for n, student in enumerate(students.tolist()):
+            number, family, is_sent, chances = first + n, families[n], sent[n], chance[n]
+            box, guardian = f"t{teachers[n]}@district.example", f"g{family}@family.example"
+            when = f"{named[on_day[n]]} {_CLOCK[minutes[n]]}"
+            tag = None if is_sent else _tag(chances[0])
             messages.append(
                 (
-                    number, box, f"p{number}", Direction.SENT.value if sent[n] else Direction.RECEIVED.value,
-                    f"<m{number}@district.example>", f"{number:032x}",
-                    f"<thread{student}-{number // 20_000}@district.example>", box if sent[n] else _guardian(family),
-                    None if sent[n] else f"k{family}", when, when, False, False, tag.value if tag else None,
-                    bool(tag) and chance[n][1] < 0.06, "", None,
+                    number, box, f"p{number}", _SENT if is_sent else _RECEIVED, f"<m{number}@district.example>",
+                    f"{number:032x}", f"<thread{student}-{number // 20_000}@district.example>",
+                    box if is_sent else guardian, None if is_sent else f"k{family}", when, when, False, False,
+                    None if tag is None else tag.value, tag is not None and chances[1] < 0.06, "", None,
                 )
             )  # fmt: skip
-            if sent[n]:
-                recipients.append((number, _guardian(family)))
-                judged.append((number, bool(chance[n][1] < 0.25), float(chance[n][1]), "made up", when))
+            if tag is None:
+                recipients.append((number, guardian))
+                judged.append((number, chances[1] < 0.25, chances[1], "made up", when))
                 continue
-            if chance[n][1] < 0.35 and tag is not None:
+            if chances[1] < 0.35:
                 kind = DeliveryKind.ROUTE if tag is Tag.URGENT else DeliveryKind.REPLY
                 deliveries.append(
                     (box, number, kind.value, DeliveryState.DONE.value, "sending", f"d{number}", "{}", "", 1, 1, when,
                      when, when)
                 )  # fmt: skip
-            if chance[n][2] < 0.01 and tag is not None:
+            if chances[2] < 0.01:
                 corrected.append((box, number, tag.value, Tag.ROUTINE.value, when, when))
-            if tag is Tag.CONFLICT and chance[n][2] < 0.4:
-                cases.append((number, box, family, when, chance[n][1]))
+            if tag is Tag.CONFLICT and chances[2] < 0.4:
+                cases.append((number, box, family, datetime.fromisoformat(f"{when}+00:00"), chances[1]))
         columns = (
             "id", "mailbox", "provider_id", "direction", "rfc_message_id", "fingerprint", "thread", "sender", "family",
             "received_at", "recorded_at", "backfill", "own", "tag", "unsure", "labels", "guard",
@@ -298,14 +303,14 @@ class _Filling:
         """Inserts rows as fast as the database can: COPY on PostgreSQL, executemany on SQLite."""
         name, listed = table.__tablename__, ", ".join(f'"{column}"' for column in columns)
         cursor: Any = self.connection.connection.cursor()
+        left = iter(rows)
         if self.connection.dialect.name == "postgresql":
             with cursor.copy(f"COPY {name} ({listed}) FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row([_naive(value) for value in row])
+                while some := list(islice(left, _BATCH)):
+                    copy.write("".join(["\t".join([_copied(value) for value in row]) + "\n" for row in some]))
             self._step_on(table)
             return
         marks = ", ".join("?" * len(columns))
-        left = iter(rows)
         while some := [tuple(_text(value) for value in row) for row in islice(left, _BATCH)]:
             cursor.executemany(f"INSERT INTO {name} ({listed}) VALUES ({marks})", some)
 
@@ -331,12 +336,15 @@ def _days(first: date, last: date) -> Iterator[date]:
     return (first + timedelta(days=ahead) for ahead in range((last - first).days + 1))
 
 
-def _naive(value: Any) -> Any:
-    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
+def _copied(value: Any) -> str:
+    """As COPY reads it. Nothing here has a tab, a line's end or a backslash in it."""
+    return r"\N" if value is None else value if type(value) is str else str(_text(value))
 
 
 def _text(value: Any) -> Any:
     """As SQLAlchemy writes times into an SQLite file."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
     if isinstance(value, date):

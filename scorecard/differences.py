@@ -81,7 +81,7 @@ def family_differences(
         stood = standings_in(was) if was is not None else {}
         _count_family(terms[term], stood, -1, into)
         _count_family(terms[term], groups, 1, into)
-        if _belonging(stood) != _belonging(groups):
+        if term not in into.regrouped and _belonging(stood) != _belonging(groups):
             into.regrouped.add(term)
         if now is None:
             into.gone[of].append(names)
@@ -91,12 +91,13 @@ def family_differences(
 
 def _count_family(term: SchoolTerm, standings: Mapping[GroupKey, Stands], sign: int, into: Differences) -> None:
     schools = [key for grouping, key in standings if grouping is Grouping.SCHOOL]
+    tallies, name = into.tallies, term.id
     for (grouping, key), stands in standings.items():
         for measure, by in counted(stands, term):
-            into.tallies[term.id, grouping, key, measure, by] += sign
+            tallies[name, grouping, key, measure, by] += sign
         if grouping is Grouping.TEAM:
             for school in schools:
-                into.tallies[term.id, Grouping.SCHOOL, school, Measure.TEAM, key] += sign
+                tallies[name, Grouping.SCHOOL, school, Measure.TEAM, key] += sign
 
 
 def _belonging(standings: Mapping[GroupKey, Stands]) -> dict[GroupKey, tuple[bool, bool]]:

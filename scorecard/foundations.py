@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import date
+from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, select
@@ -54,7 +55,7 @@ class Foundations(_Part):
     mailboxes: Mapping[str, Mailbox]
     """By address."""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256, hexadecimal."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
@@ -76,21 +77,29 @@ class Changes(_Part):
 
 
 def foundations_of(
-    connection: Connection, settings: Settings, calendar: SchoolCalendar, today: date
+    connection: Connection,
+    settings: Settings,
+    calendar: SchoolCalendar,
+    today: date,
+    known: "tuple[Foundations, list[SchoolTerm]] | None" = None,
 ) -> tuple[Foundations, list[SchoolTerm]]:
-    """What the figures rest on today, and the terms that there are figures of."""
+    """What the figures rest on today, and the terms that there are figures of: those `known` of the same settings and
+    calendar, where the roster's terms are as they were then."""
     terms = terms_of(connection, settings, calendar, today)
     columns = (col(RosterTerm.id), col(RosterTerm.begins), col(RosterTerm.ends))
+    listed = {
+        row.id: ClassDays(begins=row.begins, ends=row.ends)
+        for row in sorted(connection.execute(select(*columns)), key=lambda row: row.id)
+    }
+    if known is not None and known[1] == terms and known[0].class_terms == listed:
+        return known
     foundations = Foundations(
         calendar=_checksum(settings, calendar),
         terms={
             term.id: TermDays(first=term.first, last=term.last, fourth_week_ends=term.fourth_week_ends)
             for term in terms
         },
-        class_terms={
-            row.id: ClassDays(begins=row.begins, ends=row.ends)
-            for row in sorted(connection.execute(select(*columns)), key=lambda row: row.id)
-        },
+        class_terms=listed,
         mailboxes={
             box.address: Mailbox(aliases=tuple(sorted(box.aliases)), team=box.team)
             for box in sorted(settings.mailboxes, key=lambda box: box.address)

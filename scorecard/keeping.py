@@ -7,7 +7,7 @@ the computing. What changes meanwhile brings marks of its own, which the step ha
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, delete, select, update
@@ -31,7 +31,7 @@ from store.scorecard_tables import Mark, MarkKind, ScorecardState, WeekStanding
 
 _BATCH = 400
 """How much is worked off in one step, a family being one."""
-_COSTS = {MarkKind.STUDENT: 2, MarkKind.CLASS: 20, MarkKind.MAILBOX: 40, MarkKind.EVERYTHING: _BATCH}
+_COSTS = {MarkKind.STUDENT: 2, MarkKind.CLASS: 20, MarkKind.MAILBOX: 20, MarkKind.EVERYTHING: _BATCH}
 _TOO_MUCH = 2 * _BATCH
 """Where marks turn out to be about more than this, they are split up first."""
 _OF_ONE_THING = (MarkKind.FAMILY, MarkKind.WEEK, MarkKind.MAILBOX, MarkKind.CASE, MarkKind.INCIDENTS)
@@ -53,6 +53,8 @@ class Brought:
     """Whether everything that was on record when this began is in them."""
     steps: int
     """How many steps it took."""
+    rows: int = 0
+    """How many rows of figures it wrote or took away."""
 
 
 class _Overtaken(Exception):
@@ -72,10 +74,10 @@ def bring_up_to_date(
         steps += 1
         try:
             if keeper.step():
-                return Brought(complete=True, steps=steps)
+                return Brought(complete=True, steps=steps, rows=sum(keeper.rows))
         except _Overtaken:
             continue
-    return Brought(complete=False, steps=steps)
+    return Brought(complete=False, steps=steps, rows=sum(keeper.rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,10 @@ class _Keeper:
     settings: Settings
     calendar: SchoolCalendar
     now: datetime
+    _known: list[tuple[Foundations, list[SchoolTerm]]] = field(default_factory=list)
+    """What the last step found the figures to rest on."""
+    rows: list[int] = field(default_factory=list)
+    """How many rows each step wrote."""
 
     def step(self) -> bool:
         """One step. True where nothing is left to do. Raises _Overtaken."""
@@ -133,6 +139,7 @@ class _Keeper:
                 for kind, keys in batch.work.marks():
                     mark(connection, kind, keys)
             _take_away(connection, [row.id for row in batch.taken])
+        self.rows.append(batch.differences.rows if batch.differences is not None else 0)
         return False
 
     def _batch(self, connection: Connection, basis: _Basis) -> _Batch:
@@ -157,7 +164,9 @@ class _Keeper:
             select(col(of.version), col(of.looked_at), col(of.day), col(of.settings)).where(col(of.id) == 1)
         ).first()
         today = self.now.astimezone(self.calendar.zone).date()
-        foundations, terms = foundations_of(connection, self.settings, self.calendar, today)
+        found = foundations_of(connection, self.settings, self.calendar, today, *self._known)
+        self._known[:] = [found]
+        foundations, terms = found
         return _Basis(state, foundations, foundations.digest, terms, today)
 
     def _is_set_back(self, basis: _Basis) -> bool:

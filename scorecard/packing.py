@@ -4,7 +4,8 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import TypeAlias
 
 from scorecard.places import GroupKey
 from scorecard.standings import Stands
@@ -19,7 +20,7 @@ _MEASURES = {str(each): each for each in Measure}
 def packed_standings(standings: Mapping[GroupKey, Stands]) -> str:
     """How a family stands with its groups, those in order: a list for each of grouping, key, whether it is enrolled,
     and three days as far as there are any."""
-    return _json([_listed(group, standings[group]) for group in sorted(standings)])
+    return "[" + ",".join([_listed(group, standings[group]) for group in sorted(standings)]) + "]"
 
 
 def standings_in(text: str) -> dict[GroupKey, Stands]:
@@ -40,6 +41,7 @@ def groups_in(text: str) -> frozenset[GroupKey]:
     return frozenset((_GROUPINGS[grouping], key) for grouping, key, *_rest in json.loads(text))
 
 
+@lru_cache(maxsize=20_000)
 def named_in(group: GroupKey) -> str:
     """A piece of text that stands in what was packed of this group, and hardly in what was not."""
     grouping, key = group
@@ -66,11 +68,12 @@ def measures_in(text: str) -> Iterator[tuple[Measure, Mapping[str, int]]]:
     return ((_MEASURES[measure], each) for measure, each in loaded.items())
 
 
-def _listed(group: GroupKey, stands: Stands) -> list[Any]:
-    days = [stands.positive_on, stands.written_on, stands.answered_on]
+def _listed(group: GroupKey, stands: Stands) -> str:
+    days: list[date | None] = [stands.positive_on, stands.written_on, stands.answered_on]
     while days and days[-1] is None:
         days.pop()
-    return [str(group[0]), group[1], int(stands.enrolled), *(day and day.isoformat() for day in days)]
+    written = "".join([",null" if day is None else f',"{day.isoformat()}"' for day in days])
+    return f"{named_in(group)},{int(stands.enrolled)}{written}]"
 
 
 def _day(text: str | None) -> date | None:

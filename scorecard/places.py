@@ -122,6 +122,10 @@ class Places:
     def _teachers_by_day(self) -> dict[tuple[str, date], frozenset[str]]:
         return {}
 
+    @cached_property
+    def _team_by_day(self) -> dict[tuple[str, date], str | None]:
+        return {}
+
     def students_of(self, address: str, day: date) -> frozenset[str]:
         """The students in the care of whoever had an address on that day."""
         found = self._students_by_day.get((address, day))
@@ -135,17 +139,21 @@ class Places:
         """The family that a student counts with in a term: that of its last day, or of today where it still runs; for
         who has left, the last one in the term. None for who was not there in the term."""
         as_of = min(today, term.last)
+        listed = self.families.get(student, ())
+        if len(listed) == 1:
+            there = listed[0].held.last_until(as_of) >= max(term.first, listed[0].held.since or date.min)
+            return listed[0].family if there else None
         # The last day first: what began later may have been over at once, as where a clock was set back.
         days = {
             (last_day, place.held.since or date.min, place.number): place.family
-            for place in self.families.get(student, ())
+            for place in listed
             if (last_day := place.held.last_until(as_of)) >= max(term.first, place.held.since or date.min)
         }
         return days[max(days)] if days else None
 
     def is_enrolled(self, student: str, day: date) -> bool:
         """Whether a student goes to the school on a day."""
-        return any(day in place.held for place in self.families.get(student, ()))
+        return _one_holds(self.families.get(student, ()), day)
 
     def groups(self, students: Iterable[str], day: date) -> frozenset[GroupKey]:
         """The groups that any of these students belong to on a day: everybody, schools, grades, teachers whose mailbox
@@ -193,7 +201,11 @@ class Places:
 
     def team(self, mailbox: str, day: date) -> str | None:
         """The team of a mailbox on a day, "" for none; None where the mailbox was not connected then."""
-        return next((place.team for place in self.teams.get(mailbox, ()) if day in place.held), None)
+        asked = (mailbox, day)
+        if asked not in self._team_by_day:
+            places = self.teams.get(mailbox, ())
+            self._team_by_day[asked] = next((place.team for place in places if day in place.held), None)
+        return self._team_by_day[asked]
 
     def _classes_on(self, student: str, day: date) -> list[str]:
         """The classes that a student is in on a day on which they are held."""
@@ -209,4 +221,14 @@ class Places:
 
 
 def _all_hold(held: Iterable[Stretch], day: date) -> bool:
-    return all(day in stretch for stretch in held)
+    for stretch in held:  # noqa: SIM110 - asked millions of times: a generator would take twice as long
+        if day not in stretch:
+            return False
+    return True
+
+
+def _one_holds(places: Iterable[FamilyPlace], day: date) -> bool:
+    for place in places:  # noqa: SIM110 - as above
+        if day in place.held:
+            return True
+    return False

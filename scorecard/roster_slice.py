@@ -38,6 +38,7 @@ from store.roster_tables import (
 )
 from store.scorecard_tables import TeamRecord
 
+_EVER = Stretch(None, None)
 Query: TypeAlias = Select[*tuple[Any, ...]]
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 NEVER_TEACHES = ("guardian", "guardian,student", "student")
@@ -153,7 +154,7 @@ def _teaching(
     found: dict[str, list[TeachingPlace]] = defaultdict(list)
     for row in rows:
         found[row.school_class] += [
-            TeachingPlace(mailbox, (*_held(row), held)) for mailbox, held in boxes.get(row.person, ())
+            TeachingPlace(mailbox, _limits(*_held(row), held)) for mailbox, held in boxes.get(row.person, ())
         ]
     return found
 
@@ -192,7 +193,7 @@ def _cares(connection: Connection, students: Collection[str]) -> dict[str, list[
     found: dict[str, list[CarePlace]] = defaultdict(list)
     for row in rows:
         for address in addresses.get(row.guardian, ()):
-            held = (Stretch(row.since, row.until), Stretch(address.since, address.until))
+            held = _limits(Stretch(row.since, row.until), Stretch(address.since, address.until))
             found[address.address].append(CarePlace(row.student, held))
     return found
 
@@ -213,7 +214,12 @@ def _held(membership: AnyRow) -> tuple[Stretch, ...]:
     ends: date | None = membership.ends
     listed = Stretch(membership.begins, None if ends is None else ends + timedelta(days=1))
     on_list = Stretch(membership.since, membership.until)
-    return tuple(each for each in (listed, on_list) if each != Stretch(None, None))
+    return _limits(listed, on_list)
+
+
+def _limits(*stretches: Stretch) -> tuple[Stretch, ...]:
+    """Those of them that have a beginning or an end."""
+    return tuple(each for each in stretches if each != _EVER)
 
 
 def _listed(words: str) -> tuple[str, ...]:

@@ -45,6 +45,9 @@ class Stands:
     answered_on: date | None = None
 
 
+_ENROLLED = Stands(enrolled=True)
+
+
 @dataclass(slots=True)
 class _Firsts:
     """When each thing first happened."""
@@ -62,6 +65,7 @@ class _Firsts:
             self.wrote = _earlier(self.wrote, event.day)
 
     def stands(self, *, enrolled: bool, written: date | None) -> Stands:
+        """How a family stands to whom all this happened."""
         answered = max(written, self.wrote) if written is not None and self.wrote is not None else None
         return Stands(enrolled, self.positive, written, answered)
 
@@ -86,8 +90,11 @@ def family_standings(
         if group == EVERYBODY:
             standings[group] = anybody.stands(enrolled=group in belongs, written=anybody.written)
         elif group[0] in {Grouping.TEACHER, Grouping.TEAM}:
-            firsts = by_group.get(group, _Firsts())
-            standings[group] = firsts.stands(enrolled=group in belongs, written=firsts.written)
+            theirs = by_group.get(group)
+            # Most families hear nothing from most teachers.
+            standings[group] = _ENROLLED if theirs is None else theirs.stands(
+                enrolled=group in belongs, written=theirs.written
+            )  # fmt: skip
         else:
             standings[group] = anybody.stands(enrolled=group in belongs, written=placed.get(group))
     return standings
