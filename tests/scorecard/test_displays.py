@@ -53,7 +53,7 @@ def displays(figures: Figures) -> Iterator[tuple[GroupFigures, ...]]:
         yield figures.report(scope=scope).groups
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(districts(), st.data())
 def test_no_two_displays_together_tell_of_a_withheld_group(kinds: Kinds, data: st.DataObject) -> None:
     with empty_database() as database:
