@@ -21,6 +21,8 @@ _SETTLED_BY = time(21, 30)
 """What comes later in a day is judged on the next one: the service's last look is at half past ten."""
 _CROWD = ("staff", "robot")
 """Nobody's families, but their mail may be an emergency all the same: then the teacher is asked to check."""
+_MORNING = "Good morning"
+"""How the subject of a morning mail begins."""
 _CRISIS = b"988"
 """Stands in the note that may follow an urgent one."""
 
@@ -142,6 +144,8 @@ class Judge:
         elif marker == "route" and OFFICE in to:
             self._at_office.update(_originals(raw))
             self._found += [f"the office has {each} twice" for each in _originals(raw) if self._at_office[each] > 1]
+        elif marker == "notice" and to == [mailbox] and not header_of(raw, "Subject").startswith(_MORNING):
+            self.counts["left: reminder of a case"] += 1
         elif marker == "notice" and to == [mailbox] and mailbox != ALLIANCE:
             self._digests[mailbox, day] += 1
             self._found += self._about_morning(f"the morning mail of {mailbox}", self._digests[mailbox, day], at)

@@ -42,6 +42,8 @@ class Week:
     memory: memory.Sample
     size: int
     """Bytes of the database."""
+    computed: int | None
+    """What the formula says; None once something was erased for its age."""
     seconds: float
     """So long the machine took for it."""
 
@@ -59,6 +61,8 @@ class Result:
     slopes: Sequence[memory.Slope] = ()
     oracle_asked: int = 0
     model: str = ""
+    """What came of learning, the last time."""
+    database: str = "sqlite"
 
 
 @dataclass
@@ -98,7 +102,7 @@ class Life:
             on_step=self.hooks.on_step,
         )
         self.records = Records()
-        self.result = Result(year)
+        self.result = Result(year, database=self.service.database.url.get_backend_name())
         self._course: Course = year.course(calendar_of(year))
         self._learns = learns and model is None
         self._listed = year.first
@@ -185,6 +189,7 @@ class Life:
             staff.leader()
 
     def _night(self, day: date) -> None:
+        self.service.purge()
         if self.service.night(day):
             self.town.rooms(self.service.rolls.rooms)
         number = self.year.days.index(day) if day in self.year.days else None
@@ -227,18 +232,24 @@ class Life:
 
     def _week(self, day: date, violations: int, seconds: float) -> None:
         tables = growth.tables(self.service.database)
+        number = len(self.result.weeks) + 1
         week = Week(
-            number=len(self.result.weeks) + 1,
+            number=number,
             until=day,
             school_days=sum(each <= day for each in self.year.days),
             messages=tables["message"].rows,
             violations=violations,
             memory=memory.sample(),
             size=growth.total(tables),
+            computed=self._computed(number),
             seconds=seconds,
         )
         self.result.weeks.append(week)
         self.hooks.on_week(week)
+
+    def _computed(self, weeks: int) -> int | None:
+        erased = self.service.did["rows erased for their age"]
+        return None if erased else growth.computed(self.town.counts(), weeks)
 
     def _end(self) -> None:
         result = self.result

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -99,7 +99,7 @@ def _stuck(database: Database, now: datetime) -> Iterator[str]:
             yield f"notice {row.id} ({row.kind}) of {row.created_at} was never told"
     for row in _rows(database, GlowDraft):
         if row.state in _UNFINISHED and row.next_attempt_at < now - _STUCK_AFTER:
-            yield f"{row.mailbox}: the draft of good news {row.id} is stuck: {row.last_error}"
+            yield f"{row.mailbox}: the draft of good news {row.id} is stuck: {row.reason}"
     for row in _rows(database, MessageRecord, col(MessageRecord.set_aside).is_not(None)):
         yield f"{row.mailbox}: {row.rfc_message_id} is set aside: {row.set_aside}"
 
@@ -141,12 +141,20 @@ def figures(database: Database, settings: Settings, calendar: SchoolCalendar, no
             "cases": (kept_rows.cases(connection), expected.cases),
             "incidents": (kept_rows.incidents(connection), expected.incidents),
         }
+    # What was erased for its age cannot be counted anew: the figures of a term that is over rest on it.
+    today = now.astimezone(calendar.zone).date()
+    running = {f"settings:{term.title}" for term in settings.terms if term.first <= today <= term.last}
+    differing = {what: _of(running, kept) ^ _of(running, counted) for what, (kept, counted) in found.items()}
     return [
-        f"the scorecard's {what} are not the oracle's: {len(kept)} kept, {len(counted)} counted, "
-        f"{len(set(kept) ^ set(counted))} differ, e.g. {sorted(map(str, set(kept) ^ set(counted)))[:2]}"
-        for what, (kept, counted) in found.items()
-        if set(kept) != set(counted)
+        f"of the scorecard's {what} {len(rows)} are not the oracle's, e.g. {sorted(map(str, rows))[:2]}"
+        for what, rows in differing.items()
+        if rows
     ]
+
+
+def _of(terms: set[str], rows: Iterable[Any]) -> set[Any]:
+    """The rows of these terms: the first column says which, or the first of the key."""
+    return {row for row in rows if (row[0][0] if isinstance(row[0], tuple) else row[0]) in terms}
 
 
 @dataclass(frozen=True)

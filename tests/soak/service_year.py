@@ -20,6 +20,7 @@ from config.settings import (
     MailboxSettings,
     MaildirFolder,
     Office,
+    Retention,
     Role,
     Settings,
     Staff,
@@ -34,6 +35,7 @@ from scorecard.list_import import import_contacts, import_incidents, pupils_of
 from service import learning
 from service.assembly import Assembly
 from service.models import bearings_of, models_of
+from service.privacy.purging import Purge
 from service.roster_keeping import RosterKeeper
 from service.runner import Runner
 from service.sample.envelopes import DOMAIN
@@ -141,8 +143,13 @@ class Service:
             office=Office(address=OFFICE, phone="(608) 555-0142", minutes=30, next="administration", members=(LEE,)),
             desks=(Desk(name="administration", recipients=(PRINCIPAL,)),),
             glow=Glow(drafts_per_day=3),
+            retention=Retention(mail_days=180, cases_days=180, lists_days=180, roster_days=180),
             service=ServiceSettings(
-                database=self._location, notices_from=ALLIANCE, administrator=ADMINISTRATOR, settle_seconds=0
+                database=self._location,
+                notices_from=ALLIANCE,
+                administrator=ADMINISTRATOR,
+                settle_seconds=0,
+                models=self.folder / "models",
             ),
             web=Web(url=URL),
             staff=(
@@ -212,6 +219,12 @@ class Service:
             self.did["roster with changes"] += 1
         self.keeper.look()
         return changed
+
+    def purge(self) -> None:
+        """Erases what is older than it is kept, as the service does once a day."""
+        work = Purge(self.database, self.settings, self.calendar, self.clock)
+        if work.is_due():
+            self.did["rows erased for their age"] += sum(work.carry_out().values())
 
     def take_lists(self, course: Course, since: date, until: date) -> None:
         """The office's lists of calls and incidents of a stretch of days."""

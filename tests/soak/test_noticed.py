@@ -149,7 +149,13 @@ def test_a_morning_mail_on_a_day_without_school_a_second_one_and_a_late_one_are_
     leaves(judge, answer_to("one"))
     assert said(judge, Label.ROUTINE) == []
     for _ in range(times):
-        judge.left(RIVERA if to == RIVERA else ALLIANCE, mail("morning", RIVERA, to), "notice", [to], at)
+        judge.left(
+            RIVERA if to == RIVERA else ALLIANCE,
+            mail("morning", RIVERA, to, Subject="Good morning: 1 waiting"),
+            "notice",
+            [to],
+            at,
+        )
     assert (judge.day(TUESDAY, {}, {}, {}) == []) is as_promised
 
 
