@@ -123,10 +123,15 @@ class Assembly:
         self.database.close()
 
 
-PROCESS = f"{socket.gethostname()}.{os.getpid()}.{token_hex(4)}"
-"""This process among all those of a district; a number that is given again later comes with other digits."""
+def process_name() -> str:
+    """This process among all those of a district. A number that is given again later comes with other digits, and a
+    process that was forked from another has a number of its own."""
+    return f"{socket.gethostname()}.{os.getpid()}.{_DIGITS}"
+
+
+_DIGITS = token_hex(4)
 
 
 def _worker_name() -> str:
     """Unique among the workers of a district: the process, and the thread within it."""
-    return f"{PROCESS}:{threading.get_ident()}"
+    return f"{process_name()}:{threading.get_ident()}"

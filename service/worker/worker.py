@@ -17,7 +17,7 @@ from math import ceil
 import structlog
 
 from config.settings import MailboxSettings, Settings
-from service.assembly import PROCESS, Assembly
+from service.assembly import Assembly, process_name
 from service.logs import place
 from service.mailbox_work import MailboxWork
 from service.parking import Attendant
@@ -80,9 +80,10 @@ class Worker:
         self._systems = sorted({box.connector for box in settings.mailboxes})
         self._servers = {server_of(box, settings) for box in settings.mailboxes}
         self._stop = threading.Event()
+        self._name = process_name()
         self._workers = Workers(database)
-        self._turns = MailboxTurns(database, PROCESS)
-        self._allowances = Allowances(database, PROCESS)
+        self._turns = MailboxTurns(database, self._name)
+        self._allowances = Allowances(database, self._name)
         attendant = Attendant(assembly, environ=environ, on_step=on_step)
         work = MailboxWork(assembly, attendant, Sturdy(watcher or Quiet()), self._stop.is_set, on_step=on_step)
         limits = settings.worker
@@ -135,7 +136,7 @@ class Worker:
             self._shelf.close()
             with suppress(Exception):  # a worker that is gone is found out
                 self._give_back()
-                self._workers.leave(PROCESS)
+                self._workers.leave(self._name)
 
     def stop(self) -> None:
         """Finishes what is in hand and ends. Returns at once; any thread or signal handler may call it."""
@@ -272,7 +273,7 @@ class Worker:
                 log.warning("a worker cannot say that it lives", error=place(error))
 
     def _sign(self) -> None:
-        sign = self._workers.sign(PROCESS, _version())
+        sign = self._workers.sign(self._name, _version())
         self._clock.set(sign.now)
         self._alive = sign.alive
         limit = self._assembly.settings.worker.connections_per_server
