@@ -42,8 +42,10 @@ from service.families import Families
 from service.hearing import office_says
 from service.letters import letter_of
 from service.logs import place, said
+from service.privacy.returning import returning
 from service.sent_letters import GoodNewsReader, SentLetters
 from service.unread import Unread
+from store.agenda import Agenda
 from store.contact_replies import ReplyHeard
 from store.label_words import words
 from store.pages import (
@@ -117,6 +119,8 @@ class Swept:
     more: bool = False
     free: bool = True
     """Whether the mailbox is free for deliveries until the next page is asked for."""
+    recorded: bool = True
+    """Whether there was anything to put on record: what waits in the mailbox may have changed with it."""
 
 
 def _nothing() -> bool:
@@ -153,7 +157,11 @@ class Pipeline:
         """How often a message broke the connection, by mailbox and id."""
 
     def sweep(
-        self, box: MailboxSettings, mailbox: Mailbox, due: Callable[[], bool] = _nothing
+        self,
+        box: MailboxSettings,
+        mailbox: Mailbox,
+        due: Callable[[], bool] = _nothing,
+        agenda: Agenda | None = None,
     ) -> Generator[Swept, None, None]:
         """Reads one page of changes after another and commits each, until there is nothing new.
 
@@ -161,8 +169,9 @@ class Pipeline:
         to themselves until they ask for the next: where the page planned deliveries, and where `due` says so. Raises
         MailboxError where the mailbox cannot be read: what was committed stays, the rest comes next time.
         """
-        self._gate.ask(box, mailbox, self._clock())
-        state = self._pages.connect(box.address, self._clock())
+        self._gate.ask(box, mailbox, self._clock(), agenda)
+        known_state = None if agenda is None else agenda.state
+        state = self._pages.connect(box.address, self._clock()) if known_state is None else known_state
 
         def changes_after(cursor: str | None) -> Changes:
             known = partial(self._pages.known, box.address)
@@ -235,7 +244,7 @@ class Pipeline:
         for `changes`, where that was not just now: what was labelled after that, they may not show. Raises CursorMoved,
         MailboxError."""
         if changes.cursor == state.cursor and not (changes.messages or changes.labels or changes.removed):
-            return Swept(mailbox=box.address, progress=changes.progress, more=changes.more)
+            return Swept(mailbox=box.address, progress=changes.progress, more=changes.more, recorded=False)
         page = self._page(box, mailbox, state, changes, read_since=read_since)
         self._pages.commit(page)
         return Swept(
@@ -263,6 +272,7 @@ class Pipeline:
         candidates = sorted(
             (self._open(box, mailbox, raw) for raw in raws), key=lambda c: (c.raw.received_at, c.raw.id)
         )
+        candidates = returning(self._pages.database, box.address, candidates, self._key)
         background = self._pages.background(
             box.address,
             [candidate.identity for candidate in candidates],
