@@ -8,8 +8,9 @@ them, so reading downwards skips nothing.
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from connectors.errors import ConnectFailed
+from connectors.errors import ChangesFailed
 from connectors.imap_answers import Listed, uid_sets
+from connectors.imap_bodies import PAGE_BYTES, read_bodies
 from connectors.imap_connection import FolderState
 from connectors.imap_cursor import Backlog, Cursor, FolderCursor, anew, parse_cursor
 from connectors.imap_folders import INBOX
@@ -20,8 +21,6 @@ from connectors.imap_session import Session
 from connectors.labels import Label
 from connectors.mailbox import OLD_SENT, Changes, Direction, Known, LabelState, Progress, RawMessage
 
-PAGE_BYTES = 64 * 1024
-"""How much of one message a page of changes holds: the text comes first, attachments after it."""
 _PAGE_TOTAL = 16 * 1024 * 1024
 """When the messages of a page hold so much together, the page is full."""
 _AT_ONCE = 100
@@ -50,6 +49,8 @@ class PageReader:
         self._bytes = 0
         self._lost = False
         self._sent_state: FolderState | None = None
+        self._waiting: set[str] = set()
+        """Folders of which the page had no room for all new mail."""
         self.inbox_seen: FolderState | None = None
         """INBOX as this page saw it."""
 
@@ -87,7 +88,7 @@ class PageReader:
             messages=tuple(self._messages),
             labels=(*sent_labels, *marked.labels),
             removed=marked.removed,
-            more=bool(inbox.backlog or sent.backlog or inbox.uidnext < state.uidnext or self._sent_waits(sent)),
+            more=bool(inbox.backlog or sent.backlog or self._waiting),
             resync=resync or len(self._messages) > told,
             progress=_progress(reading_old, inbox.backlog),
         )
@@ -156,12 +157,15 @@ class PageReader:
         return Comparison(connection, folders, self._marking, inbox, state, self._known).marked()
 
     def _new_mail(self, cursor: FolderCursor, state: FolderState) -> FolderCursor:
-        """Messages that came since the cursor, oldest first."""
-        first = cursor.uidnext
+        """Messages that came since the cursor, oldest first. The cursor goes as far as there are messages, not as far
+        as the server counts: of a count that was too high, what came next would never be read."""
+        first, seen = cursor.uidnext, cursor.uidnext
         while self._room and first < state.uidnext:
             last = min(first + self._at_once - 1, state.uidnext - 1)
             loaded = self._load(cursor, f"{first}:{last}", uid=True, count=last - first + 1)
             loaded = [(message, raw) for message, raw in loaded if first <= message.uid <= last]
+            if len(loaded) <= last - first:
+                loaded = sorted((*loaded, *self._left_out(cursor, first, last, loaded)), key=_uid)
             if not loaded and last + 1 < state.uidnext:
                 # A gap, left by mail that came and went: jump over it.
                 uids = self._session.connection().search("UID", f"{last + 1}:{state.uidnext - 1}")
@@ -169,7 +173,26 @@ class PageReader:
                 last = state.uidnext - 1 if len(uids) <= self._at_once else uids[self._at_once - 1]
             self._add(cursor, loaded, old=False)
             first = last + 1
-        return cursor.model_copy(update={"uidnext": first})
+            seen = max([seen, *(message.uid + 1 for message, _ in loaded)])
+        if first < state.uidnext:
+            self._waiting.add(cursor.name)
+        return cursor.model_copy(update={"uidnext": first if first < state.uidnext else seen})
+
+    def _left_out(self, cursor: FolderCursor, first: int, last: int, loaded: Sequence[_Loaded]) -> list[_Loaded]:
+        """Messages that the server left out of an answer and has all the same. Raises ChangesFailed where it leaves
+        them out again: passed over now, they would never be read."""
+        connection = self._session.connection()
+        had = {message.uid for message, _ in loaded}
+        lacking = [
+            uid for uid in connection.search("UID", f"{first}:{last}") if first <= uid <= last and uid not in had
+        ]
+        again = self._load_set(cursor, lacking) if lacking else []
+        if len(again) < len(lacking):
+            raise ChangesFailed(
+                f"{connection.where}: {cursor.name} has {len(lacking)} messages that the server does not hand over; "
+                "they are asked for again"
+            )
+        return again
 
     def _old(self, cursor: FolderCursor, state: FolderState) -> FolderCursor:
         """Messages that were there before, newest first."""
@@ -256,26 +279,8 @@ class PageReader:
         return self._now.date() - timedelta(days=days)
 
 
-def read_bodies(session: Session, cursor: FolderCursor, uids: list[int]) -> dict[int, bytes | None]:
-    """The beginning of each message of the open folder, None where the server cannot read it.
-
-    A server may refuse a message, or fall over it: a connection that breaks is opened again and the half is asked for,
-    until the one at fault is found, so that it holds up nothing else.
-    """
-    if not uids:
-        return {}
-    try:
-        return session.connection().bodies(uids, PAGE_BYTES)
-    except ConnectFailed:
-        session.reopen().select(cursor.name)
-    if len(uids) == 1:
-        try:
-            return session.connection().bodies(uids, PAGE_BYTES)
-        except ConnectFailed:
-            session.reopen().select(cursor.name)
-            return {uids[0]: None}
-    half = len(uids) // 2
-    return read_bodies(session, cursor, uids[:half]) | read_bodies(session, cursor, uids[half:])
+def _uid(loaded: _Loaded) -> int:
+    return loaded[0].uid
 
 
 def _progress(before: Backlog | None, after: Backlog | None) -> Progress | None:

@@ -235,17 +235,27 @@ class Dovecot:
             for found in path.rglob("*"):
                 os.chown(found, owner.pw_uid, owner.pw_gid)
 
-    def _write_configuration(self) -> Path:
+    def passwords(self, users: Mapping[str, str]) -> None:
+        """Who has a mailbox from now on, and by which password; also while it runs."""
         owner = _mail_owner()
+        lines = [
+            f"{user}:{password}:{owner.pw_uid}:{owner.pw_gid}::{self.home(user)}::\n"
+            for user, password in users.items()
+        ]
+        written = self.folder / "users.new"
+        written.write_text("".join(lines))
+        written.rename(self.folder / "users")
+
+    def _write_configuration(self) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o755)
         if self.certificates is None:
             self.certificates = make_certificates(self.folder / "certificates")
-        users = []
         for user in self.users:
             self.home(user).mkdir(parents=True, exist_ok=True)
-            users.append(f"{user}:{self.password}:{owner.pw_uid}:{owner.pw_gid}::{self.home(user)}::\n")
-        (self.folder / "users").write_text("".join(users))
+        if self.users:
+            self.passwords(dict.fromkeys(self.users, self.password))
+        (self.folder / "mail").mkdir(exist_ok=True)
         self.own(self.folder / "mail")
         root = os.getuid() == 0
         mine = pwd.getpwuid(os.getuid())

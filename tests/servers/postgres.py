@@ -93,7 +93,7 @@ class Postgres:
 def postgres(*, settings: Sequence[str] = _UNSAFE_BUT_FAST) -> Iterator[Postgres]:
     """Runs a server while the block runs. `settings` are lines of postgresql.conf: those of a test lose data in a power
     cut, which no test survives either."""
-    initdb, server = _program("initdb"), _program("postgres")
+    initdb, server = program("initdb"), program("postgres")
     user = next(name for name in _NOT_ROOT if _is_known(name)) if os.geteuid() == 0 else None
     # A socket's path may have 107 bytes at most (unix(7)): a test's own folder is too deep.
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
@@ -129,14 +129,14 @@ def postgres(*, settings: Sequence[str] = _UNSAFE_BUT_FAST) -> Iterator[Postgres
 
 def _wait(process: "subprocess.Popen[bytes]", folder: Path) -> None:
     """Until it takes connections, as pg_isready says. Raises RuntimeError where it ended instead."""
-    isready = _program("pg_isready")
+    isready = program("pg_isready")
     while subprocess.run([isready, "-q", "-t", "10", "-h", folder], check=False).returncode != 0:
         if process.poll() is not None:
             raise RuntimeError(f"PostgreSQL did not start: {(folder / 'log').read_text(errors='replace')[-2000:]}")
 
 
-def _program(name: str) -> str:
-    """Debian keeps the server's programs out of the way, by version: the newest one's."""
+def program(name: str) -> str:
+    """Where a program of PostgreSQL is. Debian keeps the server's out of the way, by version: the newest one's."""
     versions = sorted(_DEBIAN.glob("*/bin"), key=lambda path: float(path.parent.name)) if _DEBIAN.is_dir() else []
     found = shutil.which(name, path=str(versions[-1])) if versions else shutil.which(name)
     if found is None:

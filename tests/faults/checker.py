@@ -1,0 +1,227 @@
+"""The independent checker: reads the mail servers, imports nothing of the service, judges what families were promised.
+
+What a letter is stands in the letter itself (`X-Letter`), and when the mail server took a mail in the mail
+(`X-Taken-At`): the checker needs no record of what was done, and looks at no database.
+"""
+
+import email
+import email.policy
+import imaplib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from itertools import pairwise
+
+TAGS = {"AllianceUrgent": "urgent", "AllianceConflict": "conflict", "AllianceRoutine": "routine"}
+SETTLING = 2.0
+"""Seconds from when the mail server took a mail to when that is on record, at the latest: the stated window."""
+_FLAGS = re.compile(rb"FLAGS \(([^)]*)\)")
+
+
+@dataclass(frozen=True)
+class School:
+    """Where to look."""
+
+    host: str
+    port: int
+    password: str
+    teachers: Sequence[str]
+    office: str
+    families: Sequence[str]
+    stage: str
+    """What the school's mailboxes may do: observe, tag or reply."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the run owes, and what it excuses."""
+
+    answered: Sequence[str] = ()
+    """Families that nothing can have kept from their answer: those that wrote after everything was mended."""
+    troubled: Sequence[tuple[float, float]] = ()
+    """When something was wrong, from and to, in seconds since 1970. A mail that a server took at such a time may be at
+    the office twice: SMTP cannot say that it was taken."""
+
+
+@dataclass
+class Judgement:
+    """What is wrong. Each a sentence; none where all promises were kept."""
+
+    owed: list[str] = field(default_factory=list)
+    """What may still come, as long as the service runs."""
+    broken: list[str] = field(default_factory=list)
+    """What nothing can mend any more."""
+    letters: int = 0
+    answers: int = 0
+    routes: int = 0
+    excused: int = 0
+    """Routes that were at the office twice within the stated window."""
+    drafts: list[str] = field(default_factory=list)
+    """Answers and routes that were left in Drafts. What is there for the teacher to send is none."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether every promise was kept."""
+        return not self.owed and not self.broken
+
+
+@dataclass(frozen=True)
+class _Mail:
+    message: EmailMessage
+    flags: frozenset[str]
+
+    @property
+    def id(self) -> str:
+        return _bare(self.message["Message-ID"])
+
+    @property
+    def kind(self) -> str:
+        """What its writer meant: urgent, conflict, routine; robot; old, for what was there before the service."""
+        return str(self.message["X-Letter"] or "").strip()
+
+    @property
+    def sender(self) -> str:
+        return str(self.message["From"]).rpartition("<")[2].strip("<> ").lower()
+
+    @property
+    def of_teacher(self) -> bool:
+        """Whether it is the teacher's to send: their own, or one that the service wrote for them."""
+        return str(self.message["X-Alliance-Inbox"] or "draft").strip() == "draft"
+
+    @property
+    def automatic(self) -> bool:
+        return str(self.message["Auto-Submitted"] or "no").strip().lower() != "no"
+
+
+def judge(school: School, expected: Expected, *, in_full: bool = True) -> Judgement:
+    """Reads every mailbox of the school and of its families, and judges. Where something is owed at the school already,
+    families' mailboxes are read only if it is to be judged `in_full`."""
+    found = Judgement()
+    inboxes = {teacher: _folder(school, teacher) for teacher in school.teachers}
+    _letters_seen(school, inboxes, found)
+    if found.owed and not in_full:
+        return found
+    _urgent_at_office(school, inboxes, _folder(school, school.office), expected, found)
+    if found.owed and not in_full:
+        return found
+    drafts = [mail for teacher in school.teachers for mail in _folder(school, teacher, "Drafts")]
+    found.drafts = [mail.id for mail in drafts if not mail.of_teacher]
+    families = {family: _folder(school, family) for family in school.families}
+    _answered_once(school, families, inboxes, expected, found)
+    return found
+
+
+def _letters_seen(school: School, inboxes: Mapping[str, Iterable[_Mail]], found: Judgement) -> None:
+    """No message unseen: every letter of a family carries the tag that its writer meant, and only that one."""
+    for teacher, mails in inboxes.items():
+        for mail in mails:
+            tags = sorted(TAGS[flag] for flag in mail.flags & TAGS.keys())
+            named = f"{mail.kind} {mail.id} in the mailbox of {teacher}"
+            if mail.kind in {"", "robot"}:
+                continue
+            found.letters += 1
+            if mail.kind == "old" or school.stage == "observe":
+                if tags:
+                    found.broken.append(f"{named} carries {tags}, and nothing was to be written to it")
+            elif not tags:
+                found.owed.append(f"{named} carries no tag: nobody has seen it")
+            elif tags != [mail.kind]:
+                found.owed.append(f"{named} carries {tags}")
+
+
+def _urgent_at_office(
+    school: School,
+    inboxes: Mapping[str, Iterable[_Mail]],
+    office: Sequence[_Mail],
+    expected: Expected,
+    found: Judgement,
+) -> None:
+    """Each urgent letter at the office at least once; twice only where the first was taken in the stated window."""
+    taken: dict[str, list[float]] = defaultdict(list)
+    for mail in office:
+        for part in mail.message.walk():
+            if part.get_content_type() == "message/rfc822":
+                original = part.get_payload(0)
+                taken[_bare(original["Message-ID"])].append(_taken_at(mail))  # type: ignore[index]
+    found.routes = sum(map(len, taken.values()))
+    urgent = {mail.id for mails in inboxes.values() for mail in mails if mail.kind == "urgent"}
+    owed = urgent if school.stage != "observe" else set()
+    found.owed += [f"urgent {each} never came to the office" for each in sorted(owed - taken.keys())]
+    old = {mail.id for mails in inboxes.values() for mail in mails if mail.kind in {"old", "robot"}}
+    unasked = taken.keys() & (old | urgent - owed)
+    found.broken += [f"{each} came to the office, and was not to" for each in sorted(unasked)]
+    for letter, times in sorted(taken.items()):
+        for earlier, later in pairwise(sorted(times)):
+            if any(begin <= min(earlier + SETTLING, later) and earlier <= end for begin, end in expected.troubled):
+                found.excused += 1
+            else:
+                found.broken.append(
+                    f"{letter} came to the office again after {later - earlier:.1f} s, with nothing in the way"
+                )
+
+
+def _answered_once(
+    school: School,
+    families: Mapping[str, Sequence[_Mail]],
+    inboxes: Mapping[str, Iterable[_Mail]],
+    expected: Expected,
+    found: Judgement,
+) -> None:
+    """No family answered twice alike: not twice about one letter, not twice by one teacher in the same words."""
+    ours = {mail.id: mail.kind for mails in inboxes.values() for mail in mails if mail.kind}
+    for family, mails in families.items():
+        answers = [mail for mail in mails if mail.automatic]
+        found.answers += len(answers)
+        about, alike = defaultdict(list), defaultdict(list)
+        for answer in answers:
+            original = _bare(answer.message["In-Reply-To"])
+            about[original].append(answer.id)
+            alike[answer.sender, _words(answer.message)].append(answer.id)
+            if ours.get(original) in {"old", "robot"}:
+                found.broken.append(f"{family} got an answer to {original}, which was not to be answered")
+        found.broken += [
+            f"{family} got {len(ids)} answers to {each}: {ids}" for each, ids in about.items() if len(ids) > 1
+        ]
+        found.broken += [
+            f"{family} got the same words {len(ids)} times from {sender}: {ids}"
+            for (sender, _), ids in alike.items()
+            if len(ids) > 1
+        ]
+        if answers and school.stage != "reply":
+            found.broken.append(f"{family} got an answer from mailboxes in stage {school.stage}")
+        if family in expected.answered and school.stage == "reply" and not answers:
+            found.owed.append(f"{family} wrote when all was well, and got no answer")
+
+
+def _folder(school: School, user: str, folder: str = "INBOX") -> list[_Mail]:
+    """Every mail of a folder, with its flags; none where there is no such folder."""
+    client = imaplib.IMAP4(school.host, school.port, timeout=30)
+    try:
+        client.login(user, school.password)
+        if client.select(f'"{folder}"', readonly=True)[0] != "OK":
+            return []
+        told = client.uid("FETCH", "1:*", "(FLAGS BODY.PEEK[])")[1]
+        mails = []
+        for head, content in (each for each in told if isinstance(each, tuple)):
+            message = email.message_from_bytes(content, policy=email.policy.default)
+            flags = _FLAGS.search(head)
+            named = flags[1].decode().split() if flags else []
+            mails.append(_Mail(message, frozenset(named)))  # type: ignore[arg-type]
+        return mails
+    finally:
+        client.logout()
+
+
+def _taken_at(mail: _Mail) -> float:
+    return float(str(mail.message["X-Taken-At"] or 0))
+
+
+def _words(message: EmailMessage) -> str:
+    body = message.get_body(("plain",))
+    return " ".join(body.get_content().split()) if body is not None else ""
+
+
+def _bare(identifier: object) -> str:
+    return str(identifier or "").strip().strip("<>")
