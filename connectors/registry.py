@@ -1,7 +1,9 @@
 """Connectors by name: ours, and those that installed packages offer under the entry point group alliance.connectors."""
 
 import difflib
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol, cast
@@ -92,8 +94,16 @@ def _load(box: MailboxSettings) -> tuple[Connector, str]:
     return cast("Connector", connector), _package(point)
 
 
-def _offered() -> list[EntryPoint]:
-    return [point for point in entry_points(group=GROUP) if point.name not in _BUILT_IN]
+def _offered() -> Sequence[EntryPoint]:
+    return _offered_on(tuple(sys.path))
+
+
+@lru_cache(maxsize=2)
+def _offered_on(path: tuple[str, ...]) -> Sequence[EntryPoint]:
+    """Asked of the disk once: that takes longer than a look at a mailbox. What is installed while a process runs, the
+    next one finds."""
+    del path
+    return tuple(point for point in entry_points(group=GROUP) if point.name not in _BUILT_IN)
 
 
 def _package(point: EntryPoint) -> str:

@@ -18,6 +18,9 @@ from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.pool import StaticPool
 
 _BUSY_SECONDS = 30
+_KEPT_CONNECTED = 16
+"""Connections to a server that a process with many threads keeps, as it has needed them at once: each new one is a
+process there, and knows no statement yet."""
 _MIGRATING = 0x616C6C69
 """The number of the lock that lets one worker at a time bring the tables of a PostgreSQL up to date."""
 
@@ -52,6 +55,8 @@ class Database:
             options["connect_args"] = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
             if url.database in {None, "", ":memory:"}:
                 options["poolclass"] = StaticPool
+        else:
+            options |= {"pool_size": _KEPT_CONNECTED, "max_overflow": _KEPT_CONNECTED, "pool_use_lifo": True}
         try:
             self.engine: Engine = create_engine(url, **options)
         except (ArgumentError, ImportError) as error:

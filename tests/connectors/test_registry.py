@@ -117,3 +117,10 @@ def test_a_broken_connector_is_told_with_its_package(
 def test_a_connectors_own_errors_come_through(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="the pigeon does not know you"):
         opened("pigeon", tmp_path, "wrong")
+
+
+@pytest.mark.usefixtures("package")
+def test_the_disk_is_asked_for_packages_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened("pigeon", tmp_path)
+    monkeypatch.setattr("connectors.registry.entry_points", lambda *, group: pytest.fail(f"asked again for {group}"))
+    assert isinstance(opened("pigeon", tmp_path), MaildirMailbox)
