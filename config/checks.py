@@ -89,11 +89,10 @@ def mailbox_misfits(mailboxes: Iterable[tuple[int, MailboxSettings]], *, imap: b
     and `smtp` say whether there is such a table for all."""
     boxes = list(mailboxes)
     variables: dict[str, str] = {}
+    names = connector_names()  # asked of the disk: once, not for each of ten thousand
     for place, box in boxes:
         yield from (Misfit(("mailboxes", place, *key), expected) for key, expected in _lacks(box, imap=imap, smtp=smtp))
-        if box.connector not in (
-            names := BUILT_IN | {point.name for point in entry_points(group="alliance.connectors")}
-        ):
+        if box.connector not in names:
             near = get_close_matches(box.connector.lower(), sorted(names), n=1, cutoff=0)
             yield Misfit(
                 ("mailboxes", place, "connector"),
