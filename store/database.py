@@ -122,8 +122,10 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads, and sees one moment of the database."""
+        """A transaction that only reads, and sees one moment of the database: that of its first statement."""
         with self.engine.connect() as connection:
+            if connection.dialect.name == "postgresql":  # where each statement else sees what was committed before it
+                connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     @contextmanager

@@ -7,11 +7,13 @@ from threading import Barrier
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import func, inspect, select
 from sqlmodel import SQLModel
 
 from store import tables
 from store.database import Database, Shape
+from store.marks import mark
+from store.scorecard_tables import Mark, MarkKind
 from tests.servers.postgres import Postgres, postgres
 
 pytestmark = pytest.mark.server("postgres")
@@ -30,6 +32,19 @@ def test_the_migrations_build_exactly_the_tables_that_the_code_expects(server: P
         assert compare_metadata(context, SQLModel.metadata) == []
         assert tables.MessageRecord.__tablename__ in inspect(connection).get_table_names()
     assert database.shape() is Shape.CURRENT
+    database.close()
+
+
+def test_a_read_sees_one_moment_whatever_is_committed_meanwhile(server: Postgres) -> None:
+    database = Database.open(server.database())
+    marks = select(func.count()).select_from(Mark)
+    with database.read() as connection:
+        before = connection.execute(marks).scalar_one()
+        with database.write() as other:
+            mark(other, MarkKind.ADDRESS, ["ana@home.example"])
+        assert connection.execute(marks).scalar_one() == before
+    with database.read() as connection:
+        assert connection.execute(marks).scalar_one() == before + 1
     database.close()
 
 
