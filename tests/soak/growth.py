@@ -46,7 +46,7 @@ def total(found: Mapping[str, Table]) -> int:
 
 
 EMPTY, BESIDE_IT = 760_000, 70
-"""Bytes of a database in which nothing is yet but a small school's roster; of what grows a little with every message."""
+"""Bytes of a database with nothing in it but a small school's roster, and of what grows a little with each message."""
 A_MESSAGE, A_DELIVERY, A_LETTER, A_MORNING, A_WEEKLY = 930, 930, 700, 510, 5_600
 """Bytes of a row and its entries in indexes: a message on record; one thing done about it; what is remembered of a mail
 that a teacher wrote (whom it went to, and whether it is good news); a morning mail; a principal's mail of the week."""

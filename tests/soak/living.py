@@ -27,7 +27,6 @@ _LOOKS_WITHOUT_SCHOOL = ((7, 15), (22, 30))
 _AFTER_URGENT = timedelta(minutes=1)
 _LISTS_EVERY = 20
 """School days from one list of calls and incidents to the next."""
-_MOST_TOLD = 40
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,8 @@ class Result:
     tables: Mapping[str, Table] = field(default_factory=dict)
     rows: Mapping[str, int] = field(default_factory=dict)
     slopes: Sequence[memory.Slope] = ()
+    more_of: Counter[str] = field(default_factory=Counter)
+    """How many more objects of a type there are at the end than after the weeks that do not count."""
     oracle_asked: int = 0
     model: str = ""
     """What came of learning, the last time."""
@@ -106,6 +107,7 @@ class Life:
         self._course: Course = year.course(calendar_of(year))
         self._learns = learns and model is None
         self._listed = year.first
+        self._kinds: Counter[str] = Counter()
 
     def live(self) -> Result:
         """Lives through all of it. Ends the service."""
@@ -245,6 +247,8 @@ class Life:
             seconds=seconds,
         )
         self.result.weeks.append(week)
+        if number == memory.WARM_UP_WEEKS:
+            self._kinds = memory.kinds()
         self.hooks.on_week(week)
 
     def _computed(self, weeks: int) -> int | None:
@@ -256,6 +260,7 @@ class Life:
         result.counts += self.town.counts() + self.service.did
         result.tables = growth.tables(self.service.database)
         result.rows = records.counted(self.service.database)
+        result.more_of = (memory.kinds() - self._kinds) if self._kinds else Counter()
         result.slopes = memory.slopes([week.memory for week in result.weeks])
         with suppress(Exception):
             self.service.end()

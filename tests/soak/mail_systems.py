@@ -77,7 +77,7 @@ class MailSystems:
         programs: dict[str, Program] = {address: self.maildir(address) for address in others}
         for address in self._year.on_imap:
             programs[address] = ImapProgram(self._dovecot, address, self._left[address])
-        programs[self._moved] = ExchangeProgram(self._exchange.box(self._moved))
+        programs[self._moved] = ExchangeProgram(self._exchange, self._moved)
         return programs
 
     def maildir(self, address: str) -> MaildirProgram:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 from connectors.labels import NAMES, Label
 from tests.servers.ews import Box as ExchangeBox
+from tests.servers.ews import ExchangeServer
+from tests.servers.ews.store import Item as StoredItem
 from tests.servers.graph import Box as GraphBox
 from tests.servers.graph.item import Item
 from tests.soak.program import OWN_NAME
@@ -15,8 +17,8 @@ _OF_NAME = {name: label for label, name in NAMES.items()}
 class ExchangeProgram:
     """A mailbox of the Exchange stand-in: Outlook, with categories."""
 
-    def __init__(self, box: ExchangeBox) -> None:
-        self.box = box
+    def __init__(self, exchange: ExchangeServer, address: str) -> None:
+        self.exchange, self.box = exchange, exchange.box(address)
         self._told = 0
 
     def deliver(self, raw: bytes, at: datetime) -> None:
@@ -50,8 +52,7 @@ class ExchangeProgram:
         self.box.move(message_id, "inbox")
 
     def empty_archive(self) -> None:
-        for item in list(self.box.folder("Kept").messages):
-            self.box.mailbox.delete(item)
+        self._remove(self.box.folder("Kept").messages)
 
     def expire(self, before: datetime) -> int:
         old = [
@@ -60,8 +61,7 @@ class ExchangeProgram:
             for item in self.box.folder(folder).messages
             if item.received < before
         ]
-        for item in old:
-            self.box.mailbox.delete(item)
+        self._remove(old)
         return len(old)
 
     def drafts(self) -> Sequence[bytes]:
@@ -80,6 +80,11 @@ class ExchangeProgram:
 
     def sent(self) -> int:
         return len(self.box.sent())
+
+    def _remove(self, items: Sequence[StoredItem]) -> None:
+        with self.exchange.lock:
+            for item in list(items):
+                self.box.mailbox.delete(item)
 
 
 class GraphProgram:

@@ -4,7 +4,7 @@ from tests.soak.growth import BOUND, total
 from tests.soak.living import Result, Week
 from tests.soak.memory import WARM_UP_WEEKS
 
-_MOST_TOLD = 40
+_MOST_TOLD, _KINDS_TOLD = 40, 10
 _MB = 1_000_000
 
 
@@ -43,6 +43,8 @@ def say(result: Result) -> int:
         verdict = "flat" if slope.is_flat else "GROWS"
         told = f"{slope.a_week:12.0f} a week, bound {slope.bound:.0f}, over {slope.weeks} weeks: {verdict}"
         print(f"  {slope.what:30}{told}")
+    for kind, n in result.more_of.most_common(_KINDS_TOLD):
+        print(f"    {n:7} more of {kind}")
     misses = _misses(result)
     growing = [slope for slope in result.slopes if not slope.is_flat]
     print(f"\nFigures compared with the oracle {result.oracle_asked} times. {len(result.violations)} promises broken.")
