@@ -170,7 +170,7 @@ def said(indicator: Indicator, figures: GroupFigures, report: Report, words: Wor
     if indicator is Indicator.RESOLUTION:
         comparison, turn = _days_compared(figures.resolution, known.resolution if known else None, report, words)
         figure = number(figures.resolution.median, words)
-        unit = words.gettext("school days") if figures.resolution.median is not None else ""
+        unit = _unit(figures.resolution.median, words)
         return Said(indicator, title, figure, unit, _resolved(figures.resolution, words), comparison, turn)
     share = share_of(figures, indicator)
     then, term = _at_the_same_time(indicator, figures, known, report, words)
@@ -221,6 +221,17 @@ def _of_all(indicator: Indicator, share: Share, report: Report, words: Wording) 
     return words.sentences((whole, waiting))
 
 
+def school_days(days: float, words: Wording) -> str:
+    """So many school days, with the word."""
+    return f"{number(days, words)} {_unit(days, words)}"
+
+
+def _unit(days: float | None, words: Wording) -> str:
+    if days is None:
+        return ""
+    return words.gettext("school day") if days == 1 else words.gettext("school days")
+
+
 def _resolved(resolution: Resolution, words: Wording) -> str:
     _ = words.gettext
     if not resolution.resolved and not resolution.open:
@@ -231,7 +242,8 @@ def _resolved(resolution: Resolution, words: Wording) -> str:
         )
     ]
     if resolution.mean is not None:
-        sentences.append(_("On average {mean} school days.").format(mean=number(resolution.mean, words)))
+        average = _("On average {mean} school days.") if resolution.mean != 1 else _("On average one school day.")
+        sentences.append(average.format(mean=number(resolution.mean, words)))
     if resolution.open:
         median = resolution.censored_median
         sentences.append(
@@ -267,9 +279,12 @@ def _days_compared(now: Resolution, before: Resolution | None, report: Report, w
     days = round(now.median - before.median, 1)
     if not days:
         return _("The same as in {term}.").format(term=term), Turn.SAME
-    sentence = _("Slower than in {term}, by {days} school days.")
-    if days < 0:
-        sentence = _("Faster than in {term}, by {days} school days.")
+    if abs(days) == 1:
+        slower, faster = _("Slower than in {term}, by one school day."), _("Faster than in {term}, by one school day.")
+    else:
+        slower = _("Slower than in {term}, by {days} school days.")
+        faster = _("Faster than in {term}, by {days} school days.")
+    sentence = slower if days > 0 else faster
     return sentence.format(days=number(abs(days), words), term=term), Turn.WORSE if days > 0 else Turn.BETTER
 
 

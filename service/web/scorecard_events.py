@@ -12,7 +12,7 @@ from scorecard.events import Behind, events_behind
 from scorecard.plain import columns_of, rows_of
 from scorecard.readers import reader_of
 from scorecard.report import Indicator, Share
-from scorecard.saying import NO_FIGURE, count, definition_of, name_of, number, percent, share_of, title_of
+from scorecard.saying import NO_FIGURE, count, definition_of, name_of, percent, school_days, share_of, title_of
 from service.web.rendering import page, words_for
 from service.web.scorecard import Asked, ScorecardReader, asked_group
 from service.web.site import site_of
@@ -84,8 +84,7 @@ def _figure(found: Behind, words: Wording) -> str:
     _ = words.gettext
     if found.indicator is Indicator.RESOLUTION:
         median = found.figures.resolution.median
-        days = number(median, words)
-        return NO_FIGURE if median is None else _("{days} school days").format(days=days)
+        return NO_FIGURE if median is None else school_days(median, words)
     share: Share = share_of(found.figures, found.indicator)
     of = _("{met} of {of}").format(met=count(share.met, words), of=count(share.of, words))
     return f"{percent(share, words)} ({of})"
