@@ -17,7 +17,7 @@ from tests.faults.checker import Judgement
 from tests.faults.plan import plan_of
 from tests.faults.sabotage import SABOTAGE
 from tests.faults.servers import Servers, running
-from tests.faults.storm import Result, run
+from tests.faults.storm import MENDED_WITHIN, Result, run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("seeds", nargs="+", metavar="SEED", help="a number, or FIRST:LAST without the last")
     parser.add_argument("--lanes", type=int, default=3, help="so many runs at a time, on servers of their own (3)")
     parser.add_argument("--sabotage", choices=SABOTAGE, default="", help="run without one of the safeguards")
+    parser.add_argument(
+        "--patience", type=float, default=MENDED_WITHIN, metavar="SECONDS", help="until all must be well again (150)"
+    )
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave databases and logs there")
     options = parser.parse_args(arguments)
     faulthandler.register(signal.SIGUSR1)  # where does it hang? kill -USR1
@@ -34,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="faults-") as folder, ExitStack() as stack:
         place = options.keep or Path(folder)
-        for result in results(seeds, place, stack, lanes=min(options.lanes, len(seeds)), sabotage=options.sabotage):
+        lanes = min(options.lanes, len(seeds))
+        runs = results(seeds, place, stack, lanes=lanes, sabotage=options.sabotage, patience=options.patience)
+        for result in runs:
             failed += not result.passed
             print(result, flush=True)
             if not result.passed and options.keep:
@@ -44,7 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def results(
-    seeds: Sequence[int], folder: Path, stack: ExitStack, *, lanes: int, sabotage: str = ""
+    seeds: Sequence[int],
+    folder: Path,
+    stack: ExitStack,
+    *,
+    lanes: int,
+    sabotage: str = "",
+    patience: float = MENDED_WITHIN,
 ) -> Iterator[Result]:
     """Runs seeds, some at a time, each lane with servers of its own: as they come."""
     free: SimpleQueue[Servers] = SimpleQueue()
@@ -58,7 +69,7 @@ def results(
         servers = free.get()
         plan = plan_of(seed)
         try:
-            done.put(run(plan, folder / str(seed), servers, sabotage=sabotage))
+            done.put(run(plan, folder / str(seed), servers, sabotage=sabotage, patience=patience))
         except Exception:  # noqa: BLE001 - a run that cannot be judged has failed; the others go on
             done.put(Result(plan, Judgement(), [f"the harness failed: {traceback.format_exc()}"]))
         finally:

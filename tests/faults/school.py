@@ -2,11 +2,13 @@
 
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import sqlite3
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -81,6 +83,7 @@ password_env = "PASSWORD"
 """
 _ENDS_WITHIN = 120.0
 _TRIES = 5
+_AT_WORK = re.compile(rb'"event": "(running|working)"')
 _ROOT = Path(__file__).parents[2]
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
 _PROCESSES = multiprocessing.get_context("forkserver")
@@ -169,6 +172,14 @@ class School:
             process = self._process(self.plan.command)
             process.start()
             self.processes[number : number + 1] = [process]
+
+    def wait_until_up(self) -> None:
+        """Until every process says that it works: what breaks before is no trouble to it. Raises TimeoutError."""
+        until = time.monotonic() + _ENDS_WITHIN
+        while len(_AT_WORK.findall(self.log.read_bytes() if self.log.exists() else b"")) < len(self.processes):
+            if time.monotonic() > until:
+                raise TimeoutError(f"the service does not start: {self.log.read_text(errors='replace')[-3000:]}")
+            time.sleep(0.05)
 
     def perform(self, *arguments: str) -> None:
         """Runs a command to its end, once more where a server was too slow. Raises RuntimeError where it fails."""

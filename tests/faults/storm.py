@@ -21,7 +21,7 @@ from tests.faults.school import School, school
 from tests.faults.servers import Servers
 from tests.faults.wire import Trap, Wire
 
-_MENDED_WITHIN = 150.0
+MENDED_WITHIN = 150.0
 """Seconds after the last fault until every promise must be kept. The service needs three or so; a busy machine more."""
 _JUMP = timedelta(minutes=16)
 """What the clock makes after the last fault, again and again: longer than a refused password parks a mailbox."""
@@ -46,6 +46,7 @@ class Result:
     """What else was wrong: a process that did not end when asked."""
     seconds: float = 0.0
     log: str = ""
+    sabotage: str = ""
 
     @property
     def passed(self) -> bool:
@@ -60,7 +61,7 @@ class Result:
             f"({judged.excused} twice within the window), {self.seconds:.1f} s"
         )
         wrong += [f"    note: {each} lies in Drafts" for each in judged.drafts]
-        again = f"    again: {reproduction(self.plan.seed)}"
+        again = f"    again: {reproduction(self.plan.seed, self.sabotage)}"
         return "\n".join([str(self.plan), counts, *wrong, *([again] if not self.passed else [])])
 
 
@@ -69,8 +70,8 @@ def reproduction(seed: int, sabotage: str = "") -> str:
     return f".venv/bin/python -m tests.faults {seed}" + (f" --sabotage {sabotage}" if sabotage else "")
 
 
-def run(plan: Plan, folder: Path, servers: Servers, *, sabotage: str = "") -> Result:
-    """Carries a plan out and judges."""
+def run(plan: Plan, folder: Path, servers: Servers, *, sabotage: str = "", patience: float = MENDED_WITHIN) -> Result:
+    """Carries a plan out and judges: `patience` seconds after the last fault every promise must be kept."""
     began = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     servers.smtp.behave()
@@ -79,13 +80,13 @@ def run(plan: Plan, folder: Path, servers: Servers, *, sabotage: str = "") -> Re
         storm.connect()
         storm.rage()
         storm.mend()
-        judgement = storm.wait_for_judgement()
+        judgement = storm.wait_for_judgement(patience)
         codes = place.stop()
         # Asked before it listens to signals, it ends by the signal: systemd takes both for a good end.
         wrong = [code for code in codes if code not in {0, -signal.SIGTERM}]
         faults = [f"a process that was asked to end ended with {code}" for code in wrong]
         log = place.log.read_text(errors="replace") if place.log.exists() else ""
-        return Result(plan, judgement, faults, time.monotonic() - began, log)
+        return Result(plan, judgement, faults, time.monotonic() - began, log, sabotage)
 
 
 class _Storm:
@@ -108,6 +109,7 @@ class _Storm:
         """Letters come, and things break and are mended, each at its time."""
         for number in range(self.plan.processes):
             self.place.start(number)
+        self.place.wait_until_up()
         self._supervisor.start()
         deeds: list[tuple[float, Callable[[], None]]] = []
         for letter in self.plan.letters:
@@ -135,9 +137,9 @@ class _Storm:
         for number, family in enumerate(self.place.late_families):
             self.place.write(family, (number,), ("urgent", "routine")[number % 2])
 
-    def wait_for_judgement(self) -> Judgement:
+    def wait_for_judgement(self, patience: float) -> Judgement:
         """Looks until all that is owed is there, the clock going on; then a while longer, for what comes twice."""
-        deadline, jumps, sent = time.monotonic() + _MENDED_WITHIN, 0, -1
+        deadline, jumps, sent = time.monotonic() + patience, 0, -1
         longer = _LOOKS_MORE
         while longer and time.monotonic() < deadline:
             time.sleep(_LOOKED_EVERY)
