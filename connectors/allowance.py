@@ -68,7 +68,7 @@ class Portions:
             portion = max(self._portion, units - self._left)
             wait = self.purse.book(self.account, portion, self.per_minute * STEADY, BURST_SECONDS)
             self._left += portion
-            self._ready_at = now + wait
+            self._ready_at = max(self._ready_at, now + wait)
             self._good_until = self._ready_at + _GOOD_FOR
         self._left -= units
         return max(0.0, self._ready_at - now)

@@ -164,7 +164,7 @@ class MailboxTurns:
 
     def strangers(self, known: Collection[str]) -> list[str]:
         """Mailboxes that have turns and are not among `known`: another worker's configuration has them."""
-        with self._database.read() as connection:
+        with self._database.glance() as connection:
             found = connection.execute(text("SELECT mailbox FROM mailbox_turn")).scalars()
             return [mailbox for mailbox in found if mailbox not in known]
 
@@ -214,11 +214,11 @@ class MailboxTurns:
 
     def urgent(self) -> list[str]:
         """Mailboxes with urgent mail that nobody is bringing on its way, or with items that nobody took in time."""
-        with self._database.read() as connection:
+        with self._database.glance() as connection:
             return list(connection.execute(_URGENT, {"urgent_after": _URGENT_AFTER}).scalars())
 
     def waiting(self) -> Mapping[str, int]:
         """How many mailboxes of each system are due and in nobody's hands."""
-        with self._database.read() as connection:
+        with self._database.glance() as connection:
             rows = connection.execute(_WAITING, {"longest": LONGEST_TURN})
             return {row.system: int(row.due) for row in rows}
