@@ -39,6 +39,12 @@ class UnknownConnector(MailboxError):
     transient = False
 
 
+class LackingPackages(MailboxError):
+    """A connector of ours needs packages that this installation was made without (docs/howto/minimal-install.md)."""
+
+    transient = False
+
+
 class BrokenConnector(MailboxError):
     """An installed connector cannot be loaded, or does not keep the contract."""
 
@@ -54,8 +60,8 @@ def available() -> Mapping[str, str]:
 def open_mailbox(box: MailboxSettings, settings: Settings, secrets: Secrets) -> Mailbox:
     """The mailbox that `box` describes, through its connector; it connects at its first use.
 
-    Raises `UnknownConnector`, `BrokenConnector`, a MailboxError of the connector's own, or ConfigError where a secret
-    cannot be read.
+    Raises `UnknownConnector`, `LackingPackages`, `BrokenConnector`, a MailboxError of the connector's own, or
+    ConfigError where a secret cannot be read.
     """
     connector, origin = _load(box)
     try:
@@ -78,7 +84,13 @@ def _load(box: MailboxSettings) -> tuple[Connector, str]:
     target = _BUILT_IN.get(box.connector)
     if target is not None:
         module, _, name = target.partition(":")
-        return cast("Connector", getattr(import_module(module), name)), "built in"
+        try:
+            return cast("Connector", getattr(import_module(module), name)), "built in"
+        except ModuleNotFoundError as error:
+            raise LackingPackages(
+                f"The mailbox {box.address} needs packages that are not installed (no {error.name}): install "
+                f"alliance-inbox[{box.connector}], or deploy/requirements/{box.connector}.txt."
+            ) from error
     point = next((point for point in _offered() if point.name == box.connector), None)
     if point is None:
         raise UnknownConnector(_unknown(box))

@@ -60,7 +60,8 @@ class Database:
         try:
             self.engine: Engine = create_engine(url, **options)
         except (ArgumentError, ImportError) as error:
-            raise StoreError(f"database {url.render_as_string()}: {error}") from error
+            extra = "; install alliance-inbox[postgresql]" if getattr(error, "name", "") == "psycopg" else ""
+            raise StoreError(f"database {url.render_as_string()}: {error}{extra}") from error
         if url.get_backend_name() == "sqlite":
             event.listen(self.engine, "connect", _set_pragmas)
             event.listen(self.engine, "begin", _begin)
