@@ -25,7 +25,7 @@ UNKNOWN = "[UNK]"
 
 _TOKEN = re.compile(r"\d+(?:[:.,]\d+)*|[^\W\d_]+(?:['-][^\W\d_]+)*|[^\w\s]|\n")
 _HAN = re.compile(r"[\u3400-\u9fff]+|\d+(?:[:.,]\d+)*|[^\W\d_\u3400-\u9fff]+|[^\w\s]|\n")
-_BEFORE_MARK = re.compile(r" +([.,!?;:)])")
+_BEFORE_MARK = re.compile(r"(?<! ) +([.,!?;:)])")  # from a run's beginning only: in linear time
 _ARABIC_SIGNS = re.compile("[\u064b-\u0652\u0640]")
 _ARABIC_LETTERS = str.maketrans("أإآىة", "اااية")
 _LONGEST_PREFIX = 4

@@ -11,7 +11,7 @@ _END_CHARACTERS = 4_000
 _IDEOGRAPH = r"\u3040-\u30ff\u3400-\u9fff"
 _WORD = re.compile(rf"([{_IDEOGRAPH}]|[^\W_{_IDEOGRAPH}]+(?:['’][^\W_{_IDEOGRAPH}]+)*|\n|[^\w\s]|[_\s])( ?)")
 _BLANKS = re.compile(r"[^\S\n]+")
-_LINES = re.compile(r"\s*\n\s*")
+_LINES = re.compile(r"(?<!\s)\s*\n\s*")  # from a run's beginning only: in linear time
 
 
 class Words(NamedTuple):

@@ -20,7 +20,7 @@ _MOST_ATTACHMENTS = 200
 _FIELD = re.compile(rb"^([!-9;-~]{1,100})[ \t]*:", re.MULTILINE)
 _NAME = re.compile(r"[!-9;-~]{1,100}\Z")
 _STRUCTURE = ("content-", "mime-version", "bcc")
-_BREAKS = re.compile(r"\s*[\r\n]+\s*")
+_BREAKS = re.compile(r"[\r\n]+")
 _LINE = re.compile(r"\r\n|\r|\n")
 
 
@@ -77,9 +77,8 @@ def _addresses(element: Element, field: str, resolve: Resolve) -> str:
 
 def _fields(fields: list[tuple[str, str]]) -> bytes:
     # RFC 6532: what is no ASCII stands there in UTF-8.
-    return "".join(f"{name}: {_BREAKS.sub(' ', value).strip()}\r\n" for name, value in fields).encode(
-        "utf-8", "replace"
-    )
+    lines = (f"{name}: {' '.join(filter(None, map(str.strip, _BREAKS.split(value))))}\r\n" for name, value in fields)
+    return "".join(lines).encode("utf-8", "replace")
 
 
 def _plain(text: str) -> bytes:

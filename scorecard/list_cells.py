@@ -12,11 +12,11 @@ from typing import TypeVar
 from autoresponder.naming import ByName, Nobody, Student
 from scorecard.csv_package import Row
 from scorecard.school_lists import Rejected
+from scorecard.spreadsheet import begins_formula
 
 LONGEST_CELL = 200
 """Characters."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_FORMULA = ("=", "+", "-", "@")
 _EARLIEST = date(2000, 1, 1)
 _WITHDRAWN = frozenset({"withdrawn", "removed", "deleted", "tobedeleted"})
 _STANDS = frozenset({"active", "valid"})
@@ -72,7 +72,7 @@ class Cells:
     def safe(self, column: str, *, required: bool = False) -> str:
         """A cell that is kept as it stands. Raises `Refused` for one that a spreadsheet would run as a formula."""
         value = self.text(column, required=required)
-        if value.startswith(_FORMULA):
+        if begins_formula(value):
             raise Refused(column, "begins like a formula of a spreadsheet; write it as plain text")
         return value
 

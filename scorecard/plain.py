@@ -3,15 +3,14 @@
 docs/reference/scorecard-files.md describes both. What is withheld is null, or an empty cell, and named as withheld.
 """
 
-import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
-from io import StringIO
 
 from autoresponder.wording import OFFICE, wording
 from scorecard.events import Behind, CaseEvent, Event, FamilyEvent, IncidentEvent
 from scorecard.report import Counts, GroupFigures, Indicator, Report, SchoolTerm, Share, Standing
 from scorecard.saying import definition_of
+from scorecard.spreadsheet import table
 from store.scorecard_tables import Grouping
 
 SCHEMA = "alliance-scorecard/1"
@@ -22,7 +21,6 @@ COUNTED = frozenset({Grouping.ALL, Grouping.TEAM, Grouping.TEACHER})
 Json = dict[str, object]
 """A JSON object, on its way out."""
 _COUNTS = tuple(each.name for each in fields(Counts))
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _FAMILY_COLUMNS = {
     Indicator.FIRST_CONTACT: ("family", "counted", "positive", "positive_record"),
     Indicator.TWO_WAY: ("family", "counted", "written", "written_record", "answered", "answered_record"),
@@ -122,12 +120,12 @@ def _week(standing: Standing, each: GroupFigures) -> Json:
 def report_as_csv(report: Report, groups: Sequence[GroupFigures], *, weeks: bool = False) -> str:
     """A row for each group and term, or, with `weeks`, for each group and week of the term. Lines end with CRLF."""
     if weeks:
-        return _csv(_WEEK_COLUMNS, (row for each in groups for row in _week_rows(each, report.term)))
+        return table(_WEEK_COLUMNS, (row for each in groups for row in _week_rows(each, report.term)))
     rows = [_row(each, report.term) for each in groups]
     if report.before is not None:
         known = (report.before_of(each.group) for each in groups)
         rows += [_row(each, report.before) for each in known if each is not None]
-    return _csv(_COLUMNS, rows)
+    return table(_COLUMNS, rows)
 
 
 _GROUP_COLUMNS = ("term", "term_title", "grouping", "key", "title", "withheld")
@@ -205,7 +203,7 @@ def events_as_json(behind: Behind) -> Json:
 
 def events_as_csv(behind: Behind) -> str:
     """The same as rows."""
-    return _csv(columns_of(behind), rows_of(behind))
+    return table(columns_of(behind), rows_of(behind))
 
 
 def columns_of(behind: Behind) -> tuple[str, ...]:
@@ -233,17 +231,3 @@ def _cells_of(event: Event, columns: Sequence[str]) -> tuple[object, ...]:
 
 def _plain_cells(row: Iterable[object]) -> list[object]:
     return [cell if isinstance(cell, str | int | float | None) else str(cell) for cell in row]
-
-
-def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    written = StringIO(newline="")
-    table = csv.writer(written)
-    table.writerow(columns)
-    for row in rows:
-        table.writerow(["" if cell is None else _harmless(cell) for cell in row])
-    return written.getvalue()
-
-
-def _harmless(cell: object) -> object:
-    """Names come from lists and settings: none of them is run by a spreadsheet as a formula (OWASP, CSV Injection)."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
