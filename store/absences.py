@@ -52,7 +52,7 @@ class Absences:
         return Absence(begins=found.begins, ends=found.ends, to_families=found.to_families)
 
     def _find(self, mailbox: str) -> OwnAnswer | None:
-        with self._database.read() as connection, Session(bind=connection) as session:
+        with self._database.glance() as connection, Session(bind=connection) as session:
             found = session.execute(select(OwnAnswer).where(col(OwnAnswer.mailbox) == mailbox)).scalar()
             session.expunge_all()
         return found

@@ -96,7 +96,7 @@ class Ceiling:
     def room(self, mailbox: str, now: datetime, *, planning: bool) -> int | None:
         """How many urgent answers the mailbox may still give this hour while its answers are stopped; None where they
         are not. For `planning`, those that are planned and wait count as given."""
-        with self._database.read() as connection:
+        with self._database.glance() as connection:
             stop = _stop(connection, mailbox)
         if stop is None:
             return None

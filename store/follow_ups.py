@@ -75,7 +75,7 @@ class FollowUps:
             .order_by(col(Correction.id))
             .limit(limit)
         )
-        with self._database.read() as connection, Session(bind=connection) as session:
+        with self._database.glance() as connection, Session(bind=connection) as session:
             found = [FollowUp(correction, message) for correction, message in session.execute(query).all()]
             session.expunge_all()
         return found

@@ -66,7 +66,7 @@ class Outbox:
             .order_by(_URGENT_FIRST, col(Delivery.next_attempt_at), col(Delivery.id))
             .limit(limit)
         )
-        with self._database.read() as connection:
+        with self._database.glance() as connection:
             return _all(connection, query)
 
     def next_due_at(self, mailbox: str) -> datetime | None:
@@ -200,7 +200,7 @@ class Outbox:
     def route_of(self, fingerprint: str) -> DeliveryState | None:
         """Where the route of a message stands, in whichever mailbox; None where none was planned."""
         query = select(col(Delivery.state)).where(col(Delivery.dedupe_key) == route_key(fingerprint))
-        with self._database.read() as connection:
+        with self._database.glance() as connection:
             found: DeliveryState | None = connection.execute(query).scalar()
         return found
 
@@ -209,7 +209,7 @@ class Outbox:
         query = select(col(Delivery.state)).where(
             col(Delivery.message_id) == message.id, col(Delivery.kind) == DeliveryKind.REPLY
         )
-        with self._database.read() as connection:
+        with self._database.glance() as connection:
             found: DeliveryState | None = connection.execute(query).scalar()
         return found
 

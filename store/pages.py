@@ -208,7 +208,7 @@ class Pages:
         A connection dated in the future was written by a clock that was ahead, and would make all mail old: it counts
         from `now` on.
         """
-        with self._database.read() as connection:
+        with self._database.glance() as connection:
             row = _state(connection, mailbox)
         if row is None or row.connected_at > now:
             with self._database.write() as connection:
@@ -287,14 +287,14 @@ class Pages:
     def carries(self, message_id: int | None, label: Label) -> bool:
         """Whether a message carries a label, as far as is on record."""
         query = select(col(MessageRecord.labels)).where(col(MessageRecord.id) == message_id)
-        with self._database.read() as connection:
+        with self._database.glance() as connection:
             found: str | None = connection.execute(query).scalar()
         return label in labels_from(found or "")
 
     def was_corrected(self, message: MessageRecord) -> bool:
         """Whether the teacher corrected the tag of a message."""
         query = select(col(Correction.id)).where(col(Correction.message_id) == message.id).limit(1)
-        with self._database.read() as connection:
+        with self._database.glance() as connection:
             return connection.execute(query).first() is not None
 
     def set_aside(self) -> list[MessageRecord]:

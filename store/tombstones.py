@@ -82,7 +82,7 @@ def forgotten_messages(
 ) -> frozenset[str]:
     """Of messages of a mailbox, (provider id, fingerprint), the provider ids of those that were forgotten."""
     names = {name: provider_id for provider_id, mark in messages for name in message_names(mailbox, provider_id, mark)}
-    with database.read() as connection:
+    with database.glance() as connection:
         return frozenset(names[name] for name in buried(connection, names, key))
 
 

@@ -19,7 +19,7 @@ def returning(database: Database, mailbox: str, page: Sequence[Candidate], key: 
     if not page:
         return []
     gone = forgotten_messages(database, mailbox, [(each.raw.id, each.identity.fingerprint) for each in page], key)
-    with database.read() as connection:
+    with database.glance() as connection:
         before = retention_of(connection).mail_before
     found: list[Candidate] = []
     for each in page:
