@@ -40,6 +40,7 @@ class Leaving:
     items: frozenset[int] = frozenset()
     cases: frozenset[int] = frozenset()
     families: frozenset[str] = frozenset()
+    addresses: frozenset[str] = frozenset()
     students: frozenset[str] = frozenset()
     incidents: frozenset[int] = frozenset()
 
@@ -70,18 +71,23 @@ class ErasedFigures:
             return
         marks = [(MarkKind.MESSAGE, str(each)) for each in sorted(leaving.messages)]
         marks += [(MarkKind.ITEM, str(each)) for each in sorted(leaving.items)]
+        marks += [(MarkKind.ADDRESS, each) for each in sorted(leaving.addresses)]
+        marks += [(MarkKind.STUDENT, each) for each in sorted(leaving.students)]
         work = Resolver(self.connection, self.calendar.zone, self.terms).resolve(marks)
+        running = {term.id for term in self.terms} - self._over()
+        for term in running:  # others whom it concerns: a family that one of the students once was of, with others
+            work.in_terms[term] |= work.families
+        for term in work.in_terms.keys() - running:
+            work.in_terms[term].clear()
         work.cases |= leaving.cases
-        work.families |= leaving.families
+        work.families = set(leaving.families)
         work.incidents |= leaving.students
         self._work = work
         self._before = self._weeks().count(work.weeks)
-        over = self._over()
         for table, column, values in _standings(leaving):
             for some in chunks(sorted(values)):
                 gone = delete(table).where(col(column).in_(some))
-                running = [term.id for term in self.terms if term.id not in over]
-                self.connection.execute(gone.where(col(table.term).not_in(running)))  # type: ignore[attr-defined]
+                self.connection.execute(gone.where(col(table.term).not_in(sorted(running))))  # type: ignore[attr-defined]
         for table, values, how in (
             (Incident, leaving.incidents, {"withdrawn_at": self.now}),
             (ConflictCase, leaving.cases, {"state": CaseState.NO_CONFLICT}),

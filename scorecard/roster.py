@@ -17,6 +17,7 @@ from scorecard.list_files import read_lists
 from scorecard.roster_reading import Home, Rows, guardians_of, homes, homes_of, teachers_of
 from scorecard.school_lists import PersonKind, Rejected, SchoolLists
 from store.database import Database
+from store.erasure_tables import Erasure
 from store.roster_tables import RosterImport, RosterMatch
 
 _NOBODY = Home((), None, ())
@@ -119,10 +120,11 @@ class Roster:
 
 
 def _newest(connection: Connection) -> object:
-    """Something that is another after every import and every match."""
+    """Something that is another after every import, every match, and whenever somebody was forgotten."""
     matches = select(func.max(col(RosterMatch.id)), func.count(col(RosterMatch.unmatched_at)))
     newest = connection.execute(select(func.max(col(RosterImport.id)))).scalar()
-    return newest, *connection.execute(matches).one()
+    erased = connection.execute(select(func.max(col(Erasure.id)))).scalar()
+    return newest, erased, *connection.execute(matches).one()
 
 
 def _homes_in(lists: SchoolLists) -> Mapping[str, Home]:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from secrets import token_hex
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, or_, select, update
@@ -23,6 +24,8 @@ from store.tables import Delivery, DeliveryKind, DeliveryState, Item, ItemMail, 
 from store.tombstones import ANSWERS_REMEMBERED, bury, message_names, remember_answers
 
 _FEW = 400
+GONE = "gone:"
+"""Begins what stands where the name of somebody forgotten stood."""
 UNDER_WAY = (DeliveryState.WAITING, DeliveryState.WORKING)
 
 
@@ -136,6 +139,16 @@ def erase_messages(connection: Connection, messages: Collection[int], erased: Er
         erased.delete_behind(connection, MessageRecord, some)
 
 
+def without_recipients(connection: Connection, letters: Collection[int], addresses: Collection[str]) -> None:
+    """Says of a letter to several no longer that it went to these. To how many it went stays: a circular to many is
+    good news to none of them, and must not become so to those who are left."""
+    of = LetterRecipient
+    where = (col(of.message_id).in_(letters), col(of.address).in_(addresses))
+    for number, address in connection.execute(select(col(of.message_id), col(of.address)).where(*where)).all():
+        this = (col(of.message_id) == number, col(of.address) == address)
+        connection.execute(update(of).where(*this).values(address=f"{GONE}{token_hex(6)}"))
+
+
 def without_thread_names(connection: Connection, threads: Iterable[tuple[str, str]], renamed: Any) -> None:
     """Calls the threads of messages that stay by another name: a thread is called by the Message-ID that it began with.
     `renamed` makes the new name of the old."""
@@ -174,7 +187,7 @@ def _letters(
     to_others = set[int]()
     for some in chunks(sorted(candidates), _FEW):
         for row in connection.execute(recipients.where(col(LetterRecipient.message_id).in_(some))):
-            if row.address not in addresses:
+            if row.address not in addresses and not row.address.startswith(GONE):
                 to_others.add(row.message_id)
         for row in connection.execute(families.where(col(TeacherLetter.message_id).in_(some))):
             if row.family and row.family not in keys:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.on_record import put_on_record
 from service.options import DEFAULT_CONFIG, ConfigOption, load_settings
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def _store(
         secrets.put(name, secret.strip())
     except ConfigError as error:
         raise _refused(error) from error
+    put_on_record(settings, "stored a secret", name)
     console = _console()
     console.print(f"Stored encrypted: {name}")
     if settings.web is None or settings.web.openid is None:
@@ -80,7 +82,7 @@ def _rotate(config: ConfigOption = DEFAULT_CONFIG) -> None:
     from config.rotation import rotate
     from config.vault import FolderVault
 
-    _, secrets = _opened(config)
+    settings, secrets = _opened(config)
     if not isinstance(secrets.vault, FolderVault):
         typer.echo("Nothing is stored: service.vault names no folder.", err=True)
         raise typer.Exit(2)
@@ -88,6 +90,7 @@ def _rotate(config: ConfigOption = DEFAULT_CONFIG) -> None:
         done = rotate(secrets.vault)
     except ConfigError as error:
         raise _refused(error) from error
+    put_on_record(settings, "changed the vault's key", f"{done.secrets} secrets")
     console = _console()
     console.print(f"{_counted(done.secrets)} encrypted with the new key.")
     if done.key_file is None:
@@ -132,6 +135,7 @@ def _disconnect(
             if not yes and not typer.confirm(f"Forget {name}?{more}", default=False):
                 continue
             secrets.forget(name)
+            put_on_record(settings, "forgot a secret", name)
             _say_what_remains(stored[name])
     except ConfigError as error:
         raise _refused(error) from error

@@ -19,7 +19,7 @@ def purge(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Erase what is older than [retention] says. The service does so once a day by itself.
+    """Erase what is older than the settings keep (table retention). The service does so once a day by itself.
 
     Mailboxes are not touched. Figures of terms that are over stay, as numbers alone.
     """

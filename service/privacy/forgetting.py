@@ -22,9 +22,18 @@ from store import audit
 from store.answer_tables import AnswerLetOut
 from store.case_tables import CaseMail, ConflictCase, TeacherLetter
 from store.chunks import chunks
-from store.contact_tables import Contact, Incident, LetterRecipient
+from store.contact_tables import Contact, Incident
 from store.database import Database
-from store.erasing import Erased, Mail, erase_messages, keep_away, mail_of, under_way, without_thread_names
+from store.erasing import (
+    Erased,
+    Mail,
+    erase_messages,
+    keep_away,
+    mail_of,
+    under_way,
+    without_recipients,
+    without_thread_names,
+)
 from store.erasure_tables import AuditName
 from store.glow_tables import GlowDraft, HomeHelper
 from store.installation import secret_of
@@ -79,7 +88,15 @@ def forget(
         _nothing_under_way(connection, mail, anyway=anyway)
         incidents = _numbers_of(connection, Incident, household)
         figures.erasing(
-            Leaving(mail.messages, mail.items, mail.cases, household.families, household.students, incidents)
+            Leaving(
+                messages=mail.messages,
+                items=mail.items,
+                cases=mail.cases,
+                families=household.families,
+                addresses=household.addresses,
+                students=household.students,
+                incidents=incidents,
+            )
         )
         erased = Erased()
         keep_away(connection, mail.messages, now)
@@ -142,12 +159,7 @@ def _erase_mail(connection: Connection, mail: Mail, household: Household, erased
     erased.delete_behind(connection, Item, mail.items)
     letters = sorted(mail.letters_to_others)
     for some in chunks(letters):
-        erased.delete(
-            connection,
-            LetterRecipient,
-            col(LetterRecipient.message_id).in_(some),
-            col(LetterRecipient.address).in_(household.addresses),
-        )
+        without_recipients(connection, some, household.addresses)
         erased.delete(
             connection,
             TeacherLetter,
