@@ -22,6 +22,7 @@ _LEFT_TO_THE_LAST = timedelta(seconds=3)
 """So long a mailbox that is due is left to the worker that may have a connection to it."""
 _HASTENED_AFTER = timedelta(seconds=3)
 """So long after a turn began it is not asked for again on behalf of what comes due: it may be about it."""
+_FORGOTTEN_AFTER = timedelta(days=1)
 _URGENT_AFTER = timedelta(seconds=2)
 """So long urgent mail is left to whoever planned it, since they deliver it at once."""
 
@@ -113,9 +114,14 @@ _URGENT = text(
 _WAITING = text(
     f"""
     SELECT turn.system, count(*) AS due FROM mailbox_turn AS turn
-    WHERE turn.due_at <= {NOW} AND {_FREE} GROUP BY turn.system
+    WHERE turn.due_at <= {NOW} AND {_FREE} AND NOT (turn.mailbox = ANY(:strangers)) GROUP BY turn.system
     """  # noqa: S608
-)
+).bindparams(bindparam("strangers", type_=ARRAY(String)))
+_FORGET = text(
+    f"""
+    DELETE FROM mailbox_turn AS turn WHERE turn.mailbox = ANY(:strangers) AND turn.due_at < {NOW} - :forgotten_after
+    """  # noqa: S608
+).bindparams(bindparam("strangers", type_=ARRAY(String)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +223,14 @@ class MailboxTurns:
         with self._database.glance() as connection:
             return list(connection.execute(_URGENT, {"urgent_after": _URGENT_AFTER}).scalars())
 
-    def waiting(self) -> Mapping[str, int]:
-        """How many mailboxes of each system are due and in nobody's hands."""
+    def forget(self, strangers: Sequence[str]) -> None:
+        """Of `strangers`, those that no worker has come to for a day have no turns any more: nobody's configuration has
+        them."""
+        with self._database.write() as connection:
+            connection.execute(_FORGET, {"strangers": list(strangers), "forgotten_after": _FORGOTTEN_AFTER})
+
+    def waiting(self, strangers: Sequence[str] = ()) -> Mapping[str, int]:
+        """How many mailboxes of each system are due and in nobody's hands, `strangers` left out."""
         with self._database.glance() as connection:
-            rows = connection.execute(_WAITING, {"longest": LONGEST_TURN})
+            rows = connection.execute(_WAITING, {"longest": LONGEST_TURN, "strangers": list(strangers)})
             return {row.system: int(row.due) for row in rows}

@@ -105,7 +105,7 @@ class Worker:
         self._strangers: list[str] = []
         self._asked: dict[str, float] = {}
         self._alive = 1
-        self._fed_at: dict[str, float] = {}
+        self._unfed_since: dict[str, float] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: Queue | None = None
 
@@ -189,11 +189,15 @@ class Worker:
                 await queue.urgent(address)
         self._asked = {address: at for address, at in self._asked.items() if at > now}
         await asyncio.to_thread(self._turns.hasten)
-        due, said = await asyncio.to_thread(self._turns.waiting), await queue.waiting()
+        due = await asyncio.to_thread(self._turns.waiting, self._strangers)
+        said = await queue.waiting()
         for system in self._systems:
-            if due.get(system) and said.get(turns_queue(system), 0) < max(1, self._alive):
+            if not due.get(system):
+                self._unfed_since.pop(system, None)
+                continue
+            if said.get(turns_queue(system), 0) < max(1, self._alive):
                 await queue.turns(system)
-            if due.get(system) and now - self._fed_at.setdefault(system, now) > _QUEUE_STANDS_STILL:
+            if now - self._unfed_since.setdefault(system, now) > _QUEUE_STANDS_STILL:
                 log.warning("the queue stands still, mailboxes are looked after all the same", system=system)
                 self._loop_do(self._feed, system)
         for chore in Chore:
@@ -215,12 +219,13 @@ class Worker:
 
     async def _look_who_is_there(self) -> None:
         self._strangers = await asyncio.to_thread(self._turns.strangers, self._boxes)
+        await asyncio.to_thread(self._turns.forget, self._strangers)
 
     def _feed(self, system: str) -> None:
         """Takes mailboxes of a system whose turn it is, a batch at a time, as threads become free."""
         until, idle_until = time.monotonic() + _FEEDS_FOR, time.monotonic() + _GIVES_UP_AFTER
         while not self._stop.is_set() and (now := time.monotonic()) < until:
-            self._fed_at[system] = now
+            self._unfed_since.pop(system, None)
             room = self._crew.room_soon(system, _FEEDS_AGAIN)
             if not room.live:
                 continue
@@ -231,7 +236,6 @@ class Worker:
                 return
             else:
                 self._stop.wait(_FEEDS_AGAIN)
-        self._fed_at[system] = time.monotonic()
 
     def _take(self, system: str, room: Room) -> int:
         """Begins as many turns as there is room for. Returns how many."""

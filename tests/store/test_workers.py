@@ -149,7 +149,14 @@ class TestTurns:
         turns = set_up(database, "a@maple.example", "theirs@maple.example")
         strangers = turns.strangers({"a@maple.example"})
         assert strangers == ["theirs@maple.example"]
+        assert turns.waiting(strangers) == {"imap": 1}
         assert names(turns.take("imap", 9, LIVE, strangers)) == ["a@maple.example"]
+
+    def test_a_mailbox_that_no_configuration_has_is_forgotten_after_a_day(self, database: Database) -> None:
+        turns = set_up(database, "a@maple.example", "gone@maple.example", "theirs@maple.example")
+        say(database, "UPDATE mailbox_turn SET due_at = NOW - interval '25 hours' WHERE mailbox NOT LIKE 'theirs%'")
+        turns.forget(["gone@maple.example", "theirs@maple.example"])
+        assert sorted(turns.strangers(())) == ["a@maple.example", "theirs@maple.example"]
 
     def test_what_happens_during_a_turn_brings_another_right_after_it(self, database: Database) -> None:
         turns = set_up(database, "a@maple.example")
