@@ -4,16 +4,19 @@ Nothing is deleted: what is on no list any more ends on the day of the import. S
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Connection, func, insert, select
 from sqlmodel import col
 
+from scorecard.family_keys import file_again
 from scorecard.forgotten_people import without_forgotten
 from scorecard.roster_merge import Merge, is_student
 from scorecard.roster_places import bring_places
+from scorecard.roster_rehearsal import Overtaken, rehearsal
 from scorecard.school_lists import Listed, Rejected, SchoolLists
 from store.database import Database
 from store.installation import secret_of
@@ -22,6 +25,8 @@ from store.turns import alone
 
 FEWEST = 20
 """Of so few people all may end in one import: a school that tries it out."""
+_TRIES = 3
+"""So often an import is worked out beside the mail; then mail waits for it."""
 MOST_ENDING = 0.3
 """A larger share of the people does not leave at once; such an export is more likely cut."""
 
@@ -94,33 +99,88 @@ def import_lists(
     `digest` names what is imported (SHA-256, hexadecimal), `now` is aware, `today` is its day in the school's time
     zone; `from_settings` says that it is the file that the settings name. Raises `TooManyEnd`.
     """
+    asked = _Asked(lists, digest, now, today, allow_many, dry_run, from_settings)
+    if database.file is not None:
+        for _try in range(_TRIES):
+            with suppress(Overtaken):
+                return _rehearsed(database, asked)
     with database.write() as connection, connection.begin_nested() as savepoint:
-        key = secret_of(connection)
         alone(connection)
-        lists = without_forgotten(connection, lists, key)
-        # From the first import on something holds "since" a day; what the first one finds had been there before.
-        first = not connection.execute(select(func.count()).select_from(RosterImport)).scalar()
-        merge = Merge(connection, lists, today, None if first else today)
-        if not allow_many:
-            _refuse_if_many_end(*merge.people_ending())
-        merge.carry_out()
-        bring_places(merge, key, first=first)
-        imported = Imported(
-            _counted(merge.added), _counted(merge.only_changed()), _counted(merge.ended), tuple(lists.rejected)
-        )
-        record = RosterImport(
-            at=now,
-            digest=digest,
-            from_settings=from_settings,
-            added=sum(imported.added.values()),
-            changed=sum(imported.changed.values()),
-            ended=sum(imported.ended.values()),
-            rejected=len(imported.rejected),
-        )
-        connection.execute(insert(RosterImport).values(record.model_dump(exclude={"id"})))
+        outcome = _merged(connection, asked, secret_of(connection))
+        _put_on_record(connection, asked, outcome)
         if dry_run:
             savepoint.rollback()
-    return imported
+    return outcome.imported
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What `import_lists` was given."""
+
+    lists: SchoolLists
+    digest: str
+    now: datetime
+    today: date
+    allow_many: bool
+    dry_run: bool
+    from_settings: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What came of it, before it is put on record."""
+
+    imported: Imported
+    key: bytes
+    """The installation's secret."""
+    moved: bool
+    """Whether families may have other keys now."""
+
+
+def _rehearsed(database: Database, asked: _Asked) -> Imported:
+    """The same, and nobody waits meanwhile but for what is written in the end. Raises Overtaken, TooManyEnd."""
+    with database.write() as connection:
+        key = secret_of(connection)
+    with rehearsal(database) as copied:
+        with copied.connection.begin():
+            outcome = _merged(copied.connection, asked, key)
+        if not asked.dry_run:
+            with copied.carried_over() as connection:
+                _put_on_record(connection, asked, outcome)
+    return outcome.imported
+
+
+def _merged(connection: Connection, asked: _Asked, key: bytes) -> _Outcome:
+    """Carries the lists over into the roster. Raises TooManyEnd."""
+    lists = without_forgotten(connection, asked.lists, key)
+    # From the first import on something holds "since" a day; what the first one finds had been there before.
+    first = not connection.execute(select(func.count()).select_from(RosterImport)).scalar()
+    merge = Merge(connection, lists, asked.today, None if first else asked.today)
+    if not asked.allow_many:
+        _refuse_if_many_end(*merge.people_ending())
+    merge.carry_out()
+    moved = bring_places(merge, first=first)
+    imported = Imported(
+        _counted(merge.added), _counted(merge.only_changed()), _counted(merge.ended), tuple(lists.rejected)
+    )
+    return _Outcome(imported, key, moved)
+
+
+def _put_on_record(connection: Connection, asked: _Asked, outcome: _Outcome) -> None:
+    """What belongs into the same transaction: records filed under the keys that families have now, and the import."""
+    if outcome.moved:
+        file_again(connection, outcome.key)
+    imported = outcome.imported
+    record = RosterImport(
+        at=asked.now,
+        digest=asked.digest,
+        from_settings=asked.from_settings,
+        added=sum(imported.added.values()),
+        changed=sum(imported.changed.values()),
+        ended=sum(imported.ended.values()),
+        rejected=len(imported.rejected),
+    )
+    connection.execute(insert(RosterImport).values(record.model_dump(exclude={"id"})))
 
 
 def _refuse_if_many_end(ending: int, there: int) -> None:

@@ -1,5 +1,4 @@
-"""What follows from a school's lists: grades, families, what the scorecard has to look at again, and the keys that
-mail, cases and items are filed under."""
+"""What follows from a school's lists: grades, families, and what the scorecard has to look at again."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -9,7 +8,6 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from scorecard.dated_rows import DatedRows
-from scorecard.family_keys import file_again
 from scorecard.family_sets import Before, families_after
 from scorecard.roster_merge import CARES, Merge, addresses_of, is_student
 from scorecard.school_lists import Listed
@@ -23,9 +21,9 @@ _MOST_MARKS = 20_000
 """Above so many people and classes, one mark for everything is less work than one for each."""
 
 
-def bring_places(merge: Merge, key: bytes, *, first: bool) -> None:
-    """Brings up to date what rests on the entries that `merge` has carried out. `key` is the
-    installation's secret, `first` says that there was no roster before."""
+def bring_places(merge: Merge, *, first: bool) -> bool:
+    """Brings up to date what rests on the entries that `merge` has carried out; `first` says that there was no roster
+    before. Returns whether families may have other keys now, under which records are to be filed again."""
     people = select(col(RosterPerson.id), col(RosterPerson.kinds), col(RosterPerson.schools))
     rows = merge.connection.execute(people.where(col(RosterPerson.until).is_(None)))
     schools = {row.id: row.schools for row in rows if is_student(row.kinds)}
@@ -33,9 +31,10 @@ def bring_places(merge: Merge, key: bytes, *, first: bool) -> None:
     merge.people |= moved
     merge.changed[Listed.PEOPLE] |= moved
     terms = merge.added[Listed.TERMS] | merge.changed[Listed.TERMS] | merge.ended[Listed.TERMS]
-    if merge.people or merge.classes or terms:
-        _mark(merge, everything=first or bool(terms))
-        file_again(merge.connection, key)
+    if not (merge.people or merge.classes or terms):
+        return False
+    _mark(merge, everything=first or bool(terms))
+    return True
 
 
 def _grades(merge: Merge, schools: Mapping[str, str]) -> set[str]:
