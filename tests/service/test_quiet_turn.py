@@ -1,0 +1,69 @@
+"""A look at a mailbox in which nothing happened and nothing waits costs one question to the database, and writes
+nothing: ten thousand mailboxes are looked at every minute."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import event
+
+from connectors.errors import TagFailed
+from service.assembly import Assembly
+from service.mailbox_work import MailboxWork
+from service.parking import Attendant
+from service.watcher import Quiet
+from tests.service.maple import RIVERA, Maple
+
+
+@pytest.fixture
+def maple() -> Maple:
+    maple = Maple()
+    maple.round()
+    maple.clock.forward(minutes=20)
+    return maple
+
+
+def work_of(assembly: Assembly) -> MailboxWork:
+    return MailboxWork(assembly, Attendant(assembly, environ={}), Quiet(), lambda: False)
+
+
+@contextmanager
+def questions(maple: Maple) -> Iterator[list[str]]:
+    """What the database is asked meanwhile, without the frame of transactions."""
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if not statement.startswith("BEGIN"):
+            asked.append(statement.split(None, 1)[0])
+
+    event.listen(maple.database.engine, "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(maple.database.engine, "before_cursor_execute", note)
+
+
+def test_nothing_new_and_nothing_due_is_one_question(maple: Maple) -> None:
+    work, box, mailbox = work_of(maple.assembly()), maple.box(), maple.mailbox()
+    work.turn(box, mailbox)
+    with questions(maple) as asked:
+        work.turn(box, mailbox)
+    assert asked == ["SELECT"]
+
+
+def test_when_to_come_back_is_one_question_too(maple: Maple) -> None:
+    work = work_of(maple.assembly())
+    with questions(maple) as asked:
+        work.next_at(maple.box())
+    assert asked == ["SELECT"]
+
+
+def test_what_is_due_is_done_though_nothing_is_new(maple: Maple) -> None:
+    work, box, mailbox = work_of(maple.assembly()), maple.box(), maple.mailbox()
+    maple.write("urgent question")
+    maple.system.fail("tag", TagFailed("busy"))
+    work.turn(box, mailbox)
+    maple.clock.forward(minutes=20)
+    assert maple.assembly().outbox().next_due_at(RIVERA) is not None
+    work.turn(box, mailbox)
+    assert maple.assembly().outbox().next_due_at(RIVERA) is None
