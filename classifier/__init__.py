@@ -7,6 +7,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from classifier import silence  # noqa: F401 - before anything imports ONNX Runtime
+
 if TYPE_CHECKING:
     from classifier.opening import load
     from classifier.reader import Bearings, Classifier
