@@ -3,6 +3,8 @@
 import importlib
 import pkgutil
 import sys
+from importlib.metadata import version as version_of
+from typing import Annotated
 
 import typer
 
@@ -21,8 +23,18 @@ for _module in sorted(module.name for module in pkgutil.iter_modules(commands.__
     importlib.import_module(f"{commands.__name__}.{_module}").register(app)
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version_of("alliance-inbox"))
+        raise typer.Exit
+
+
 @app.callback()
-def _root() -> None:
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
     pass
 
 

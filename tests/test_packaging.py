@@ -1,14 +1,20 @@
 """What is installed is what was locked, and the wheel carries everything that the service needs at run time."""
 
 import ast
+import hashlib
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+import tarfile
 import tomllib
 import venv
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -185,3 +191,77 @@ def test_the_installed_wheel_finds_its_model(elsewhere: Path, tmp_path: Path) ->
         "From: Ana <ana@family.example>\nSubject: Leo\n\nLeo is not home and does not answer his phone.\n"
     )
     assert "urgent" in _said(elsewhere / "alliance", "classify", str(letter), cwd=tmp_path)
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source as a release would pack it, unpacked."""
+    folder = tmp_path_factory.mktemp("sdist")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (packed,) = folder.glob("alliance_inbox-*.tar.gz")
+    with tarfile.open(packed) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / packed.name.removesuffix(".tar.gz")
+
+
+def _digests(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {
+            name: hashlib.sha256(archive.read(name)).digest()
+            for name in archive.namelist()
+            if not name.endswith("/RECORD")
+        }
+
+
+def test_the_source_archive_makes_the_same_wheel_far_from_this_checkout(
+    wheel: Path, sdist: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=sdist, check=True, capture_output=True)
+    (again,) = tmp_path.glob("alliance_inbox-*.whl")
+    assert _digests(again) == _digests(wheel)
+
+
+def test_the_source_archive_has_what_an_operator_needs_and_nothing_of_a_machine(sdist: Path) -> None:
+    names = {path.relative_to(sdist).as_posix() for path in sdist.rglob("*") if path.is_file()}
+    assert {"requirements.txt", "deploy/Dockerfile", "deploy/systemd/alliance.service", "docs/index.md"} <= names
+    assert {name for name in names if name.endswith((".pyc", ".db", ".secret", ".key"))} == set()
+
+
+_SCHOOL = """
+[school]
+name = "Maple"
+timezone = "America/Chicago"
+[office]
+address = "office@maple.example"
+phone = "555-0100"
+[[mailboxes]]
+address = "rivera@maple.example"
+teacher = "Ms. Rivera"
+stage = "tag"
+connector = "maildir"
+maildir.path = "mail"
+maildir.outgoing = "outgoing"
+"""
+
+
+def test_the_installed_wheel_looks_after_a_mailbox_from_another_folder(elsewhere: Path, tmp_path: Path) -> None:
+    for name in ("mail", "outgoing"):
+        for part in ("new", "cur", "tmp"):
+            (tmp_path / name / part).mkdir(parents=True)
+    (tmp_path / "alliance.toml").write_text(_SCHOOL)
+    _said(elsewhere / "alliance", "run", "--once", cwd=tmp_path)
+    assert _said(elsewhere / "alliance", "--version", cwd=tmp_path).strip() == PROJECT["project"]["version"]
+    assert "made-up school" in _said(elsewhere / "alliance", "demo", "--help", cwd=tmp_path)
+    now = datetime.now(UTC)
+    (tmp_path / "mail" / "new" / "1").write_text(
+        "From: Ana <ana@family.example>\nTo: rivera@maple.example\nMessage-ID: <1@family.example>\n"
+        f"Subject: Leo\nDate: {format_datetime(now)}\n\nLeo is not home and does not answer his phone.\n"
+    )
+    _said(elsewhere / "alliance", "run", "--once", cwd=tmp_path)
+    with closing(sqlite3.connect(tmp_path / "alliance.db")) as database:
+        assert database.execute("SELECT tag FROM message WHERE sender = 'ana@family.example'").fetchall() == [
+            ("urgent",)
+        ]
+    assert len(list((tmp_path / "outgoing" / "new").iterdir())) == 1
