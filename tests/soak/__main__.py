@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import structlog
 
+from service.memory_pools import share_memory_pools
 from tests.servers.postgres import postgres
 from tests.soak.living import Hooks, Life, Result, Week
 from tests.soak.plants import PLANTS
@@ -24,6 +25,7 @@ def main() -> int:
     options = _options()
     year = Year(options.seed, options.begins, options.days, options.letters, options.children, options.teachers)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    share_memory_pools()  # as `alliance run` does: otherwise each look's thread may grow a pool of its own
     with ExitStack() as running:
         folder = Path(options.dir or running.enter_context(TemporaryDirectory(prefix="soak-")))
         folder.mkdir(parents=True, exist_ok=True)
