@@ -10,6 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlalchemy import Connection, select
 from sqlmodel import col
@@ -24,6 +25,7 @@ from scorecard.term_figures import families_of
 from store.database import dialect_of
 from store.scorecard_tables import FamilyStanding, Grouping, Measure, Withholding
 
+_GROUPINGS = {str(each): each for each in Grouping}
 _ALL_OF_IT, _COUNTS = "groups", "counts"
 
 
@@ -121,9 +123,10 @@ def _for_record(kept_: Kept) -> str:
     return json.dumps(named, ensure_ascii=False, separators=(",", ":"))
 
 
+@lru_cache(maxsize=64)
 def _from_record(text: str) -> Kept:
     parts = {
-        part: frozenset(Group(Grouping(grouping), key) for grouping, key in groups)
+        part: frozenset(Group(_GROUPINGS[grouping], key) for grouping, key in groups)
         for part, groups in json.loads(text).items()
     }
     groups, counts = parts.pop(_ALL_OF_IT), parts.pop(_COUNTS)
