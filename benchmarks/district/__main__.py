@@ -31,6 +31,8 @@ _SERVER = ("shared_buffers=512MB", "max_wal_size=4GB")
 """Otherwise as it comes: nothing that risks data is turned off."""
 _CONNECTED_WITHIN = 1800.0
 _DRAINED_WITHIN = 120.0
+_LAST_PAGE = 30.0
+"""Seconds for the last page of old mail, which was handed over, to be judged."""
 _PEER_JOBS = 1000
 
 
@@ -123,16 +125,18 @@ def _morning(
 
 
 def _connect(path: str, running: Standing, mailboxes: int) -> float:
-    """Waits until every mailbox was looked at twice, so that what connecting leaves over is done. Returns seconds."""
+    """Waits until every mailbox was looked at twice and old mail was handed over and judged. Returns seconds."""
     began = time.monotonic()
     while time.monotonic() - began < _CONNECTED_WITHIN:
         running.spent()  # a worker that has ended says so
         try:
             told = _ask(path, do="counted")
         except OSError:  # the provider is starting
-            told = {"looked": 0, "gaps": 0}
-        if told["looked"] == mailboxes and told["gaps"] >= mailboxes:
-            return time.monotonic() - began
+            told = {"looked": 0, "gaps": 0, "old": 0}
+        if told["looked"] == mailboxes and told["gaps"] >= mailboxes and not told["old"]:
+            took = time.monotonic() - began
+            time.sleep(_LAST_PAGE)
+            return took
         time.sleep(0.5)
     raise RuntimeError(f"not all of {mailboxes} mailboxes were looked at within {_CONNECTED_WITHIN:.0f} seconds")
 

@@ -24,8 +24,8 @@ class Delays:
     arrived: int
     unread: int
     behind_bulk: int
-    """Routes before which, once their message had been read, a label was written or an answer sent in the same
-    mailbox."""
+    """Routes that were begun only after a label was written, or an answer sent, in the same mailbox, though their
+    message had been read before that."""
     urgent: int
     """As people labelled them."""
     twice: int
@@ -39,7 +39,10 @@ def delays_of(seen: Mapping[str, Any]) -> Delays:
     for at, _, route in seen["office"]:
         at_office.setdefault(route, []).append(at)
     routed = [(each, min(at_office[each[3]])) for each in messages if each[3] in at_office]
-    behind = sum(any(each[4] < at < to for at in seen["bulk"].get(each[0], ())) for each, to in routed)
+    behind = sum(
+        any(each[4] < at < seen["begun"].get(each[3], to) for at in seen["bulk"].get(each[0], ()))
+        for each, to in routed
+    )
     return Delays(
         to_read=sorted(read - arrived for _, arrived, _, _, read, _ in messages if read),
         to_tag=sorted(tagged - arrived for _, arrived, _, _, _, tagged in messages if tagged),

@@ -81,10 +81,13 @@ class Provider:
         self._random = random
         self._boxes = {address: _Mailbox() for address in mailboxes}
         self._number = 0
+        self._old_left = 0
         self.seen: dict[str, Seen] = {}
         """By Message-ID."""
         self.at_office: list[tuple[float, str, str]] = []
         """When, from which mailbox, and the route's own Message-ID."""
+        self.begun: dict[str, float] = {}
+        """When the service first asked for a mail of its own by this Message-ID: the first step of bringing it out."""
         self.calls: Counter[str] = Counter()
         self.gaps: list[float] = []
         """Seconds between two looks at the same mailbox."""
@@ -131,11 +134,12 @@ class Provider:
             posted = post(self._random, mailbox, self._number, datetime.now(UTC), family_share=0.7)
             message = self._put(self._boxes[mailbox], posted.content, time.time() - 86_400, sent=False)
             message.old = True
+            self._old_left += 1
 
     def counted(self) -> dict[str, Any]:
         """What was asked since the start."""
         looked = sum(box.looked_at > 0 for box in self._boxes.values())
-        return {"calls": dict(self.calls), "looked": looked, "arrived": len(self.seen), "gaps": len(self.gaps)}
+        return {"calls": dict(self.calls), "looked": looked, "gaps": len(self.gaps), "old": self._old_left}
 
     def seen_since(self, asked: dict[str, Any]) -> dict[str, Any]:
         """What was seen of the messages that arrived since then, at the office, and between looks."""
@@ -150,6 +154,7 @@ class Provider:
             "office": [each for each in self.at_office if each[0] >= since],
             "gaps": self.gaps[asked["gaps"] :],
             "open": [now - box.looked_at for box in self._boxes.values()],
+            "begun": {each[2]: self.begun[each[2]] for each in self.at_office if each[2] in self.begun},
             "bulk": {box: [at for at in times if at >= since] for box, times in self.bulk.items()},
         }
 
@@ -172,6 +177,7 @@ class Provider:
             if seen is not None and not seen.read:
                 seen.read = now
         messages = [box.messages[number] for _, number, only_labels in page if not only_labels]
+        self._old_left -= sum(each.old for each in messages)
         labels = {number: box.messages[number].labels for _, number, only_labels in page if only_labels}
         return {
             "cursor": page[-1][0] if page else cursor,
@@ -207,6 +213,7 @@ class Provider:
         return {"id": number}
 
     def _draft_state(self, box: _Mailbox, asked: dict[str, Any]) -> dict[str, Any]:
+        self.begun.setdefault(asked["message_id"], time.time())
         for number, draft in box.drafts.items():
             if asked["id"] == number or (not asked["id"] and draft.message_id == asked["message_id"]):
                 return {"state": "sent" if draft.sent else "draft"}
