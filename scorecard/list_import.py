@@ -25,6 +25,7 @@ from store.marks import mark
 from store.own_students import every_student
 from store.roster_tables import RosterPerson
 from store.scorecard_tables import MarkKind
+from store.tombstones import retention_of
 
 _CONTACT = ("mailbox", "student", "on_day", "kind", "tone", "reached")
 _INCIDENT = ("student", "on_day", "kind", "baseline_day")
@@ -57,11 +58,12 @@ def import_contacts(
     done = Carried()
     with _transaction(database, dry_run=dry_run) as connection:
         there = _there(connection, Contact, [row.reference for row in rows])
+        kept_from = retention_of(connection).lists_before or date.min
         new: list[NewContact] = []
         for row in sorted(rows, key=_reference):
             before = there.get(row.reference)
             if before is None:
-                if not row.withdrawn:
+                if not row.withdrawn and row.on_day >= kept_from:  # what was erased for its age stays so
                     new.append(_new(row, now, zone))
                 else:
                     done.unchanged += 1
@@ -80,11 +82,12 @@ def import_incidents(
     done = Carried()
     with _transaction(database, dry_run=dry_run) as connection:
         there = _there(connection, Incident, [row.reference for row in rows])
+        kept_from = retention_of(connection).lists_before or date.min
         students: set[str] = set()
         for row in sorted(rows, key=_reference):
             before = there.get(row.reference)
             if before is None:
-                if row.withdrawn:
+                if row.withdrawn or row.on_day < kept_from:
                     done.unchanged += 1
                     continue
                 values = _of(row, _INCIDENT) | {"reference": row.reference, "imported_at": now, "changed_at": now}

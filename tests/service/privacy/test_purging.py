@@ -1,6 +1,7 @@
 """What is older than it is kept goes by itself; no promise and no figure of a term that is over goes with it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,17 +15,21 @@ from autoresponder.items import ItemState
 from config.settings import Retention
 from config.settings import Term as TermSettings
 from connectors.labels import Tag
+from scorecard.contact_list import ListedContact
+from scorecard.incident_list import ListedIncident
 from scorecard.keeping import bring_up_to_date
+from scorecard.list_import import import_contacts, import_incidents
 from scorecard.report import SchoolTerm
 from scorecard.roster import Roster
 from service.privacy.purging import PURGED, Purge, cutoffs
 from store import audit, erasure_tables
+from store.contact_tables import ContactKind, ContactTone
 from store.database import Database
 from store.marks import mark
 from store.scorecard_tables import FamilyStanding, MarkKind, Tally
 from store.tables import Item, MailboxState
 from tests.service.maple import ANA, OKAFOR, RIVERA, Maple
-from tests.service.roster_of_maple import fill_roster
+from tests.service.roster_of_maple import MAYA, fill_roster
 
 SPRING = TermSettings(title="Spring", first=date(2026, 1, 5), last=date(2026, 6, 12))
 FALL = TermSettings(title="Fall", first=date(2026, 8, 17), last=date(2026, 12, 18))
@@ -153,3 +158,18 @@ def test_the_service_does_it_once_a_day(maple: Maple) -> None:
     assert not work.is_due()
     maple.clock.forward(hours=21)
     assert work.is_due()
+
+
+def test_a_contact_that_was_purged_does_not_come_back_with_the_schools_list(maple: Maple) -> None:
+    old, zone = maple.clock().date(), maple.settings.school.zone
+    call = (ContactKind.CALL, ContactTone.NEUTRAL)
+    row = ListedContact("c-1", RIVERA, MAYA.id, old, *call, reached=True, withdrawn=False)
+    late = ListedIncident("i-1", MAYA.id, old, "late", None, withdrawn=False)
+    assert import_contacts(maple.database, [row], now=maple.clock(), zone=zone).added == 1
+    assert import_incidents(maple.database, [late], now=maple.clock()).added == 1
+    maple.clock.forward(days=900)
+    assert purge(maple).carry_out()["contact"] == 1
+    assert import_contacts(maple.database, [row], now=maple.clock(), zone=zone).added == 0
+    assert import_incidents(maple.database, [late], now=maple.clock()).added == 0
+    fresh = replace(row, reference="c-2", on_day=maple.clock().date())
+    assert import_contacts(maple.database, [fresh], now=maple.clock(), zone=zone).added == 1
