@@ -124,7 +124,9 @@ class Shelf:
         if server not in self._shares:
             return []
         many = self._count(server) - self._share(server)
-        addresses = [address for address, each in self._idle.items() if each.server == server][: max(many, 0)]
+        if many <= 0:
+            return []
+        addresses = [address for address, each in self._idle.items() if each.server == server][:many]
         return [self._idle.pop(address).mailbox for address in addresses]
 
 
