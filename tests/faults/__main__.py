@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--lanes", type=int, default=3, help="so many runs at a time, on servers of their own (3)")
     parser.add_argument("--sabotage", choices=SABOTAGE, default="", help="run without one of the safeguards")
     parser.add_argument(
-        "--patience", type=float, default=MENDED_WITHIN, metavar="SECONDS", help="until all must be well again (150)"
+        "--patience", type=float, default=MENDED_WITHIN, metavar="SECONDS", help="until all must be well again (300)"
     )
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave databases and logs there")
     options = parser.parse_args(arguments)

@@ -182,6 +182,10 @@ def _fault(kind: Kind, draw: Random, base: Base) -> Fault:
             fault = replace(fault, at=fault.at / 2, seconds=draw.uniform(0.8, 1.6))
         case Kind.MAIL_LIES:
             fault = replace(fault, seconds=draw.uniform(0.5, 1.5), lie=draw.choice(list(Lie)))
+        case Kind.MAIL_SILENT | Kind.POST_SILENT:
+            fault = replace(
+                fault, at=fault.at / 2, seconds=draw.uniform(0.5, 5.0)
+            )  # longer than servers are waited for
         case Kind.POST_SAYS:
             fault = replace(fault, seconds=draw.uniform(0.5, 1.5), says=draw.choice(_REFUSALS))
         case Kind.POST_TAKES:

@@ -63,7 +63,7 @@ host = "127.0.0.1"
 port = {imap}
 security = "none"
 allow_insecure = true
-timeout_seconds = 1.5
+timeout_seconds = 2.5
 
 [smtp]
 host = "127.0.0.1"
@@ -71,7 +71,7 @@ port = {smtp}
 security = "none"
 allow_insecure = true
 authenticate = false
-timeout_seconds = 3
+timeout_seconds = 4
 """
 _MAILBOX = """
 [[mailboxes]]
@@ -279,7 +279,6 @@ class School:
             seconds = self.clock.ahead.total_seconds()
             with suppress(SQLAlchemyError):
                 self.servers.administrate(
-                    "SET default_transaction_read_only = off",
                     f"UPDATE the_clock SET ahead = make_interval(secs => {seconds})",
                     database=self.database_name,
                 )

@@ -110,7 +110,7 @@ class Servers:
         engine = create_engine(self.postgres().url(database), isolation_level="AUTOCOMMIT")
         try:
             with engine.connect() as connection:
-                for statement in statements:
+                for statement in ("SET default_transaction_read_only = off", *statements):
                     connection.exec_driver_sql(statement)
         finally:
             engine.dispose()
