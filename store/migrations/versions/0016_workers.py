@@ -34,7 +34,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("mailbox"),
     )
     op.create_index("ix_mailbox_turn_due", "mailbox_turn", ["system", "due_at"])
-    op.create_index("ix_mailbox_turn_holder", "mailbox_turn", ["holder"])
     op.create_table(
         "allowance",
         sa.Column("name", sa.String(), nullable=False),
@@ -72,7 +71,6 @@ def downgrade() -> None:
     op.drop_table("push_ticket")
     for table in ("connection_share", "allowance"):
         op.drop_table(table)
-    op.drop_index("ix_mailbox_turn_holder", "mailbox_turn")
     op.drop_index("ix_mailbox_turn_due", "mailbox_turn")
     op.drop_table("mailbox_turn")
     op.drop_table("worker")
