@@ -28,6 +28,15 @@ def _as_calendar(text: bytes) -> bytes:
     )
 
 
+def _with_attachment(size: int) -> bytes:
+    file = b"--b\r\nContent-Type: image/png; name=a.png\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    return MIXED + b"--b\r\n" + PLAIN + b"see the file\r\n" + file + LINE * (size // len(LINE)) + b"--b--\r\n"
+
+
+def _parts(part: bytes, times: int) -> bytes:
+    return MIXED + (b"--b\r\n" + part + b"\r\n") * times
+
+
 ENTITIES = b'<!DOCTYPE x [<!ENTITY a "ha">' + b"".join(
     b'<!ENTITY %c "%s">' % (letter, b"&%c;" % (letter - 1) * 10) for letter in range(ord("b"), ord("l"))
 )
@@ -36,8 +45,8 @@ BODIES: dict[str, Callable[[], bytes]] = {
     "50 MB of text": lambda: PLAIN + b"word " * 10_000_000,
     "50 MB in one line": lambda: PLAIN + b"x" * 50_000_000,
     "50 MB of attachment": lambda: _with_attachment(50_000_000),
-    "50 MB of HTML": lambda: MIXED + (b"--b\r\n" + HTML + b"<p>hello</p>" * 80_000 + b"\r\n") * 50,
-    "100,000 parts": lambda: MIXED + b"--b\r\nContent-Type: text/plain\r\n\r\nx\r\n" * 100_000,
+    "50 MB of HTML": lambda: _parts(HTML + b"<p>hello</p>" * 80_000, 50),
+    "100,000 parts": lambda: _parts(b"Content-Type: text/plain\r\n\r\nx", 100_000),
     "five million boundaries": lambda: MIXED + b"--b\r\n" * 5_000_000,
     "a million headers": lambda: b"X: a\r\n" * 1_000_000 + PLAIN + b"hi",
     "a million headers in a part": lambda: MIXED + b"--b\r\n" + b"X: a\r\n" * 1_000_000 + b"\r\nhi",
