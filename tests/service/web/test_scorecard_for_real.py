@@ -131,8 +131,8 @@ def test_what_the_mail_told_and_late_data_changed_stands_on_the_page(pages: Scho
     Figures.tally(
         _Late(pages),
         (Grouping.ALL, ""),
-        date(2026, 9, 7),
         Measure.POSITIVE,
+        date(2026, 9, 7).isoformat(),
         6,  # type: ignore[arg-type]
     )
     assert "Good news by week 4, week of Nov 2: told as 63%, now 73%, after late data." in said(reed.get("/scorecard"))
