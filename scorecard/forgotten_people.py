@@ -8,7 +8,7 @@ from autoresponder.family import person as address_key
 from scorecard.school_lists import Listed, Person, PersonKind, Rejected, SchoolLists
 from store.tombstones import What, buried
 
-_WHY = "was forgotten, and is left out; `alliance forget --let-return` lists them again"
+_WHY = "left out, since the school had them forgotten; `alliance forget --let-return` lists them again"
 _FAMILY = frozenset({PersonKind.STUDENT, PersonKind.GUARDIAN})
 
 
