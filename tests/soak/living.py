@@ -229,7 +229,7 @@ class Life:
             except Exception as error:  # noqa: BLE001 - a promise broken like others; the year goes on
                 return [*found, f"nothing could be learned from corrections: {error!r}"]
             self.result.model = outcome.version or f"kept: {'; '.join(outcome.against) or 'nothing new'}"
-            service.restart()
+            service.restart(learned=outcome.version is not None)
         return found
 
     def _week(self, day: date, violations: int, seconds: float) -> None:
@@ -241,7 +241,7 @@ class Life:
             school_days=sum(each <= day for each in self.year.days),
             messages=tables["message"].rows,
             violations=violations,
-            memory=memory.sample(),
+            memory=memory.sample(self.service.did["restart"]),
             size=growth.total(tables),
             computed=self._computed(number),
             seconds=seconds,

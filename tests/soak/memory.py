@@ -31,6 +31,8 @@ class Sample:
     objects: int
     traced: int | None
     """Bytes that Python allocated, where tracemalloc runs."""
+    restarts: int = 0
+    """How often the service was started again before: a school's would be in a new process then."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,12 @@ class Slope:
         return self.a_week <= self.bound
 
 
-def sample() -> Sample:
+def sample(restarts: int = 0) -> Sample:
     """Takes one, after a collection."""
     gc.collect()
     resident = int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
     traced = tracemalloc.get_traced_memory()[0] if tracemalloc.is_tracing() else None
-    return Sample(resident, len(gc.get_objects()), traced)
+    return Sample(resident, len(gc.get_objects()), traced, restarts)
 
 
 def slopes(samples: Sequence[Sample], *, warm_up: int = WARM_UP_WEEKS) -> list[Slope]:
@@ -68,12 +70,15 @@ def slopes(samples: Sequence[Sample], *, warm_up: int = WARM_UP_WEEKS) -> list[S
     traced = [each.traced for each in steady if each.traced is not None]
     if len(traced) == len(steady):
         series.append(("bytes that Python allocated", traced, BYTES_A_WEEK))
-    return [Slope(what, theil_sen(values), bound, len(values)) for what, values, bound in series]
+    starts = [each.restarts for each in steady]
+    return [Slope(what, theil_sen(values, starts), bound, len(values)) for what, values, bound in series]
 
 
-def theil_sen(values: Sequence[float]) -> float:
-    """The median slope between all pairs, for values one step apart."""
-    return median((later - earlier) / (j - i) for (i, earlier), (j, later) in combinations(enumerate(values), 2))
+def theil_sen(values: Sequence[float], starts: Sequence[int]) -> float:
+    """The median slope between all pairs of the same start, for values one step apart; 0 where there is no pair."""
+    pairs = combinations(zip(range(len(values)), values, starts, strict=True), 2)
+    between = [(later - earlier) / (j - i) for (i, earlier, one), (j, later, other) in pairs if one == other]
+    return median(between) if between else 0.0
 
 
 def kinds() -> Counter[str]:

@@ -89,6 +89,7 @@ class Service:
         self._location = location or str(folder / "alliance.db")
         self._roster = folder / "roster.csv"
         self._given = model
+        self._loaded: Classifier | None = None
         self._moved = False
         self._on_step = on_step
         self._kept: dict[str, Mailbox] = {}
@@ -103,7 +104,8 @@ class Service:
     def _begin(self) -> None:
         self.settings = self._settings()
         self.calendar = SchoolCalendar.of(self.settings.school, self.settings.office)
-        built = Assembly.build(self.settings, clock=self.clock, model=self._given)
+        built = Assembly.build(self.settings, clock=self.clock, model=self._given or self._loaded)
+        self._loaded = built.classifier
         parts = {name: getattr(built, name) for name in Assembly.__dataclass_fields__}
         self.assembly = YearAssembly(**parts, systems=self.systems, kept=self._kept)
         self.database: Database = built.database
@@ -111,9 +113,11 @@ class Service:
         self.pages = Pages(self.assembly, self.clock)
         self.staff = AtThePages(self.pages, self.assembly, self.did, self.failures)
 
-    def restart(self, *, moved: bool | None = None) -> None:
-        """As an administrator does after a change of the configuration, or when a model was learned."""
+    def restart(self, *, moved: bool | None = None, learned: bool = False) -> None:
+        """As an administrator does after a change of the configuration, or when a model was `learned`: only then is
+        another one loaded, since this process, unlike a new one, may not give back what the last one held."""
         self.end()
+        self._loaded = None if learned else self._loaded
         self._moved = self._moved if moved is None else moved
         self._begin()
         self.did["restart"] += 1
@@ -245,10 +249,12 @@ class Service:
 
     def out_of_reach(self, address: str) -> list[str]:
         """What teachers judged in a mailbox and can no longer be fetched from it: nothing could be learned from it."""
-        judged = [each for each in Corrections(self.database).judged() if each.mailbox == address]
-        gathered = learning.gather(judged, self.settings, self.assembly.open)
-        gone = sum(each.gone for each in judged)
-        lost = gathered.left_out.get(learning.LeftOut.GONE, 0) - gone
+        judged = [
+            each
+            for each in Corrections(self.database).judged()
+            if each.mailbox == address and each.tag is not None and not each.gone
+        ]
+        lost = learning.gather(judged, self.settings, self.assembly.open).left_out.get(learning.LeftOut.GONE, 0)
         return [f"{lost} corrected messages of {address} are out of reach"] if lost else []
 
     def learn(self) -> learning.Outcome:
