@@ -154,7 +154,8 @@ def _word_bytes(encoding: str, content: str) -> bytes:
 _TOKEN = re.compile(
     r'"((?:[^"\\]|\\.){0,1000})"?|<([^<>]{0,1000})>?|\\[()]|\(|\)|[,;:]|[^\s"<>(),;:]{1,1000}|\s+|.', re.DOTALL
 )
-_BARE = re.compile(r"[^\s<>@,;:\"()\[\]]{1,256}@[^\s<>@,;:\"()\[\]]{1,256}")
+# Of several @ the last one counts, as everywhere: "principal@maple.example@evil.example" is nobody at the school.
+_BARE = re.compile(r"[^\s<>@,;:\"()\[\]]{1,256}@[^\s<>@,;:\"()\[\]]{1,256}+(?!@)")
 _QUOTED_PAIR = re.compile(r"\\(.)")
 # What most address fields hold: one plain name and address.
 _SIMPLE = re.compile(
