@@ -110,6 +110,13 @@ class TestSilence:
         watch.minutes(60, looks=(RIVERA, OKAFOR))
         assert notices(maple) == []
 
+    def test_a_restart_is_no_look_at_a_mailbox_and_ends_nothing(self, maple: Maple) -> None:
+        connected(maple).minutes(100, looks=(OKAFOR,))
+        maple.clock.forward(minutes=3)  # the old process is not seen any more
+        Watch(maple).minutes(10, looks=(OKAFOR,))
+        (alert,) = Alerts(maple.database, timedelta(minutes=2)).all()
+        assert (alert.subject, alert.over_at) == (RIVERA, None)
+
     def test_a_parked_mailbox_has_a_notice_of_its_own(self, maple: Maple) -> None:
         watch = connected(maple)
         attendant(maple).refused(RIVERA, AuthenticationFailed("refused"))
