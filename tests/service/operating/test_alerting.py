@@ -38,7 +38,7 @@ class Watch:
         self.maple = maple
         assembly = maple.assembly()
         now = maple.clock()
-        process = RunningProcess(name=str(id(self)), role="run", version="0", began_at=now, seen_at=now)
+        process = RunningProcess(name=now.isoformat(), role="run", version="0", began_at=now, seen_at=now)
         self.monitor = Monitor(
             maple.settings,
             assembly.calendar,
