@@ -6,12 +6,12 @@ LANGUAGES := en es zh-Hans zh-Hant vi ar pt ht ru ko tl fr
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-TEST_SERVERS := dovecot-imapd dovecot-lmtpd dovecot-sieve libgmime-3.0-0 python3-dkim openssl davmail-server chromium chromium-driver postgresql
+TEST_SERVERS := dovecot-imapd dovecot-lmtpd dovecot-sieve libgmime-3.0-0 python3-dkim openssl davmail-server chromium chromium-driver postgresql prometheus
 EMULATORS := tests/servers/emulators/node_modules/.package-lock.json
 BENCH_SERVERS := $(TEST_SERVERS) isync bogofilter
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint docs pictures bench peers encoder model lock clean
+.PHONY: help install demo test lint docs pictures bench peers encoder model lock licences sbom audit faults fuzz soak clean
 .DELETE_ON_ERROR:
 
 help:
@@ -24,6 +24,10 @@ help:
 	@echo 'make bench     the benchmarks, beside mbsync, mailsuite, exchangelib, bogofilter and pandas, which it installs'
 	@echo 'make peers     mailsuite and exchangelib in build/bench, for the benchmarks; 600 MB'
 	@echo 'make model     the classifier, rebuilt from its corpus; PyTorch in build/train, three quarters of an hour on two cores'
+	@echo 'make faults    the real parts under seeded faults, judged from the mail servers: SEEDS=0:300'
+	@echo 'make fuzz      an hour of made-up input, or SECONDS of it, against everything that reads what strangers write'
+	@echo 'make soak      a school year through the whole service, on a clock of its own'
+	@echo 'make licences  docs/reference/licences.md from what is locked; make sbom and make audit beside it'
 	@echo 'make lock      work out requirements*.txt again from pyproject.toml; UPGRADE=1 takes the newest of everything'
 	@echo 'make clean     remove .venv and every cache'
 
@@ -99,6 +103,8 @@ bench: $(VENV)/.installed-dev $(EMULATORS) peers
 	$(BIN)/python -m benchmarks.poll
 	$(BIN)/python -m benchmarks.classify
 	$(BIN)/python -m benchmarks.scorecard
+	$(BIN)/python -m benchmarks.quiet
+	$(BIN)/python -m benchmarks.district
 
 # The slow half of the model. An environment of its own, because PyTorch weighs more than everything else together.
 encoder: $(VENV)/.installed
@@ -118,11 +124,41 @@ lock: | $(BIN)/python
 	@test -x $(BIN)/uv || $(PIP) install -qq --only-binary :all: --require-hashes -r requirements-dev.txt
 	$(LOCK) pyproject.toml --all-extras --group build --group dev --output-file requirements-dev.txt
 	$(LOCK) pyproject.toml --extra gmail --extra graph --extra exchange --extra postgresql --group build --constraints requirements-dev.txt --output-file requirements.txt
+	@mkdir -p deploy/requirements
+	$(LOCK) --no-annotate --constraints requirements.txt --group build pyproject.toml --output-file deploy/requirements/imap.txt
+	@for extra in gmail graph exchange postgresql; do \
+	  $(LOCK) --no-annotate --constraints requirements.txt --group build --extra $$extra pyproject.toml --output-file deploy/requirements/$$extra.txt || exit 1; \
+	done
 	@for python in 3.11 3.12 3.13; do for machine in x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin; do \
 	  MACOSX_DEPLOYMENT_TARGET=14.0 $(BIN)/uv pip install --quiet --dry-run --target build/lock --only-binary :all: --require-hashes \
 	    --python-version $$python --python-platform $$machine -r requirements-dev.txt || exit 1; \
 	  echo "wheels for Python $$python on $$machine: all there"; \
 	done; done
+
+# What is distributed with the service, for those who have to know: licences, a bill of materials, known weaknesses.
+licences: $(VENV)/.installed-dev
+	$(BIN)/python deploy/inventory.py licences > docs/reference/licences.md
+
+sbom: $(VENV)/.installed-dev
+	@mkdir -p dist
+	$(BIN)/python deploy/inventory.py sbom > dist/alliance-inbox.cdx.json
+
+audit: $(VENV)/.installed-dev
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.txt
+
+# Longer than every day's tests: seeded faults, input made to break things, a school year in one run.
+SEEDS ?= 0:300
+faults: $(VENV)/.installed-dev
+	@sh .ci/servers dovecot-imapd dovecot-lmtpd postgresql
+	$(BIN)/python -m tests.faults $(SEEDS)
+
+SECONDS ?= 3600
+fuzz: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.hostile.fuzz --seconds $(SECONDS)
+
+soak: $(VENV)/.installed-dev $(EMULATORS)
+	@sh .ci/servers dovecot-imapd dovecot-lmtpd postgresql
+	$(BIN)/python -m tests.soak --days 180
 
 clean:
 	rm -rf $(VENV) build dist demo-school .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

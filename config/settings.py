@@ -824,7 +824,7 @@ class Workers(_Section):
     threads: int = Field(default=24, ge=1, le=200)
     """Mailboxes that one worker works on at once. Most of the time each waits for its mail server."""
     open_mailboxes: int = Field(default=500, ge=0, le=20_000)
-    """Mailboxes that one worker keeps connected between two looks; each takes some memory here and a connection there."""
+    """Mailboxes that one worker keeps connected between looks; each takes some memory here and a connection there."""
     connections_per_server: int = Field(default=500, ge=1, le=100_000)
     """Mailboxes of one IMAP server, or of one other mail system, that all workers together have open at once."""
 

@@ -1,4 +1,4 @@
-"""Who and what is meant by a family: its students, its guardians, their addresses, and what its records are filed under.
+"""Who and what is meant by a family: students, guardians, their addresses, and what its records are filed under.
 
 A family is a set of guardians (decision 13). A guardian of two families belongs to neither alone: what they wrote stays
 with the other family's records when one is forgotten.

@@ -29,8 +29,8 @@ from sqlalchemy import (
 from sqlmodel import SQLModel, col
 
 from autoresponder.family import person
-from scorecard.differences import TallyRow
 from scorecard.carried import sealed
+from scorecard.differences import TallyRow
 from scorecard.foundations import Changes, Foundations, Mailbox, class_terms_between
 from scorecard.happenings import day_begins
 from scorecard.outcomes import RECOVERY_DAYS
