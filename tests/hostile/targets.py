@@ -119,7 +119,7 @@ def one_recipient(mail: bytes) -> str:
     assert len(fields) == len(set(fields)), fields
     assert all(len(line) <= 998 for line in mail.split(b"\r\n"))
     assert b"\n" not in mail.replace(b"\r\n", b"")
-    to = message_from_bytes(mail, policy=policy.default)["To"].addresses
+    to = message_from_bytes(head + b"\r\n\r\n", policy=policy.default)["To"].addresses
     assert len(to) == 1
     return str(to[0].addr_spec)
 

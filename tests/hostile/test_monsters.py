@@ -12,7 +12,7 @@ from tests.mails.samples import NOON, parsed
 
 SECONDS, MEBIBYTES = 20, 1_000
 """What one message may take: processor time, and address space beyond what the process had. A mail of 50 MB is itself
-50 MiB of it, and the mail that carries it to the office, put together by the email package, several times that."""
+50 MiB of it, and the mail that carries it to the office, several times that."""
 CUT = {
     "100,000 parts",
     "five million boundaries",
