@@ -27,7 +27,7 @@ _QUOTED = (">", "\u201c", '"', "\u00ab", "|")
 _BULLET = re.compile(r"^(?:[-*\u2022\u2013]\s*|\(?\d{1,2}[.)]\s+)")
 _TITLE_DOT = re.compile(r"\b(mrs|mr|ms|mx|dr|sra|srta|sr|[^\W\d_])\.", re.IGNORECASE)
 _PARTS = re.compile(r"[,;:!.()\u3002\uff0c\u2013\u2014]+|\s-+\s|\s(?:and|but|y|pero|et|mais)\s")
-_UNDO = re.compile(r"(?P<word>[a-z ]+?)\s*(?P<numbers>(?:\d{1,2}\s*)*)")
+_UNDO = re.compile(r"(?P<word>[a-z]+(?: [a-z]+)*)\s*(?P<numbers>(?:\d[\d\s]*)?)")
 
 
 @dataclass(frozen=True, slots=True)

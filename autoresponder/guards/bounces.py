@@ -6,7 +6,7 @@ One pattern alone proves nothing; `reports.bounce_in_words` asks for several tog
 import re
 
 BOUNCE_SUBJECT = re.compile(
-    r"\s*[\"'*\[(<]{0,3}\s*(?:re:\s*)?(?:"
+    r"\s*+[\"'*\[(<]{0,3}+\s*+(?:re:\s*+)?(?:"
     r"(?:re: )?undeliver(?:able|ed)(?: mail| message)?\b|mail (?:delivery|system|"
     r"could not be delivered|failure|"
     r"returned|not delivered|undeliverable)|mail_?(?:error|failure)|"

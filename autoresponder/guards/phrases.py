@@ -78,7 +78,7 @@ LEAVING = (
 )
 
 REPLY_PREFIX = re.compile(
-    r"(?:\s*(?:re|aw|sv|rv|fw|fwd|tr|回复|答复|回覆|ответ|rép|res|enc|antw)\s*[:：]\s*){0,4}", re.IGNORECASE
+    r"(?:\s*+(?:re|aw|sv|rv|fw|fwd|tr|回复|答复|回覆|ответ|rép|res|enc|antw)\s*+[:：]\s*+){0,4}", re.IGNORECASE
 )
 # "Absence", "away" and "vacation" alone are what families write about too ("Absence notice: Juan, Friday").
 AWAY_SUBJECT = re.compile(
@@ -130,7 +130,7 @@ AWAY_ENDING = re.compile(
 )
 
 SAYS_AUTOMATIC = re.compile(
-    r"(?:^|[.!*\n(>]\s*)(?:please note[,:]? (?:that )?)?(?:"
+    r"(?:^|[.!*\n(>]\s*+)(?:please note[,:]? (?:that )?)?(?:"
     r"(?:this|the following) (?:is|was) (?:an? |just an? )?(?:\w{1,12} )?(?:auto(?:matic|mated|"
     r"matically|-?generated|"
     r"-?reply|-?response)|computer[- ]generated|system[- ]generated)|"
