@@ -6,7 +6,7 @@ for the team of that day.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeAlias
@@ -27,7 +27,7 @@ from scorecard.places import Places
 from scorecard.report import SchoolTerm
 from scorecard.roster_slice import Query
 from scorecard.terms import containing
-from store.chunks import chunks
+from store.chunks import chunks, in_few_lengths
 from store.marks import monday_of
 from store.scorecard_tables import Grouping, Measure
 from store.tables import (
@@ -46,7 +46,7 @@ WeekKey: TypeAlias = tuple[str, date]
 """A mailbox and a Monday."""
 TallyKey: TypeAlias = tuple[str, Grouping, str, Measure]
 """A term's identifier, a group, and what is counted."""
-_AT_ONCE = 40
+_AT_ONCE = 32
 """So many weeks are asked for in one query."""
 _AT_ONCE_THREADS = 400
 _SAID = (EventKind.TAKEN, EventKind.DONE, EventKind.NOT_URGENT, EventKind.RETURNED)
@@ -83,22 +83,28 @@ class Weeks:
 
     def count(self, weeks: Collection[WeekKey], mailboxes: Collection[str] = ()) -> Mapping[WeekKey, CountedWeek]:
         """The counts of each of `weeks`, and of every week of `mailboxes`, as far as there is anything to count."""
-        asked = [_week(mailbox, monday, self.calendar) for mailbox, monday in sorted(weeks) if mailbox not in mailboxes]
-        asked += [col(_MESSAGE.mailbox) == mailbox for mailbox in sorted(mailboxes)]
+        single = [key for key in sorted(weeks) if key[0] not in mailboxes]
         found: dict[WeekKey, CountedWeek] = defaultdict(CountedWeek)
         threads: set[tuple[str, str]] = set()
-        for within in chunks(asked, _AT_ONCE):
-            threads |= self._mail(found, or_(*within))
-            self._done(found, or_(*within))
+        for within in self._conditions(single, mailboxes, MessageRecord):
+            threads |= self._mail(found, within)
+            self._done(found, within)
         self._norms(found, threads)
-        opened = [_week(m, monday, self.calendar, Item) for m, monday in sorted(weeks) if m not in mailboxes]
-        opened += [col(Item.mailbox) == mailbox for mailbox in sorted(mailboxes)]
-        for within in chunks(opened, _AT_ONCE):
-            self._items(found, or_(*within))
+        for within in self._conditions(single, mailboxes, Item):
+            self._items(found, within)
         for key, numbers in carried_weeks(self.connection, weeks, mailboxes).items():
             found[key].numbers.update(numbers)
         wanted = set(weeks)
         return {key: each for key, each in found.items() if key in wanted or key[0] in mailboxes}
+
+    def _conditions(
+        self, weeks: Sequence[WeekKey], mailboxes: Collection[str], of: Any
+    ) -> Iterator[ColumnElement[bool]]:
+        """What is asked for, so much at once and in few forms: `of` says whether messages or items."""
+        for some in chunks(weeks, _AT_ONCE):
+            yield or_(*(_week(mailbox, monday, self.calendar, of) for mailbox, monday in in_few_lengths(some)))
+        for names in chunks(sorted(mailboxes), _AT_ONCE):
+            yield col(of.mailbox).in_(names)
 
     def _mail(self, found: dict[WeekKey, CountedWeek], within: ColumnElement[bool]) -> set[tuple[str, str]]:
         """Family mail by its tag. Returns the conversations that it is of, by mailbox."""
@@ -212,7 +218,7 @@ class Weeks:
         return week
 
 
-def _week(mailbox: str, monday: date, calendar: SchoolCalendar, of: Any = MessageRecord) -> ColumnElement[bool]:
+def _week(mailbox: str, monday: date, calendar: SchoolCalendar, of: Any) -> ColumnElement[bool]:
     """What is of a mailbox's week: messages, or items."""
     at = col(of.opened_at if of is Item else of.received_at)
     since, until = (day_begins(day, calendar.zone) for day in (monday, monday + timedelta(days=7)))

@@ -41,6 +41,7 @@ from scorecard.terms import contact_day
 from scorecard.work import Work
 from scorecard.writing import add_to_tallies
 from store.case_tables import ConflictCase
+from store.chunks import in_few_lengths
 from store.contact_tables import Contact, Incident, LetterRecipient
 from store.marks import mark, monday_of
 from store.roster_tables import (
@@ -143,7 +144,8 @@ class Turning:
         teachers = {(Grouping.TEACHER, mailbox) for mailbox in mailboxes}
         query: Query = select(col(of.family), col(of.standings))
         if len(mailboxes) <= _FEW:
-            named = (col(of.standings).contains(named_in(each), autoescape=True) for each in sorted(teachers))
+            few = in_few_lengths(sorted(teachers))
+            named = (col(of.standings).contains(named_in(each), autoescape=True) for each in few)
             query = query.where(or_(*named))
         rows = self.connection.execute(query)
         return sorted({row.family for row in rows if not groups_in(row.standings).isdisjoint(teachers)})

@@ -11,10 +11,12 @@ from config.settings import MailboxSettings, Office, School, Settings
 from connectors.labels import Tag
 from connectors.mailbox import Direction
 from scorecard.keeping import bring_up_to_date
-from scorecard.report import Counts
+from scorecard.mailbox_weeks import Weeks
+from scorecard.places import Places
+from scorecard.report import Counts, SchoolTerm
 from store.database import Database
 from store.pages import Entry, Page, Pages, Relabelled
-from store.scorecard_tables import Grouping
+from store.scorecard_tables import Grouping, Measure
 from store.tables import Correction, Delivery, DeliveryKind, DeliveryState, MessageRecord
 from tests.scorecard import kept_rows
 
@@ -208,3 +210,23 @@ def test_an_earlier_message_that_comes_late_opens_its_conversation_anew(book: Bo
     book.message(MONDAY, "a")
     first, second = book.weeks(MONDAY + timedelta(days=8))
     assert (first.norm_missed, second.norm_kept, second.routine) == (1, 0, 1)
+
+
+def test_however_many_weeks_are_counted_together_the_database_meets_few_statements(book: Book) -> None:
+    first = MONDAY.date()
+    mondays = [first + timedelta(days=7 * number) for number in range(40)]
+    for number in range(len(mondays)):
+        book.message(MONDAY + timedelta(days=7 * number), f"{number}")
+    year = SchoolTerm("year", "Year", first, mondays[-1] + timedelta(days=6), first + timedelta(days=27))
+    routine = ("year", Grouping.TEACHER, RIVERA, Measure.ROUTINE)
+    meant: dict[object, object] = {}
+    with book.database.read() as connection:
+        connection.execution_options(compiled_cache=meant)
+        weeks = Weeks(connection, CALENDAR, [year], Places(), 48, MONDAY + timedelta(days=400))
+        for some in range(1, len(mondays) + 1):
+            found = weeks.count({(RIVERA, monday) for monday in mondays[:some]})
+            counted = {monday: each.numbers[routine] for (_, monday), each in found.items()}
+            assert counted == dict.fromkeys(mondays[:some], 1)
+        for some in range(1, 40):
+            weeks.count(set(), [f"{number}@maple.example" for number in range(some)])
+    assert 0 < len(meant) < 40, "a statement for each number of weeks is compiled and kept by itself"
