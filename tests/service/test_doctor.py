@@ -276,12 +276,17 @@ def test_a_database_that_is_locked_for_writing_elsewhere_is_not_reported_as_brok
     reader.close()
 
 
-def test_tables_of_a_newer_version_fail(setup: Setup) -> None:
+@pytest.mark.parametrize(("floor", "failing"), [("from-the-future", ["database"]), (None, [])])
+def test_tables_of_a_newer_version_fail_where_this_program_cannot_work_with_them(
+    setup: Setup, floor: str | None, failing: list[str]
+) -> None:
     path = _record(setup, provider_id="1")
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        if floor is not None:
+            connection.execute("UPDATE schema_floor SET revision = ?", (floor,))
     connection.close()
-    assert [finding.about for finding in setup.failing()] == ["database"]
+    assert [finding.about for finding in setup.failing()] == failing
 
 
 def test_a_recorded_message_is_looked_for_in_the_database_and_not_found(setup: Setup) -> None:
