@@ -37,6 +37,8 @@ _SHORT = 25
 _COMMONEST = ("en", "es")
 _SHOWN_BEFORE = 100
 """Characters shown before a phrase that stands far inside an endless sentence."""
+MATCHERS_KEPT = 500
+"""Of a language, those that were asked last: each takes some 12 kB, and there are thousands of phrases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +130,14 @@ class _Patterns:
         return sorted(number for number in numbers if all(token.is_among(present) for token in self._alarms[number][1]))
 
     def _matcher(self, number: int) -> Any:
-        if number not in self._matchers:
-            matcher = self._matchers[number] = Matcher(self._vocab)
+        matcher = self._matchers.pop(number, None)
+        if matcher is None:
+            matcher = Matcher(self._vocab)
             matcher.add("alarm", [_pattern(self._alarms[number][1])])
-        return self._matchers[number]
+        self._matchers[number] = matcher  # the last one of them: it was just asked for
+        if len(self._matchers) > MATCHERS_KEPT:
+            del self._matchers[next(iter(self._matchers))]
+        return matcher
 
     def _all_disarming(self) -> Any:
         source = self._source

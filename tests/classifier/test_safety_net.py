@@ -1,3 +1,4 @@
+import gc
 import random
 
 import pytest
@@ -6,9 +7,10 @@ from hypothesis import strategies as st
 
 from classifier import Bearings, Classifier
 from classifier.decision import SUPPORTED, Thresholds
-from classifier.phrase_book import Kind, book
+from classifier.lean_spacy import spacy
+from classifier.phrase_book import Kind, book, phrases
 from classifier.raising import raised
-from classifier.safety_net import Alarm, SafetyNet
+from classifier.safety_net import MATCHERS_KEPT, Alarm, SafetyNet
 from classifier.verdict import Letter, Reason, Verdict
 from classifier.words import split, tidy
 from connectors.labels import Tag
@@ -137,3 +139,27 @@ def test_of_an_endless_sentence_the_part_around_the_phrase_is_shown() -> None:
     (alarm, *_) = alarms(" ".join(words))
     assert "wants to die" in alarm.sentence
     assert len(alarm.sentence) <= 300
+
+
+def test_a_net_that_has_met_every_phrase_of_a_language_keeps_few_matchers() -> None:
+    """Months of mail meet one phrase after another."""
+    source, net = book("en"), SafetyNet()
+    assert source is not None
+    said = [
+        " ".join(min(token.words) for token in phrase)
+        for notations in source.alarms.values()
+        for phrase in phrases(notations, "en", source.words)
+        if all(token.words for token in phrase)
+    ]
+    assert len(said) > 4 * MATCHERS_KEPT
+    assert net.first_alarm(said[0], split(said[0]), "en") is not None
+    before = matchers()
+    for text in said[:: len(said) // (2 * MATCHERS_KEPT)]:
+        list(net.alarms(text, split(text), "en"))
+    assert matchers() - before < MATCHERS_KEPT + 10
+    assert net.first_alarm(said[0], split(said[0]), "en") is not None, "one that was let go is made anew"
+
+
+def matchers() -> int:
+    gc.collect()
+    return sum(isinstance(each, spacy.matcher.Matcher) for each in gc.get_objects())
