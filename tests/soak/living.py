@@ -241,7 +241,7 @@ class Life:
             school_days=sum(each <= day for each in self.year.days),
             messages=tables["message"].rows,
             violations=violations,
-            memory=memory.sample(self.service.did["restart"]),
+            memory=memory.sample(self.service.did["restart"], self.service.database),
             size=growth.total(tables),
             computed=self._computed(number),
             seconds=seconds,

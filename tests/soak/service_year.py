@@ -48,6 +48,7 @@ from tests.servers.dovecot import PASSWORD
 from tests.service.web.school_pages import URL
 from tests.soak.connections import YearAssembly
 from tests.soak.mail_systems import Systems
+from tests.soak.memory import hear_every_language
 from tests.soak.pages import AtThePages, Pages
 from tests.soak.year import (
     ADMINISTRATOR,
@@ -105,6 +106,8 @@ class Service:
         self.settings = self._settings()
         self.calendar = SchoolCalendar.of(self.settings.school, self.settings.office)
         built = Assembly.build(self.settings, clock=self.clock, model=self._given or self._loaded)
+        if self._given is None and self._loaded is None:
+            hear_every_language(built.classifier)
         self._loaded = built.classifier
         parts = {name: getattr(built, name) for name in Assembly.__dataclass_fields__}
         self.assembly = YearAssembly(**parts, systems=self.systems, kept=self._kept)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from sqlalchemy import update
+from sqlalchemy import literal_column, select, update
 
 import classifier
 from classifier import Bearings, Classifier
@@ -197,6 +197,17 @@ def test_memory_that_grows_is_noticed_and_memory_that_does_not_is_not() -> None:
     ]
     assert not any(slope.is_flat for slope in slopes(growing))
     assert slopes(steady[: memory.WARM_UP_WEEKS + 2]) == [], "too few to say"
+
+
+def test_statements_that_are_compiled_for_the_database_are_not_taken_for_growth() -> None:
+    database = Database.in_memory()
+    before = memory.sample(0, database)
+    for number in range(1, 60):
+        with database.read() as connection:
+            connection.execute(select(*[literal_column("1").label(f"c{each}") for each in range(number)]))
+    assert memory.sample().objects - before.objects > memory.OBJECTS_A_WEEK
+    assert memory.sample(0, database).objects - before.objects < memory.OBJECTS_A_WEEK
+    database.close()
 
 
 def test_a_leak_in_this_process_is_noticed() -> None:
