@@ -14,7 +14,7 @@ __all__ = ["answer_to", "reply_address"]
 _SUBJECT_CHARACTERS = 160
 _RE = "Re: "
 # What mail programs put before a subject: Re, also in German, Swedish, Italian …, with or without a counter.
-_REPLY_PREFIX = re.compile(r"\A(?:\s*(?:re|aw|sv|antw|ref|r)\s*(?:\[\d{1,4}\])?\s*[:：])+\s*", re.IGNORECASE)
+_REPLY_PREFIX = re.compile(r"\A(?:\s*+(?:re|aw|sv|antw|ref|r)\s*+(?:\[\d{1,4}\])?\s*+[:：])+\s*+", re.IGNORECASE)
 
 
 def reply_address(message: Message) -> str | None:

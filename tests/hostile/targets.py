@@ -34,6 +34,7 @@ from config import ConfigError
 from config.ics import read_holidays
 from config.load import load
 from connectors.hypertext import html_to_text
+from connectors.labels import Tag
 from connectors.message import Message
 from connectors.quoting import newest_text
 from scorecard.contact_list import read_contacts
@@ -69,7 +70,9 @@ def read_mail(raw: bytes) -> None:
     """A mail on its whole way: parsed, guarded, recognised, worded into an answer and into the office's mail."""
     message = parsed(raw)
     sound(message)
-    case = Case(message, History(connected_at=NOON), SETTINGS.norm, NOON, TEACHER, SETTINGS.staff_domains)
+    case = Case(
+        message, History(connected_at=NOON), SETTINGS.norm, NOON, TEACHER, SETTINGS.staff_domains, tag=Tag.ROUTINE
+    )
     for guard in GUARDS:
         said = guard(case)
         assert said is None or said
