@@ -42,6 +42,8 @@ from connectors.mime import parse_message
 
 _PAUSES = (1.0, 2.0, 4.0)
 """Seconds between looks for a draft that is found nowhere: it may be on its way to Sent."""
+ACCEPTED_KEPT = 200
+"""A draft that was taken over looks like a draft for seconds; a connection stays open for months."""
 _HEAD = 64 * 1024
 """Bytes of a draft in which its header fields are looked for."""
 _SHOWN = {"$select": "isDraft,parentFolderId,internetMessageId", "$expand": expand(FLAGS)}
@@ -76,8 +78,8 @@ class Drafts:
         self._client = client
         self._folders = folders
         self._sleep = sleep
-        self._accepted: set[str] = set()
-        """Ids of drafts whose sending the server took over."""
+        self._accepted: dict[str, None] = {}
+        """Ids of drafts whose sending the server took over, the newest `ACCEPTED_KEPT`, oldest first."""
 
     def save(self, mime: bytes) -> str:
         """Saves a draft, or finds the one with this Message-ID. Returns its id. Raises DraftFailed, ConnectFailed."""
@@ -158,7 +160,9 @@ class Drafts:
             raise
         except ConnectFailed as error:
             raise SendFailed(str(error)) from error
-        self._accepted.add(id_)
+        self._accepted[id_] = None
+        if len(self._accepted) > ACCEPTED_KEPT:
+            del self._accepted[next(iter(self._accepted))]
 
     def _sent_or_uncertain(self, id_: str, rfc_message_id: str, why: str) -> None:
         """Returns where the message is in Sent. Raises SendUncertain otherwise: its fate is asked later."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from connectors import graph_drafts
 from connectors.contract.mails import family_id, family_mail, reply, reply_id
 from connectors.contract.reader import Reader, message_id_of, unwrapped
 from connectors.errors import (
@@ -195,6 +196,20 @@ class TestSendingOnce:
         mailbox.send_draft(draft)
         world.box.release_sending()
         assert [message_id_of(out) for out in world.departed()] == [reply_id(1)]
+
+    def test_of_what_was_accepted_the_newest_is_remembered_and_not_all_of_years(
+        self, world: GraphWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(graph_drafts, "ACCEPTED_KEPT", 2)
+        mailbox = world.open()
+        world.box.hold_sending("draft")
+        drafts = [mailbox.save_draft(reply(number, world.address)) for number in range(4)]
+        for draft in drafts:
+            mailbox.send_draft(draft)
+        mailbox.send_draft(drafts[-1])
+        assert len(mailbox._drafts._accepted) == 2
+        world.box.release_sending()
+        assert sorted(message_id_of(out) for out in world.departed()) == sorted(map(reply_id, range(4)))
 
     @pytest.mark.parametrize(
         "trouble", [{"cut": 0}, {"cut": 20}, {"status": 500, "code": "X"}, {"status": 504}], ids=str
