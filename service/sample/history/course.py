@@ -178,10 +178,8 @@ class _Year:
         habit = self.teacher.habit
         if self._random.random() >= habit.good_news * (_BEFORE if self._earlier else 1):
             return
-        within = self._days[:_FIRST_WEEKS]
-        day = self._random.choice(
-            self._days[_FIRST_WEEKS : 2 * _FIRST_WEEKS] if self._happens(_LATE_GOOD_NEWS) else within
-        )
+        within, later = self._days[:_FIRST_WEEKS], self._days[_FIRST_WEEKS : 2 * _FIRST_WEEKS]
+        day = self._random.choice(later if self._happens(_LATE_GOOD_NEWS) and later else within)
         if self._happens(habit.by_phone):
             self.calls.append(Call(day, self.teacher.mailbox, child, good_news=True, reached=not self._happens(0.2)))
             return
