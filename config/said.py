@@ -57,8 +57,10 @@ def _of_database(error: BaseException) -> Said:
     """PostgreSQL quotes the row that it refuses: of its errors the code is told (SQLSTATE), of SQLite's the sentences
     that never hold a value."""
     code, text = getattr(error, "sqlstate", None), str(error)
-    detail = f" {code}" if code else f": {text}" if text in _SQLITE or _LACKING.fullmatch(text) else ""
-    return Said(f"the database refused: {type(error).__name__}{detail}")
+    if code:
+        return Said(f"the database refused: {type(error).__name__} {code}")
+    harmless = text in _SQLITE or _LACKING.fullmatch(text)
+    return Said(f"the database refused: {text if harmless else type(error).__name__}")
 
 
 def without_addresses(text: str) -> str:

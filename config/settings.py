@@ -893,8 +893,9 @@ class Settings(BaseSettings):
     glow: Glow = Glow()
     """Good news: which families have had none yet, and drafts for them."""
     scorecard: Scorecard = Scorecard()
-    retention: Retention = Retention()
     """The Alliance Scorecard: whom its figures protect."""
+    retention: Retention = Retention()
+    """How long what is on record is kept."""
     service: Service = Service()
     """How the service runs."""
     monitoring: Monitoring = Monitoring()

@@ -253,7 +253,7 @@ class TestOutbox:
             connected.write(URGENT)
             connected.call("run", "--once")
         assert len(json.loads(connected.call("outbox", "--json").stdout)["messages_set_aside"]) == 1
-        assert connected.outgoing(OFFICE) == 0
+        assert connected.outgoing(OFFICE) == 1, "it may be urgent: the office has it as it came"
         retried = connected.call("retry", "--all")
         assert retried.exit_code == 0, retried.output
         assert f"{RIVERA}: 1 messages read again, 0 still set aside" in retried.stdout
