@@ -96,7 +96,8 @@ def test_lines_end_as_rfc_4180_has_it(report: Report) -> None:
 def test_no_name_is_run_as_a_formula(report: Report, name: str) -> None:
     group = Group(Grouping.TEAM, name, name, (Grouping.ALL, ""))
     (row,) = rows(replace(report, groups=[GroupFigures(group, 20, Share(1, 2))], before=None))
-    assert row["key"] == row["title"] == (name if name.startswith("Team") else f"'{name}")
+    # Blanks before a name are not part of it: some spreadsheets trim them and then see a formula.
+    assert row["key"] == row["title"] == (name if name.startswith("Team") else f"'{name.strip()}")
 
 
 def test_one_withheld_indicator_is_named_and_empty(report: Report) -> None:
