@@ -146,7 +146,7 @@ def test_of_a_databases_refusal_no_value_is_told() -> None:
     refused = IntegrityError("INSERT", {}, UniqueViolation("Key (sender)=(ana@family.example) exists"))
     assert said(refused) == "the database refused: UniqueViolation 23505"
     locked = OperationalError("SELECT", {}, sqlite3.OperationalError("database is locked"))
-    assert said(locked) == "the database refused: OperationalError: database is locked"
+    assert said(locked) == "the database refused: database is locked"
 
 
 def test_only_two_modules_say_what_words_may_be_logged() -> None:
