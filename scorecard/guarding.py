@@ -53,11 +53,11 @@ def kept(
     recovered_of: Mapping[Group, int],
     teams: Mapping[str, str],
 ) -> Kept:
-    """What of a term is not shown. `sizes` are families, by group; `families` the groups of each family that overlaps
-    are judged by, `cases` and `students` those that each case, and each student with an incident, counts for;
-    `recovered_of` are students whose time is over, by group. `teams` are the teams of all mailboxes, "" for none."""
+    """What of a term is not shown. `sizes` are families, by group; `families` the groups of each family, `cases` and
+    `students` those that each case, and each student with an incident, counts for; `recovered_of` are students whose
+    time is over, by group. `teams` are the teams of all mailboxes, "" for none."""
     # Of a group that no family on the roster belongs to nothing is said of few families.
-    groups = withheld(sizes, threshold, families, empty_is_small=False)
+    groups = _of_families(sizes, threshold, families)
     if EVERYBODY in groups:
         groups = frozenset(sizes)
     harmless = frozenset(group for group in groups if sizes[group] >= threshold)
@@ -66,6 +66,30 @@ def kept(
         Indicator.RECOVERY: _of_units(students, sizes, groups, harmless, threshold, recovered_of),
     }
     return Kept(groups, by_indicator, _counts(sizes, groups, teams))
+
+
+def _of_families(sizes: Mapping[Group, int], threshold: int, families: Iterable[frozenset[Group]]) -> frozenset[Group]:
+    """The groups that are withheld as a whole. Overlaps are judged at the schools that a withheld group has a part in:
+    in a district they are few."""
+    at = [(_places(of), of) for of in families]
+    hidden = frozenset(group for group, size in sizes.items() if 0 < size < threshold)
+    places: set[Group | None] = set()
+    while True:
+        # One that is withheld for another's sake may be at a school that nothing small is at.
+        more = {place for theirs, of in at if not hidden.isdisjoint(of) for place in theirs} - places
+        if not more and places:
+            return hidden
+        places |= more
+        near = [of for theirs, of in at if not places.isdisjoint(theirs)]
+        hidden = withheld(sizes, threshold, near, empty_is_small=False)
+        if not near:
+            return hidden
+
+
+def _places(of: frozenset[Group]) -> frozenset[Group | None]:
+    """The schools of a family; None for one without."""
+    schools: frozenset[Group | None] = frozenset(group for group in of if group.grouping is Grouping.SCHOOL)
+    return schools or frozenset({None})
 
 
 def _of_units(

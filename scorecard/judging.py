@@ -89,17 +89,12 @@ class Judge:
     def _families(
         self, term: str, known: Mapping[GroupKey, Group], sizes: Mapping[Group, int]
     ) -> Sequence[frozenset[Group]]:
-        """The groups of each family of those schools that a small group has a part in; none where no group is small."""
+        """The groups of each family; none where no group is small, or everybody is."""
         small = {key for key, group in known.items() if 0 < sizes[group] < self.threshold}
         if not small or (Grouping.ALL, "") in small:
             return ()
         query = select(col(FamilyStanding.standings)).where(col(FamilyStanding.term) == term)
-        families = [groups_in(text) for text in self.connection.execute(query).scalars()]
-        if any(grouping is Grouping.SCHOOL for grouping, _key in known):
-            theirs = {key for groups in families if not groups.isdisjoint(small) for key in groups}
-            schools = {key for key in theirs if key[0] is Grouping.SCHOOL}
-            families = [groups for groups in families if not groups.isdisjoint(schools)]
-        return [_known(groups, known) for groups in families]
+        return [_known(groups_in(text), known) for text in self.connection.execute(query).scalars()]
 
     def _rests_on(self, teams: Mapping[str, str]) -> str:
         return hashlib.sha256(json.dumps([self.threshold, sorted(teams.items())]).encode()).hexdigest()

@@ -74,6 +74,15 @@ def test_no_two_displays_together_tell_of_a_withheld_group(kinds: Kinds, data: s
         assert_lists_name_nobody_withheld(figures, hidden)
 
 
+def test_the_team_of_a_school_that_goes_with_a_small_one_does_not_tell_of_the_small_one() -> None:
+    # Everybody's less the Comets' would be the one family of the small school.
+    with empty_database() as database:
+        figures = Figures(database)
+        figures.families(1, school("a"), grade("03", "a"))
+        figures.families(10, school("b"), grade("03", "b"), *with_(RIVERA))
+        assert [each.group.key for each in figures.report().groups if not each.withheld] == [""]
+
+
 def assert_lists_name_nobody_withheld(figures: Figures, hidden: frozenset[Group]) -> None:
     """A list that names families names none of a withheld group."""
     named: dict[Group, set[str]] = {}
