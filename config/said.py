@@ -7,6 +7,7 @@ finds "(withheld)" there, and no letter.
 
 import re
 import traceback
+from collections.abc import Collection
 
 OURS = frozenset({"autoresponder", "classifier", "config", "connectors", "scorecard", "service", "store"})
 """The packages whose sentences are this program's own."""
@@ -34,11 +35,11 @@ class Said(str):
     __slots__ = ()
 
 
-def said(error: BaseException) -> Said:
-    """What an error may be told by: its own sentence, without addresses, where this program worded it; what the
-    operating system says (`OSError.strerror`); of anything else, its kind and place."""
+def said(error: BaseException, naming: Collection[str] = ()) -> Said:
+    """What an error may be told by: its own sentence, without addresses other than those in `naming`, where this
+    program worded it; what the operating system says (`OSError.strerror`); of anything else, its kind and place."""
     if type(error).__module__.partition(".")[0] in OURS:
-        return Said(without_addresses(str(error)))
+        return Said(without_addresses(str(error), naming))
     if type(error).__module__.startswith("sqlalchemy."):
         return _of_database(getattr(error, "orig", None) or error)
     if isinstance(error, OSError) and error.strerror and error.errno is not None:
@@ -63,6 +64,10 @@ def _of_database(error: BaseException) -> Said:
     return Said(f"the database refused: {text if harmless else type(error).__name__}")
 
 
-def without_addresses(text: str) -> str:
-    """The text with each e-mail address replaced: mail servers put families' into their refusals."""
-    return _ADDRESS.sub("(address)", text) if "@" in text else text
+def without_addresses(text: str, naming: Collection[str] = ()) -> str:
+    """The text with each e-mail address replaced: mail servers put families' into their refusals. Those in `naming`,
+    the school's own, stay."""
+    if "@" not in text:
+        return text
+    ours = {address.lower() for address in naming}
+    return _ADDRESS.sub(lambda found: found[0] if found[0].rstrip(".").lower() in ours else "(address)", text)

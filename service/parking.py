@@ -6,9 +6,10 @@ one who never hears of it misses urgent mail. Its Message-ID is derived from the
 Sent before any further try, so that twice means: the mail server itself could not say.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from datetime import datetime, timedelta
+from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,13 @@ _HANDOVERS = 6
 """So often a notice is handed over without the server saying that it took it."""
 _LONGEST_REASON = 1000
 AT_ONCE = timedelta(0)
+
+
+class _Told(StrEnum):
+    """Whether anybody hears of a parked mailbox, as the log says it."""
+
+    BY_MAIL = "is told by mail"
+    NOT_AT_ALL = "set service.administrator and service.notices_from for a mail"
 
 
 def needs_a_person(error: Exception | None) -> bool:
@@ -76,6 +84,12 @@ def service_box(settings: Settings) -> MailboxSettings | None:
         return None
     its_own = {"address": address, "aliases": (), "teacher": "Alliance Inbox", "username": None, "password_env": None}
     return models[0].model_copy(update=its_own)
+
+
+def _sign_in_names(settings: Settings) -> Iterator[str]:
+    """The accounts that the configuration signs in with: whoever mends a refusal must know which of them it was."""
+    servers = () if settings.exchange is None else (settings.exchange,)
+    yield from (each.username for each in (*settings.mailboxes, *servers) if each.username)
 
 
 def ripe(
@@ -122,14 +136,16 @@ class Attendant:
         nothing where trying again may help."""
         if not needs_a_person(error):
             return
-        reason = " ".join(said(error).split())[:_LONGEST_REASON]
+        names = {mailbox, *_sign_in_names(self._assembly.settings)}
+        reason = " ".join(said(error, naming=names).split())[:_LONGEST_REASON]
         try:
             begins = self._lot.park(mailbox, self._assembly.clock(), reason, sending=sending)
         except Exception as failure:  # noqa: BLE001 - the record is a help; the mailbox is tried again anyway
             log.error("a parked mailbox could not be recorded", mailbox=mailbox, error=place(failure))
             return
         if begins:
-            log.error("a mailbox is parked", mailbox=mailbox, reason=said(error), administrator_is_told=self.tells)
+            told = _Told.BY_MAIL if self.tells else _Told.NOT_AT_ALL
+            log.error("a mailbox is parked", mailbox=mailbox, reason=said(error), administrator=told)
 
     def works(self, mailbox: str, *, sent: bool) -> None:
         """A mailbox was worked on without trouble; `sent` says whether mail was sent from it."""

@@ -5,6 +5,7 @@ Where anything is amiss nobody is signed in, a page says so, and the link by mai
 
 import hmac
 from datetime import timedelta
+from enum import StrEnum
 
 import structlog
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -121,8 +122,7 @@ def _came_back_without(request: Request, provider: Provider, wanted: str) -> Res
     error = request.query_params.get("error", "")
     declined = error in _DECLINED
     if not declined:
-        code = error if error in _FAMILIAR else None
-        log.error("the provider sends somebody back", provider=provider.openid.name, code=code)
+        log.error("the provider sends somebody back", provider=provider.openid.name, reason=_Refusal(error))
     _ = words_for(request).gettext
     notice = (
         _("You did not sign in with {provider}. Try it once more, or take a link by mail.")
@@ -182,14 +182,21 @@ def _provider(request: Request) -> Provider:
 
 
 _DECLINED = frozenset({"access_denied", "consent_required", "interaction_required", "login_required"})
-_FAMILIAR = frozenset(
-    {
-        "invalid_request",
-        "unauthorized_client",
-        "unsupported_response_type",
-        "invalid_scope",
-        "server_error",
-        "temporarily_unavailable",
-    }
-)
-"""RFC 6749 §4.1.2.1. What else a provider, or whoever made the address, writes is not repeated."""
+
+
+class _Refusal(StrEnum):
+    """What a provider sends instead of a code (RFC 6749 §4.1.2.1). What else it, or whoever made the address, writes is
+    not repeated."""
+
+    INVALID_REQUEST = "invalid_request"
+    UNAUTHORIZED_CLIENT = "unauthorized_client"
+    UNSUPPORTED_RESPONSE_TYPE = "unsupported_response_type"
+    INVALID_SCOPE = "invalid_scope"
+    SERVER_ERROR = "server_error"
+    TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
+    OF_ITS_OWN = "an error of its own"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "_Refusal":
+        del value
+        return cls.OF_ITS_OWN

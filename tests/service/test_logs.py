@@ -183,19 +183,11 @@ def test_every_sentence_that_is_logged_is_written_out_in_the_code() -> None:
 def test_every_field_that_is_logged_may_be() -> None:
     """Fields of text by name; numbers and enumerations stand under any, and are listed here with what they are."""
     numbers = {
-        *("added", "addresses", "administrator_is_told", "answered", "changed", "case", "conflict", "corrections"),
-        *("delivery", "done", "draft", "drafted", "ended", "handovers", "item", "kind", "labelled", "left_out"),
-        *(
-            "mailboxes",
-            "messages",
-            "next_try_in_seconds",
-            "notifications",
-            "recorded",
-            "routed",
-            "routine",
-            "set_aside",
-        ),
-        *("since", "step", "total", "tries_left", "urgent", "waiting"),
+        *("added", "addresses", "answered", "case", "changed", "chore", "closed", "conflict", "corrections"),
+        *("deliveries", "delivery", "done", "draft", "drafted", "ended", "handovers", "item", "jobs", "kind"),
+        *("labelled", "left_out", "mailboxes", "messages", "next_try_in_seconds", "notifications", "recorded"),
+        *("routed", "routine", "rows", "set_aside", "since", "step", "total", "tries_left", "turns", "urgent"),
+        "waiting",
     }
     strange = {
         f"{at} {keyword.arg}"

@@ -27,8 +27,7 @@ from connectors.errors import (
 from service.cli import app
 from service.parking import AT_ONCE, Attendant, needs_a_person, notices_box, settling_time
 from service.runner import Runner
-from store import database as databases
-from store.database import Database
+from store.database import Database, migrations_of
 from store.parking import ParkingLot
 from tests.servers import dovecot, smtp_sink
 from tests.servers import graph as microsoft
@@ -96,6 +95,17 @@ class TestTelling:
             "tell the office",
         ):
             assert said_too in said
+
+    def test_the_notice_names_the_account_that_was_refused_and_no_familys_address(self, maple: Maple) -> None:
+        box = maple.box(RIVERA).model_copy(update={"username": "mail-service@maple.example"})
+        others = tuple(each for each in maple.settings.mailboxes if each.address != RIVERA)
+        maple.settings = maple.settings.model_copy(update={"mailboxes": (box, *others)})
+        refusal = "the server refused Mail-Service@maple.example, and ana@family.example."
+        attendant(maple).refused(RIVERA, AuthenticationFailed(refusal))
+        attendant(maple).tell(AT_ONCE)
+        (notice,) = notices(maple)
+        assert "the server refused Mail-Service@maple.example, and (address)" in text(notice)
+        assert "ana@" not in text(notice)
 
     def test_no_robot_and_no_guard_takes_the_notice_for_a_familys_mail(self, maple: Maple) -> None:
         attendant(maple).refused(RIVERA, REFUSED)
@@ -371,19 +381,19 @@ class TestTheTables:
         path = tmp_path / "alliance.db"
         database = Database.at(str(path))
         with database.write() as connection:
-            command.upgrade(databases._alembic(connection), "0001")
+            command.upgrade(migrations_of(connection), "0001")
             connection.exec_driver_sql(
                 "INSERT INTO mailbox (address, cursor, connected_at) VALUES ('rivera@maple.example', 'c', '2026-01-01')"
             )
         database.close()
         Database.open(str(path)).close()
-        with sqlite3.connect(path) as connection:
-            assert connection.execute("SELECT cursor FROM mailbox").fetchall() == [("c",)]
-            assert connection.execute("SELECT count(*) FROM parking").fetchone() == (0,)
-        connection.close()
+        with sqlite3.connect(path) as file:
+            assert file.execute("SELECT cursor FROM mailbox").fetchall() == [("c",)]
+            assert file.execute("SELECT count(*) FROM parking").fetchone() == (0,)
+        file.close()
         again = Database.at(str(path))
         with again.write() as connection:
-            command.downgrade(databases._alembic(connection), "0001")
+            command.downgrade(migrations_of(connection), "0001")
             assert connection.exec_driver_sql("SELECT cursor FROM mailbox").scalar() == "c"
         again.close()
 
