@@ -12,6 +12,7 @@ from connectors.labels import Label
 from service.delivery import Delivered
 from service.figure_keeping import FigureKeeper
 from service.pipeline import Swept
+from service.privacy.purging import Purge
 from service.roster_keeping import RosterKeeper
 from service.runner import Runner
 from store.database import Database
@@ -57,7 +58,7 @@ def runner_of(maple: Maple, diary: Diary | None = None, only: str | None = None)
     return Runner(maple.assembly(), watcher=diary, environ={}, boxes=boxes)
 
 
-def at_step(maple: Maple, step: str, act: Callable[[], None], *, number: int = 1, mailbox: str = RIVERA) -> None:
+def at_step(maple: Maple, step: str, act: Callable[[], object], *, number: int = 1, mailbox: str = RIVERA) -> None:
     """Does something when a mailbox comes to a step."""
     seen = 0
 
@@ -81,9 +82,9 @@ def until_stopped(runner: Runner) -> None:
 
 def without_waiting(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     """The runner's pauses take no time, and mailboxes know no push. Those who look at a clock alone would do so without
-    end: roster and scorecard are left in peace."""
-    monkeypatch.setattr(runner._stop, "wait", lambda seconds: False)
-    for keeper in (FigureKeeper, RosterKeeper):
+    a pause: roster, scorecard and retention are left in peace."""
+    monkeypatch.setattr(runner._stop, "wait", lambda seconds: runner._stop.is_set())
+    for keeper in (FigureKeeper, Purge, RosterKeeper):
         monkeypatch.setattr(keeper, "keep", lambda keeper, stop: None)
     monkeypatch.setattr(
         MemoryMailbox, "wait", lambda mailbox, _: mailbox._system.step(mailbox.address, "wait") or False

@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -197,15 +198,18 @@ def test_a_school_that_asks_for_it_sees_each_mailbox(maple: Maple) -> None:
 
 
 def test_mail_comes_first_where_another_program_has_the_address(
-    maple: Maple, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    maple = Maple(database=Database.open(str(tmp_path / "a.db")))  # a file, as threads need it
     with serving(monitor(maple).app(), "127.0.0.1:0") as taken:
         maple.settings = maple.settings.model_copy(
             update={"monitoring": Monitoring(listen=taken.removeprefix("http://"))}
         )
         configure(style="json")
         with monitored(maple.assembly(), "run", Quiet(), {}) as pulse:
-            Runner(maple.assembly(), watcher=pulse).run_once()
+            failures = Runner(maple.assembly(), watcher=pulse).run_once()
+    maple.database.close()
+    assert failures == {}
     assert "health and metrics are not served from here" in capsys.readouterr().err
 
 
