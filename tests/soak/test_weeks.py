@@ -44,7 +44,8 @@ def test_the_week_in_which_the_clocks_go_back_keeps_every_promise(tmp_path: Path
     assert result.oracle_asked == 1
     counts = result.counts
     assert counts["messages moved to Microsoft 365"] > 5
-    happened = ("left: reply", "left: route", "left: notice", "labelled routine", "labelled urgent", "correction")
+    # A class's own letters begin after its first days, and with them what a teacher sets right: not in so short a time.
+    happened = ("left: reply", "left: route", "left: notice", "labelled routine", "labelled urgent")
     assert [what for what in happened if not counts[what]] == [], "the days are poorer than they should be"
     assert counts["office says, by mail"] + counts["office says, on the page"] > 0
     assert counts["contact noted on the page"] > 0
