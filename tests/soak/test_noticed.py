@@ -215,7 +215,8 @@ def test_a_leak_in_this_process_is_noticed() -> None:
     for _ in range(8):
         kept.append([bytearray(b"x" * 3_000_000), [[each] for each in range(2_000)]])
         samples.append(memory.sample())
-    assert [slope.what for slope in slopes(samples, warm_up=1) if not slope.is_flat] == ["resident bytes", "objects"]
+    # Not by resident bytes: a process that other tests filled, and emptied, has room for the leak already.
+    assert "objects" in [slope.what for slope in slopes(samples, warm_up=1) if not slope.is_flat]
 
 
 def test_answers_doubled_morning_mails_on_a_sunday_and_a_forgetful_move_are_noticed_in_a_run(
