@@ -64,6 +64,9 @@ READ: Mapping[str, str] = {
 LOOKED_UP: Mapping[str, str] = {"imapclient": "BSD-3-Clause", "uritemplate": "BSD-3-Clause OR Apache-2.0"}
 """By package, where its metadata says nothing clear: what its licence file says."""
 
+_HOST = re.compile(r" ?\([a-z0-9-]+(?:\.[a-z-]+)+\)")
+"""A host's name in brackets: which index a package came from is the school's choice."""
+
 
 @dataclass(frozen=True, slots=True)
 class Package:
@@ -125,7 +128,7 @@ def _package(installed: Distribution, version: str, hashes: tuple[str, ...], loc
         version=version,
         hashes=hashes,
         licence=licence_of(name, _said(installed)),
-        summary=" ".join(str(installed.metadata.get("Summary", "")).split()),
+        summary=" ".join(_HOST.sub("", str(installed.metadata.get("Summary", ""))).split()),
         requires=tuple(sorted(asked & locked)),
     )
 
@@ -230,7 +233,6 @@ def sbom(found: Iterable[Package]) -> str:
 
 def _component(package: Package) -> dict[str, object]:
     files = [{"alg": "SHA-256", "content": digest} for digest in package.hashes]
-    address = f"https://pypi.org/project/{package.name}/{package.version}/#files"
     return {
         "type": "library",
         "bom-ref": package.purl,
@@ -239,7 +241,7 @@ def _component(package: Package) -> dict[str, object]:
         "purl": package.purl,
         "description": package.summary,
         "licenses": [{"expression": package.licence}],
-        "externalReferences": [{"type": "distribution", "url": address, "hashes": files}],
+        "externalReferences": [{"type": "distribution", "url": package.purl, "hashes": files}],
     }
 
 

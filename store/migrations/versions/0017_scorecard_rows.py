@@ -77,14 +77,9 @@ def downgrade() -> None:
     op.drop_table("scorecard_withholding")
     for table in _MADE_ANEW[:-1]:
         op.drop_table(table)
-    group = (
-        sa.Column("term", sa.String(), nullable=False),
-        sa.Column("grouping", sa.String(length=16), nullable=False),
-        sa.Column("key", sa.String(), nullable=False),
-    )
     op.create_table(
         "scorecard_family",
-        *(column.copy() for column in group),
+        *_of_a_group(),
         sa.Column("family", sa.String(), nullable=False),
         sa.Column("enrolled", sa.Boolean(), nullable=False),
         sa.Column("positive_on", sa.Date(), nullable=True),
@@ -95,7 +90,7 @@ def downgrade() -> None:
     op.create_index("ix_scorecard_family_family", "scorecard_family", ["family"])
     op.create_table(
         "scorecard_case",
-        *(column.copy() for column in group),
+        *_of_a_group(),
         sa.Column("case_id", sa.Integer(), nullable=False),
         sa.Column("opened_on", sa.Date(), nullable=False),
         sa.Column("agreed_on", sa.Date(), nullable=True),
@@ -105,7 +100,7 @@ def downgrade() -> None:
     op.create_index("ix_scorecard_case_case", "scorecard_case", ["case_id"])
     op.create_table(
         "scorecard_incident",
-        *(column.copy() for column in group),
+        *_of_a_group(),
         sa.Column("incident_id", sa.Integer(), nullable=False),
         sa.Column("student", sa.String(), nullable=False),
         sa.Column("on_day", sa.Date(), nullable=False),
@@ -117,7 +112,7 @@ def downgrade() -> None:
     op.create_index("ix_scorecard_incident_student", "scorecard_incident", ["student"])
     op.create_table(
         "scorecard_tally",
-        *(column.copy() for column in group),
+        *_of_a_group(),
         sa.Column("monday", sa.Date(), nullable=False),
         sa.Column("measure", sa.String(length=16), nullable=False),
         sa.Column("n", sa.Integer(), nullable=False),
@@ -125,6 +120,15 @@ def downgrade() -> None:
     )
     _count_again()
     op.execute("UPDATE schema_floor SET revision = '0014'")
+
+
+def _of_a_group() -> tuple[sa.Column[str], ...]:
+    """Fresh for each table: a column belongs to one."""
+    return (
+        sa.Column("term", sa.String(), nullable=False),
+        sa.Column("grouping", sa.String(length=16), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+    )
 
 
 def _count_again() -> None:
