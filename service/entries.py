@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from autoresponder.drafting import DraftPlan
 from autoresponder.family import person
 from autoresponder.identifiers import thread_id
-from autoresponder.plan import Answer, Answering, History, Plan, ReplyFacts
+from autoresponder.plan import Answer, Answering, History, Plan, ReplyFacts, RouteFacts
 from autoresponder.replies import reply_message_id
 from autoresponder.routes import route_message_id
 from classifier.verdict import Verdict
@@ -184,15 +184,12 @@ def with_mails(
     mails: list[Delivery] = []
     if plan.route is not None:
         facts = plan.route if box.stage is Stage.REPLY else plan.route.model_copy(update={"family_told": False})
-        route = _delivery(record, DeliveryKind.ROUTE, route_key(identity.fingerprint))
-        route.facts = facts.model_dump_json()
-        route.recipient = BETWEEN_RECIPIENTS.join(facts.recipients or (facts.recipient,))
-        route.rfc_message_id = route_message_id(message, box)
-        mails.append(route)
+        route_id = route_message_id(message, box)
+        mails.append(planned_route(record, facts, route_key(identity.fingerprint), route_id))
         # A reply to it may stand in the same page, where a record that was lost is read again.
         told = frozenset(facts.recipients or (facts.recipient,))
         sender = frozenset({identity.sender} if identity.sender else ())
-        for name in (route.rfc_message_id, thread_id(route.rfc_message_id)):
+        for name in (route_id, thread_id(route_id)):
             background.behind.setdefault(name, Behind(None, told, sender))
     if plan.reply is not None and box.stage is Stage.REPLY and identity.sender:
         reply = _delivery(record, DeliveryKind.REPLY, reply_key(identity.sender, _original(identity)))
@@ -258,6 +255,15 @@ def _remember(background: Background, mail: Delivery, thread: str) -> None:
 def _original(identity: Identity) -> str:
     """What a reply's key names the message by that it answers."""
     return identity.rfc_message_id or identity.fingerprint
+
+
+def planned_route(record: MessageRecord, facts: RouteFacts, key: str, rfc_message_id: str) -> Delivery:
+    """The mail to the office that a message is planned to bring. `key` keeps it from being planned twice."""
+    route = _delivery(record, DeliveryKind.ROUTE, key)
+    route.facts = facts.model_dump_json()
+    route.recipient = BETWEEN_RECIPIENTS.join(facts.recipients or (facts.recipient,))
+    route.rfc_message_id = rfc_message_id
+    return route
 
 
 def _delivery(record: MessageRecord, kind: DeliveryKind, key: str) -> Delivery:

@@ -20,10 +20,9 @@ from connectors.labels import Tag
 from connectors.mailbox import Direction
 from connectors.message import Message
 from service.about import matter_of
+from service.entries import planned_route
 from service.logs import place
-from store.matters import BETWEEN_RECIPIENTS
 from store.pages import Background, Entry, route_key
-from store.tables import Delivery, DeliveryKind
 
 log = structlog.get_logger()
 
@@ -72,17 +71,7 @@ class Unread:
             unsure=True,
             unread=True,
         )
-        route = Delivery(
-            mailbox=record.mailbox,
-            message_id=0,
-            kind=DeliveryKind.ROUTE,
-            dedupe_key=key,
-            facts=facts.model_dump_json(),
-            recipient=BETWEEN_RECIPIENTS.join(recipients),
-            rfc_message_id=derived_message_id(record.fingerprint, "route", box.address),
-            next_attempt_at=now,
-            created_at=now,
-        )
+        route = planned_route(record, facts, key, derived_message_id(record.fingerprint, "route", box.address))
         background.keys.add(key)
         matter = matter_of(
             record,
