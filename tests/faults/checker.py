@@ -157,8 +157,10 @@ def _urgent_at_office(
             if any(begin <= min(earlier + SETTLING, later) and earlier <= end for begin, end in expected.troubled):
                 found.excused += 1
             else:
+                windows = ", ".join(f"{begin - earlier:.1f} to {end - earlier:.1f}" for begin, end in expected.troubled)
                 found.broken.append(
-                    f"{letter} came to the office again after {later - earlier:.1f} s, with nothing in the way"
+                    f"{letter} came to the office again after {later - earlier:.1f} s, with nothing in the way "
+                    f"(trouble, in seconds from the first: {windows or 'none'})"
                 )
 
 

@@ -27,6 +27,8 @@ _JUMP = timedelta(minutes=16)
 """What the clock makes after the last fault, again and again: longer than a refused password parks a mailbox."""
 _JUMPS_AT_MOST = 20
 """All together less than a night: an answer to old mail is not given any more."""
+_IN_HAND = 5.0
+"""Seconds that what is in hand when the clock jumps may still take: a little longer than a server is waited for."""
 _LOOKED_EVERY = 0.8
 _LOOKS_MORE = 3
 _BESIDE = 1.0
@@ -152,8 +154,8 @@ class _Storm:
                 break
             longer -= found.kept and not found.drafts
             if sent == self.place.post.commands and jumps < _JUMPS_AT_MOST:
-                # What is in hand just now, somebody else may take over: their lease is over.
-                self._troubled.append([time.time(), time.time()])
+                # What is in hand just now, somebody else may take over: its lease is over before it is out.
+                self._troubled.append([time.time(), time.time() + _IN_HAND])
                 self.place.jump(_JUMP)
                 jumps += 1
             sent = self.place.post.commands
