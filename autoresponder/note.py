@@ -190,6 +190,7 @@ def template(name: str) -> Template:
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("autoresponder"),
+        auto_reload=False,
         autoescape=True,
         undefined=StrictUndefined,
         keep_trailing_newline=True,

@@ -118,7 +118,9 @@ def _offered_on(path: tuple[str, ...]) -> Sequence[EntryPoint]:
     return tuple(point for point in entry_points(group=GROUP) if point.name not in _BUILT_IN)
 
 
+@lru_cache(maxsize=64)
 def _package(point: EntryPoint) -> str:
+    """Named at each opening of a mailbox, and read from the disk."""
     return f"package {point.dist.name}" if point.dist is not None else f"module {point.module}"
 
 

@@ -6,11 +6,13 @@ moment loses nothing and doubles nothing, two that work at once never add a diff
 the computing. What changes meanwhile brings marks of its own, which the step has not read and leaves.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, func, select, update
 from sqlmodel import col
 
 from config import SchoolCalendar
@@ -61,22 +63,34 @@ class _Overtaken(Exception):
     """Somebody else has stepped on meanwhile; nothing was written."""
 
 
+def _at_once(_seconds: float) -> bool:
+    return True
+
+
 def bring_up_to_date(
-    database: Database, settings: Settings, calendar: SchoolCalendar, now: datetime, limit: int | None = None
+    database: Database,
+    settings: Settings,
+    calendar: SchoolCalendar,
+    now: datetime,
+    limit: int | None = None,
+    *,
+    rest: Callable[[float], bool] = _at_once,
 ) -> Brought:
-    """Works off what is marked, in `limit` steps at most (all of it where left out). `now` is aware.
+    """Works off what was marked when this began, in `limit` steps at most (all of it where left out). `now` is aware.
+    Between two steps `rest` is told how many seconds the last one took, and says whether to go on.
 
     Any number of workers may do so at once, and each may be killed at any moment.
     """
     keeper = _Keeper(database, settings, calendar, now)
     steps = 0
     while limit is None or steps < limit:
+        began = time.monotonic()
         steps += 1
-        try:
+        with suppress(_Overtaken):
             if keeper.step():
                 return Brought(complete=True, steps=steps, rows=sum(keeper.rows))
-        except _Overtaken:
-            continue
+        if not rest(time.monotonic() - began):
+            break
     return Brought(complete=False, steps=steps, rows=sum(keeper.rows))
 
 
@@ -118,10 +132,15 @@ class _Keeper:
     """What the last step found the figures to rest on."""
     rows: list[int] = field(default_factory=list)
     """How many rows each step wrote."""
+    _left: list[int] = field(default_factory=list)
+    """How many marks this keeper still works off, once that is known, the oldest first: where mail comes in without a
+    pause there are always newer ones, and what is withheld would never be decided."""
 
     def step(self) -> bool:
         """One step. True where nothing is left to do. Raises _Overtaken."""
         with self.database.read() as connection:
+            if not self._left:
+                self._left.append(connection.execute(select(func.count()).select_from(Mark)).scalar_one())
             basis = self._basis(connection)
             batch = self._batch(connection, basis) if basis.holds and not self._is_set_back(basis) else None
         if batch is None:
@@ -139,12 +158,16 @@ class _Keeper:
                 for kind, keys in batch.work.marks():
                     mark(connection, kind, keys)
             _take_away(connection, [row.id for row in batch.taken])
+        if batch.differences is None:
+            self._left.clear()  # what they are split into is marked anew
+        else:
+            self._left[0] -= len(batch.taken)
         self.rows.append(batch.differences.rows if batch.differences is not None else 0)
         return False
 
     def _batch(self, connection: Connection, basis: _Basis) -> _Batch:
         """What the next marks ask for, and what comes of it."""
-        marks = connection.execute(_marks()).all()
+        marks = connection.execute(_marks().limit(max(0, min(_BATCH, self._left[0])))).all()
         taken = _affordable(marks)
         work = Resolver(connection, self.calendar.zone, basis.terms).resolve((row.kind, row.key) for row in taken)
         due = self._due(connection)
@@ -176,6 +199,7 @@ class _Keeper:
 
     def _turn(self, basis: _Basis) -> None:
         """Another day, other settings, or a clock that was set back: marks what that asks for."""
+        self._left.clear()
         with self.database.write() as connection:
             if basis.state is None:
                 begin = dialect_of(connection).insert(ScorecardState).values(id=1, version=0, settings="", rests_on="")
@@ -247,7 +271,7 @@ class _Keeper:
 
 
 def _marks() -> Query:
-    query: Query = select(col(Mark.id), col(Mark.kind), col(Mark.key)).order_by(col(Mark.id)).limit(_BATCH)
+    query: Query = select(col(Mark.id), col(Mark.kind), col(Mark.key)).order_by(col(Mark.id))
     return query
 
 

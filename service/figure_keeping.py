@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import datetime
+from math import inf
 from threading import Event
 
 import structlog
@@ -39,15 +40,20 @@ class FigureKeeper:
         """Keeps them so until `stop` is set. Survives every error: figures that cannot be computed stay as they were,
         and say of when they are."""
         while not stop.is_set():
-            began = time.monotonic()
             try:
-                complete = self.look(1).complete
+                self.look(None, stop)
             except Exception as error:  # noqa: BLE001 - the figures' trouble must not end the service
                 log.error("the scorecard could not be brought up to date", error=place(error))
-                complete = True
-            took = time.monotonic() - began
-            stop.wait(_SECONDS_BETWEEN if complete else max(took * _RESTS, _SHORTEST_PAUSE))
+            stop.wait(_SECONDS_BETWEEN)
 
-    def look(self, steps: int | None = AT_ONCE) -> Brought:
-        """Brings them up to date, in so many steps at most; None for all that it takes."""
-        return bring_up_to_date(self._database, self._settings, self._calendar, self._clock(), steps)
+    def look(self, steps: int | None = AT_ONCE, stop: Event | None = None, seconds: float = inf) -> Brought:
+        """Brings them up to date, in so many steps at most (None for all that it takes) and about so many seconds.
+        Where there is a `stop`, it rests after each step, and ends when that is set."""
+        until = time.monotonic() + seconds
+
+        def rest(took: float) -> bool:
+            if stop is not None and stop.wait(max(took * _RESTS, _SHORTEST_PAUSE)):
+                return False
+            return time.monotonic() < until
+
+        return bring_up_to_date(self._database, self._settings, self._calendar, self._clock(), steps, rest=rest)

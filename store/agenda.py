@@ -127,7 +127,8 @@ def _later(by: timedelta) -> BindParameter[datetime]:
 
 
 def _place(by: timedelta) -> str:
-    return f"in_{by // timedelta(seconds=1)}_seconds"
+    """Short: of a statement of more than 4,096 characters psycopg does not remember how it is put together."""
+    return f"t{by // timedelta(seconds=1)}"
 
 
 @cache

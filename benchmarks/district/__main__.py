@@ -1,9 +1,9 @@
 """A district's morning: mailboxes at a simulated provider, worked on by `alliance worker` over PostgreSQL.
 
 `python -m benchmarks.district` starts a PostgreSQL, a provider that answers after 50 to 300 milliseconds, and workers;
-waits until every mailbox is connected; measures a minute without mail, then minutes at the rate of the morning's peak
-(40 % of 50 mails a mailbox and day between 7 and 9); and computes what other districts take. What is judged is what the
-provider saw: when a message was handed over, labelled, and came to the office.
+waits until every mailbox is connected; measures a minute without mail, then, after one that is not measured, minutes at
+the rate of the morning's peak (40 % of 50 mails a mailbox and day between 7 and 9); and computes what other districts
+take. What is judged is what the provider saw: when a message was handed over, labelled, and came to the office.
 """
 
 import argparse
@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=24, help="of each worker")
     parser.add_argument("--quiet", type=float, default=1, metavar="MINUTES", help="without mail, measured first")
+    parser.add_argument("--warm", type=float, default=1, help="minutes at the rate of the peak that are not measured")
     parser.add_argument("--minutes", type=float, default=5, help="at the rate of the peak")
     parser.add_argument("--families", type=float, default=0.5, help="share of mail from families, the rest is lists'")
     parser.add_argument("--old", type=int, default=5, help="mailboxes that are connected with 300 old messages each")
@@ -88,17 +89,16 @@ def _morning(
         f"quiet     {looks / options.quiet / 60:.1f} looks a second, each {sweep:.2f} ms of processor of a worker, "
         f"{sweep_database:.2f} ms of the database (and {quiet.provider / looks * 1e3:.2f} ms of the provider)"
     )
+
+    def begin(seed: int, minutes: float) -> None:
+        shares = {"family_share": options.families, "mailboxes": boxes}
+        _ask(path, do="begin", seed=seed, per_second=per_second, seconds=minutes * 60, **shares)
+
+    begin(options.seed + 1, options.warm)  # what a worker makes once, for each language that it meets
+    time.sleep(options.warm * 60)
     size_before = _size(engine)
     counted, began = _ask(path, do="counted"), time.time()
-    _ask(
-        path,
-        do="begin",
-        seed=options.seed,
-        per_second=per_second,
-        seconds=options.minutes * 60,
-        family_share=options.families,
-        mailboxes=boxes,
-    )
+    begin(options.seed, options.minutes)
     peak, looks, seconds = _stretch(path, running, options.minutes * 60)
     seen = _drained(path, began, counted["gaps"])
     delays = delays_of(seen)

@@ -105,6 +105,7 @@ def environment() -> Environment:
     """The templates of the pages: what is put into one is escaped, and must be there."""
     return Environment(
         loader=PackageLoader("service.web"),
+        auto_reload=False,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

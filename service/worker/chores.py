@@ -2,7 +2,8 @@
 store, so that two at once do no harm; the queue only sees to it that ten workers do not ask ten times."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from threading import Event
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -25,8 +26,7 @@ log = structlog.get_logger()
 _EVERY: Mapping[Chore, float] = MappingProxyType({Chore.NOTICES: 15.0, Chore.FIGURES: 30.0})
 """Seconds, all workers together."""
 _FIGURES_FOR = 20.0
-_FIGURES_REST = 0.25
-"""So long, of the time that a step took, it rests after it: mail comes first."""
+"""Seconds after which other chores have their turn; the rest comes the next time."""
 
 
 class Chores:
@@ -36,14 +36,14 @@ class Chores:
         self,
         assembly: "Assembly",
         attendant: Attendant,
-        stopping: Callable[[], bool],
+        stop: Event,
         *,
         environ: Mapping[str, str] | None = None,
         on_step: OnStep | None = None,
     ) -> None:
-        """`attendant` tells the administrator; `environ` holds the passwords."""
+        """`attendant` tells the administrator; `stop` is set when the worker ends; `environ` holds the passwords."""
         self._attendant = attendant
-        self._stopping = stopping
+        self._stop = stop
         self._weekly_mail = WeeklyMail(assembly, environ=environ, on_step=on_step)
         self._figures = FigureKeeper(assembly.settings, assembly.calendar, assembly.database, assembly.clock)
         self._purge = Purge(assembly.database, assembly.settings, assembly.calendar, assembly.clock)
@@ -65,14 +65,7 @@ class Chores:
                 self._attendant.tell()
                 self._weekly_mail.tell()
             else:
-                self._keep_figures()
-                self._purge.daily(self._stopping)
+                self._figures.look(None, self._stop, _FIGURES_FOR)
+                self._purge.daily(self._stop.is_set)
         except Exception as error:  # noqa: BLE001 - done the next time
             log.error("a chore failed", chore=chore, error=place(error))
-
-    def _keep_figures(self) -> None:
-        until = time.monotonic() + _FIGURES_FOR
-        while not self._stopping() and (began := time.monotonic()) < until:
-            if self._figures.look(1).complete:
-                return
-            time.sleep((time.monotonic() - began) * _FIGURES_REST)

@@ -99,7 +99,7 @@ class Worker:
             systems=len(self._systems),
             poll_seconds=settings.service.poll_seconds,
         )
-        self._chores = Chores(assembly, attendant, self._stop.is_set, environ=environ, on_step=on_step)
+        self._chores = Chores(assembly, attendant, self._stop, environ=environ, on_step=on_step)
         self._rung = Rung()
         self._kept: list[Ended] = []
         self._strangers: list[str] = []

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
-from scorecard.keeping import Brought
+from scorecard.keeping import Brought, bring_up_to_date
 from service.figure_keeping import FigureKeeper
 from service.runner import Runner
 from store.database import Database
@@ -93,3 +93,19 @@ def test_who_waits_for_figures_waits_for_a_bounded_time(maple: Maple) -> None:
     with maple.database.read() as connection:
         assert connection.execute(select(col(ScorecardState.looked_at))).scalar() is None
     assert keeper_of(maple).look().complete
+
+
+def test_mail_that_keeps_coming_does_not_keep_the_figures_from_being_complete(maple: Maple) -> None:
+    assert keeper_of(maple).look(None).complete
+    maple.write("urgent bus")
+    maple.round()
+
+    def more(_took: float) -> bool:
+        maple.write("urgent bus")
+        maple.round()
+        return True
+
+    parts = maple.assembly()
+    brought = bring_up_to_date(parts.database, parts.settings, parts.calendar, parts.clock(), 20, rest=more)
+    assert brought.complete
+    assert urgent(maple) >= 1
