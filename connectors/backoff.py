@@ -2,6 +2,7 @@
 
 For systems over HTTP. A pause that the server names is kept; without one the pauses double, with jitter, so that many
 mailboxes do not come back at once. What takes longer than a call may take ends in `Throttled`: the runner then waits.
+Where many mailboxes share few threads, a call may hardly wait at all (`wait_at_most`): the wait is the mailbox's alone.
 """
 
 import time
@@ -24,6 +25,10 @@ _LONGEST_NAMED = 24 * 3600.0
 class Busy(Exception):
     """One request met a server that is busy, or a fault that passes. `after` are the seconds that the server named."""
 
+    of_this_alone = False
+    """Whether the fault may lie in what was asked for: how often it was asked for then decides what becomes of it, and
+    every pause is taken where it is met."""
+
     def __init__(self, text: str, after: float | None = None) -> None:
         super().__init__(text)
         self.after = after
@@ -41,6 +46,20 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         return None
     date = date if date.tzinfo else date.replace(tzinfo=UTC)
     return min(max(0.0, (date - now).total_seconds()), _LONGEST_NAMED)
+
+
+_waits: list[float] = []
+
+
+def wait_at_most(seconds: float | None) -> None:
+    """From now on no call of this process pauses for longer than so many seconds, all in all, because a server is busy
+    or a quota is used up: it raises `Throttled` instead. None: each call as long as its own patience."""
+    _waits[:] = [] if seconds is None else [seconds]
+
+
+def longest_wait(wanted: float) -> float:
+    """Seconds that a call may pause which would pause so long in a thread of its own."""
+    return min([wanted, *_waits])
 
 
 @dataclass(frozen=True)
@@ -66,7 +85,8 @@ class Patience:
             return named(state) if after is None else after
 
         def enough(state: RetryCallState) -> bool:
-            return state.attempt_number >= self.attempts or state.idle_for + state.upcoming_sleep > self.seconds
+            longest = self.seconds if _busy(state).of_this_alone else longest_wait(self.seconds)
+            return state.attempt_number >= self.attempts or state.idle_for + state.upcoming_sleep > longest
 
         retrying = Retrying(
             retry=retry_if_exception_type(Busy), wait=pause, stop=enough, sleep=self.sleep, reraise=True

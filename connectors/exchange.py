@@ -26,7 +26,7 @@ from connectors.exchange_labels import Tagging, labels_in
 from connectors.exchange_push import Stream
 from connectors.exchange_reading import Reading
 from connectors.exchange_requests import DRAFTS, INBOX, LISTED, SENT, Element, get_folders, sync_items
-from connectors.exchange_sign_in import impersonates, service_account, sign_in
+from connectors.exchange_sign_in import charged, impersonates, service_account, sign_in
 from connectors.labels import NAMES, Label, taken_away, written
 from connectors.mailbox import Changes, Direction, DraftState, Known, RawMessage, nothing_known
 from connectors.tls import client_context
@@ -250,6 +250,7 @@ def connection_for(
         impersonated=impersonates(exchange),
         allow_insecure=exchange.allow_insecure,
         patience=patience,
+        charged=charged(exchange),
     )
 
 

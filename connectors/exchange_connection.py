@@ -15,6 +15,7 @@ from exchangelib.services.common import EWSAccountService
 from exchangelib.util import MNS, TNS
 from requests.auth import AuthBase
 
+from connectors.allowance import Holds, holds
 from connectors.backoff import Busy, Patience
 from connectors.errors import InsecureConnection, MailboxError, Throttled
 from connectors.exchange_autodiscover import Discovery
@@ -22,6 +23,8 @@ from connectors.exchange_errors import ExchangeOnline, NotLetIn, Unanswered, Uns
 from connectors.exchange_http import Answers, Protocol, Session, is_exchange_online
 from connectors.exchange_requests import Element
 
+_UNNAMED = 10.0
+"""Seconds that an account pauses where the server names none."""
 Answer = Any
 """A response message (an element), or exchangelib's error for it."""
 SignIn = Callable[[], AuthBase]
@@ -119,9 +122,12 @@ class Connection:
         impersonated: bool,
         allow_insecure: bool = False,
         patience: Patience | None = None,
+        charged: str | None = None,
+        pauses: Holds | None = None,
     ) -> None:
         """`account` is who signs in (by `sign_in`) for `address`; without `endpoint` it is looked for. One answer may
-        take `seconds`. Raises ExchangeOnline, InsecureConnection."""
+        take `seconds`. `charged` is whose throttling policy counts what is asked for many mailboxes together, None
+        where each mailbox's own does. Raises ExchangeOnline, InsecureConnection."""
         if endpoint is not None:
             if is_exchange_online(endpoint):
                 raise ExchangeOnline(urlsplit(endpoint).netloc)
@@ -140,6 +146,8 @@ class Connection:
         self._sign_in = sign_in
         self._answers = Answers(account)
         self._patience = patience or Patience(seconds=30)
+        self._charged = None if charged is None else f"exchange {charged}"
+        self._holds = pauses or holds()
         self._ews: _Account | None = None
 
     @property
@@ -231,6 +239,8 @@ class Connection:
         return self._ews
 
     def _once(self, request: Element, otherwise: type[MailboxError]) -> list[Answer]:
+        if self._charged is not None and (held := self._holds.held(self._charged)) > 0:
+            raise Busy(f"{self.where} asked {self.account} to wait, for whichever mailbox", held)
         ews = self._opened()
         try:
             answers = _Service(_operation(request), ews).ask(request)
@@ -247,6 +257,8 @@ class Connection:
         if waiting:
             after = getattr(waiting[0], "back_off", None) or None
             code = code_of(waiting[0])
+            if code == "ErrorServerBusy" and self._charged is not None:
+                self._holds.hold(self._charged, after or _UNNAMED)
             raise (Busy if code == "ErrorServerBusy" else UnsureBusy)(f"{self.where} is busy ({code})", after)
         return answers
 

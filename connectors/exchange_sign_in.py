@@ -173,6 +173,13 @@ def impersonates(exchange: Exchange) -> bool:
     return exchange.impersonation and (exchange.auth == "oauth" or exchange.username is not None)
 
 
+def charged(exchange: Exchange) -> str | None:
+    """Whose throttling policy counts the requests for many mailboxes: the service account's where it opens them as a
+    delegate. Acting for a teacher, it is the teacher's own mailbox that is charged, as where each signs in alone:
+    https://learn.microsoft.com/exchange/client-developer/exchange-web-services/ews-throttling-in-exchange."""
+    return None if exchange.impersonation else exchange.username
+
+
 def sign_in(
     exchange: Exchange, box: MailboxSettings, secrets: Secrets, context: ssl.SSLContext
 ) -> Callable[[], AuthBase]:

@@ -17,7 +17,7 @@ from googleapiclient.discovery import build
 from googleapiclient.errors import BatchError, HttpError
 from googleapiclient.http import BatchHttpRequest, HttpRequest
 
-from connectors.backoff import Busy, Patience
+from connectors.backoff import Busy, Patience, longest_wait
 from connectors.errors import ConnectFailed, FetchFailed, MailboxError, Throttled
 from connectors.gmail_errors import LineBroke, NotReached, Refusal, Unclear, meaning, read_refusal
 from connectors.gmail_http import AnswerTooLarge, Authority, Transport
@@ -31,7 +31,8 @@ _NO_ANSWER = frozenset({"gmail.users.drafts.delete", "gmail.users.messages.batch
 _LONGEST_WAIT = 30.0
 """Seconds that a call waits for quota; what takes longer is the runner's to wait for."""
 _PAUSE_AFTER_QUOTA = 1.0
-"""Seconds without requests where Google names none."""
+_PAUSE_OF_PROJECT = 10.0
+"""Seconds without requests where Google names none: of one mailbox, of all."""
 
 # It logs each address at DEBUG (with the Message-ID that is searched for) and whole refusing answers at WARNING.
 logging.getLogger("googleapiclient").setLevel(logging.ERROR)
@@ -207,9 +208,10 @@ class Calls:
         try:
             self._patience.run(execute)
         except Throttled as error:
+            alone = _of_this_alone(error.__cause__)
             for name in waiting:
                 fault = faults.get(name)
-                broken = isinstance(fault, Faulty) and fault.of_this_alone
+                broken = alone and _of_this_alone(fault)
                 outcomes[name] = Unreadable(str(fault)) if broken else error
         return outcomes
 
@@ -254,15 +256,17 @@ class Calls:
         return parts
 
     def _spend(self, units: int) -> None:
-        wait = self.pace.wait(self.address, units)
-        if wait > _LONGEST_WAIT:
-            raise Throttled(f"Google's quota for {self.address} is used up for {wait:.0f} seconds", wait)
-        pause = self.pace.take(self.address, units)
+        longest = longest_wait(_LONGEST_WAIT)
+        pause = self.pace.take(self.address, units, longest)
+        if pause > longest:
+            raise Throttled(f"Google's quota for {self.address} is used up for {pause:.0f} seconds", pause)
         if pause > 0:
             self._sleep(pause)
 
     def _meaning(self, refusal: Refusal) -> Exception:
-        if refusal.is_quota:
+        if refusal.is_project_quota:
+            self.pace.refused(self.address, refusal.after or _PAUSE_OF_PROJECT, by_project=True)
+        elif refusal.is_quota:
             after = _PAUSE_AFTER_QUOTA if refusal.after is None else refusal.after
             self.pace.refused(self.address, min(after, _LONGEST_WAIT))
         error = meaning(refusal, self.address)
@@ -282,6 +286,10 @@ class Calls:
         except LineBroke:
             self.transport.close()
         return work()
+
+
+def _of_this_alone(fault: BaseException | None) -> bool:
+    return isinstance(fault, Faulty) and fault.of_this_alone
 
 
 def _longer(one: Busy | None, other: Busy) -> Busy:

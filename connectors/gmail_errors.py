@@ -32,6 +32,11 @@ _QUOTA_REASONS = frozenset(
         "RESOURCE_EXHAUSTED",
     }
 )
+_QUOTA_OF_PROJECT = frozenset({"rateLimitExceeded", "RATE_LIMIT_EXCEEDED", "dailyLimitExceeded", "quotaExceeded"})
+"""Reasons that may mean the project's quota (developers.google.com/workspace/gmail/api/guides/handle-errors). Google
+gives some of them for one mailbox's too, and says so in its sentence: "User-rate limit exceeded", "Too many concurrent
+requests for user", "limit 'Queries per minute per user'"."""
+_OF_USER = re.compile(r"\buser", re.IGNORECASE)
 _DISABLED = frozenset({"accessNotConfigured", "SERVICE_DISABLED"})
 _TOO_FEW_SCOPES = frozenset({"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"})
 _RETRY_AFTER_DATE = re.compile(r"[Rr]etry after (\d{4}-\d\d-\d\dT[\d:.]+Z)")
@@ -75,6 +80,16 @@ class Refusal:
     def is_quota(self) -> bool:
         """Whether it says that there were too many requests: none of it was carried out."""
         return self.status == 429 or (self.status == 403 and bool(self.reasons & _QUOTA_REASONS))
+
+    @property
+    def is_project_quota(self) -> bool:
+        """Whether it is the quota of the whole Cloud project that is used up, and not this mailbox's alone."""
+        return (
+            self.is_quota
+            and bool(self.reasons & _QUOTA_OF_PROJECT)
+            and "userRateLimitExceeded" not in self.reasons
+            and not _OF_USER.search(self.text)
+        )
 
 
 def read_refusal(status: int, headers: Mapping[str, str], content: bytes, now: datetime) -> Refusal:

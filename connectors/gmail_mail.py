@@ -217,7 +217,9 @@ class Reading:
             if _is_gone(error):
                 return None
             raise
-        except Throttled:
+        except Throttled as error:
+            if not (isinstance(error.__cause__, Faulty) and error.__cause__.of_this_alone):
+                raise  # a quota that is used up says nothing of this message
             # Fifty small messages came, and this one never does.
             return Mail(stored, b"", max(1, stored.size))
         return Mail(stored, beginning.raw, beginning.size)

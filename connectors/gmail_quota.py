@@ -9,9 +9,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Protocol
 
-from connectors.allowance import Portions, Purse, Trickle, shared
+from connectors.allowance import Holds, Portions, Purse, Trickle, shared
 
 UNITS = {
     "gmail.users.getProfile": 1,
@@ -51,12 +52,21 @@ class _Limit(Protocol):
         """Units that may be spent at once."""
         ...
 
-    def take(self, units: float, now: float) -> float:
-        """Spends so many units. Returns the seconds to wait before they are used."""
+    def take(self, units: float, now: float, at_most: float = inf) -> float:
+        """Spends so many units. Returns the seconds to wait before they are used; where those are more than `at_most`,
+        none is spent."""
         ...
 
     def hold(self, seconds: float, now: float) -> None:
         """None is to be spent for so long."""
+        ...
+
+
+class _Common(_Limit, Protocol):
+    """A limit that all mailboxes share."""
+
+    def give_back(self, units: float) -> None:
+        """Units that were taken, and are not spent after all."""
         ...
 
 
@@ -77,11 +87,17 @@ class _Meter:
         """Units that may be spent at once."""
         return max(0.0, self.per_minute * _BURST_SECONDS / 60 - max(0.0, self.paid_at - now) * self._rate)
 
-    def take(self, units: float, now: float) -> float:
-        """Spends so many units. Returns the seconds to wait before they are used."""
+    def take(self, units: float, now: float, at_most: float = inf) -> float:
+        """Spends so many units. Returns the seconds to wait before they are used; where those are more than `at_most`,
+        none is spent."""
         pause = self.wait(units, now)
-        self.paid_at = max(self.paid_at, now) + units / self._rate
+        if pause <= at_most:
+            self.paid_at = max(self.paid_at, now) + units / self._rate
         return pause
+
+    def give_back(self, units: float) -> None:
+        """Units that were taken, and are not spent after all."""
+        self.paid_at -= units / self._rate
 
     def hold(self, seconds: float, now: float) -> None:
         """None is to be spent for so long."""
@@ -110,41 +126,62 @@ class Pace:
     project: str = ""
     purse: Purse | None = None
     """Where other processes spend of the same limits: what keeps the sum, under the project's name."""
-    _project: _Limit = field(init=False)
+    _project: _Common = field(init=False)
+    _holds: Holds = field(init=False)
     _users: dict[str, _Limit] = field(init=False, default_factory=dict)
     _spent: dict[str, int] = field(init=False, default_factory=dict)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self._project = (
-            _Meter(self.per_minute)
-            if self.purse is None
-            else Portions(f"gmail {self.project}", self.per_minute, self.purse)
+            _Meter(self.per_minute) if self.purse is None else Portions(self.account, self.per_minute, self.purse)
         )
+        self._holds = Holds(self.purse, self.clock)
+
+    @property
+    def account(self) -> str:
+        """What the project's allowance is called."""
+        return f"gmail {self.project}"
 
     def wait(self, address: str, units: int) -> float:
         """Seconds that a request of so many units would have to wait now."""
         now = self.clock()
         with self._lock:
-            return max(self._project.wait(units, now), self._user(address).wait(units, now))
+            wait = max(self._project.wait(units, now), self._user(address).wait(units, now))
+        return max(wait, self._holds.held(self.account))
 
     def free(self, address: str) -> int:
         """Units that this mailbox may use now without waiting."""
+        if self._holds.held(self.account) > 0:
+            return 0
         now = self.clock()
         with self._lock:
             return int(min(self._project.free(now), self._user(address).free(now)))
 
-    def take(self, address: str, units: int) -> float:
-        """Books so many units for this mailbox. Returns the seconds to wait before they are used."""
+    def take(self, address: str, units: int, at_most: float = inf) -> float:
+        """Books so many units for this mailbox. Returns the seconds to wait before they are used; where those are more
+        than `at_most`, none is booked."""
+        held = self._holds.held(self.account)
+        if held > at_most:
+            return held
         now = self.clock()
         with self._lock:
-            pause = max(self._project.take(units, now), self._user(address).take(units, now))
+            common = self._project.take(units, now, at_most)
+            if common > at_most:
+                return common
+            own = self._user(address).take(units, now, at_most)
+            if own > at_most:
+                self._project.give_back(units)
+                return own
             self._spent[address] = self._spent.get(address, 0) + units
-            return pause
+            return max(held, common, own)
 
-    def refused(self, address: str, seconds: float) -> None:
-        """Google says that the quota is used up (another program may share it): this mailbox spends none for so
-        long."""
+    def refused(self, address: str, seconds: float, *, by_project: bool = False) -> None:
+        """Google says that the quota is used up (another program may share it): this mailbox spends none for so long;
+        where the quota is the project's, no mailbox of it does, in no process."""
+        if by_project:
+            self._holds.hold(self.account, seconds)
+            return
         now = self.clock()
         with self._lock:
             self._user(address).hold(seconds, now)
@@ -164,7 +201,7 @@ class Pace:
             return _Meter(self.per_minute_per_user)
         little = _Meter(self.per_minute_per_user * _WITHOUT_BOOKING)
         booked = self.per_minute_per_user * (1 - _AT_ONE_MAILBOX * _WITHOUT_BOOKING)
-        return Trickle(little, Portions(f"gmail {self.project} {address}", booked, self.purse))
+        return Trickle(little, Portions(f"{self.account} {address}", booked, self.purse))
 
 
 _paces: dict[tuple[str, int, int, int], Pace] = {}

@@ -25,6 +25,7 @@ from connectors.graph_folders import Folders
 from connectors.graph_labels import Labeller, labels_in
 from connectors.graph_mime import Contents
 from connectors.graph_push import Push
+from connectors.graph_quota import budget_of
 from connectors.labels import NAMES, Label, taken_away, written
 from connectors.mailbox import Changes, Direction, DraftState, Known, RawMessage, nothing_known
 
@@ -58,6 +59,7 @@ class GraphMailbox:
             access,
             timeout=graph.timeout_seconds,
             patience=Patience(sleep=sleep),
+            budget=budget_of(graph.client_id),
             clock=clock,
         )
         self._folders = Folders(self._client)

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 from connectors.backoff import Busy, Patience
 from connectors.errors import MailboxError, Throttled
 from connectors.graph_errors import BUSY, FAULTS, Failure, Refused, failure_in, of_account
+from connectors.graph_quota import Budget
 
 _Answer = TypeVar("_Answer")
 
@@ -55,19 +56,22 @@ class PartAnswer:
 class Post(Protocol):
     """Posts a batch, and reads the JSON of the answer; again, with another token, where that raises Refused of 401."""
 
-    def __call__(self, content: bytes, read: Callable[[Any], _Answer]) -> _Answer:
-        """Raises Refused, MailboxError."""
+    def __call__(self, content: bytes, read: Callable[[Any], _Answer], requests: int) -> _Answer:
+        """`requests` are in the batch. Raises Refused, MailboxError."""
         ...
 
 
 class Batches:
     """The batches of one mailbox."""
 
-    def __init__(self, address: str, post: Post, patience: Patience, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, address: str, post: Post, patience: Patience, budget: Budget, clock: Callable[[], datetime]
+    ) -> None:
         """`clock` tells the time, aware."""
         self._address = address
         self._post = post
         self._patience = patience
+        self._budget = budget
         self._clock = clock
         self._overrun = False
         """Whether the parts of a batch were too many for the mailbox at a time."""
@@ -127,7 +131,7 @@ class Batches:
             lacking = PartAnswer(Failure(502, "NoAnswer"))
             return {number: found.get(number, lacking) for number in parts}
 
-        return self._post(json.dumps({"requests": requests}).encode(), read)
+        return self._post(json.dumps({"requests": requests}).encode(), read, len(parts))
 
     def _part_answer(self, response: Mapping[str, Any]) -> PartAnswer:
         status, body = response.get("status"), response.get("body")
@@ -136,7 +140,8 @@ class Batches:
         given = response.get("headers")
         named = {str(name).lower(): value for name, value in given.items()} if isinstance(given, dict) else {}
         status = status if isinstance(status, int) else 502
-        failure = failure_in(status, body, named.get("retry-after"), self._clock())
+        failure = failure_in(status, body, named.get("retry-after"), self._clock(), named.get("x-ms-throttle-scope"))
+        self._budget.refused(failure)
         return PartAnswer(failure, account=of_account(failure, self._address))
 
 

@@ -14,13 +14,14 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from connectors.backoff import Busy, Patience
-from connectors.errors import ConnectFailed
+from connectors.backoff import Busy, Patience, longest_wait
+from connectors.errors import ConnectFailed, Throttled
 from connectors.graph_access import Access
 from connectors.graph_batch import Batches, Part, PartAnswer, preferring
 from connectors.graph_clouds import Cloud, same_origin
 from connectors.graph_errors import BUSY, FAULTS, Refused, failure_in, of_account
 from connectors.graph_http import Broken, content_of, error_content, http_client, line, may_repeat
+from connectors.graph_quota import Budget
 
 _Answer = TypeVar("_Answer")
 
@@ -46,9 +47,11 @@ class GraphClient:
         *,
         timeout: float,
         patience: Patience,
+        budget: Budget,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Connects at the first request. `timeout` in seconds, for each wait for the server."""
+        """Connects at the first request. `timeout` in seconds, for each wait for the server; `budget` is the
+        application's."""
         self.address = address
         self._cloud = cloud
         self._access = access
@@ -59,7 +62,8 @@ class GraphClient:
         """The mailbox's path."""
         self._http: httpx.Client | None = None
         self._host = httpx.URL(cloud.endpoint).host
-        self._batches = Batches(address, self._posted, self.patience, clock)
+        self._budget = budget
+        self._batches = Batches(address, self._posted, self.patience, budget, clock)
         self.served_at: datetime | None = None
         """What the server's clock said in its last answer."""
 
@@ -136,9 +140,9 @@ class GraphClient:
         """
         return self._batches.run(parts)
 
-    def _posted(self, content: bytes, read: Callable[[Any], _Answer]) -> _Answer:
+    def _posted(self, content: bytes, read: Callable[[Any], _Answer], requests: int) -> _Answer:
         """One batch, `read` from its JSON."""
-        return self._called("POST", "/$batch", _JSON, content, lambda answer: read(_parsed(answer)))
+        return self._called("POST", "/$batch", _JSON, content, lambda answer: read(_parsed(answer)), requests=requests)
 
     def _called(
         self,
@@ -150,6 +154,7 @@ class GraphClient:
         *,
         prefer: str = "",
         repeat: bool = True,
+        requests: int = 1,
     ) -> _Answer:
         """One request, to `path` below the version. A token that is refused is renewed once; a busy server is waited
         for and a broken line mended where the request may be repeated."""
@@ -159,7 +164,8 @@ class GraphClient:
         def ask() -> _Answer:
             nonlocal rejected, faults
             while True:
-                token = self._access.token(self.patience, rejected)
+                self._book(requests)
+                token = self._token(rejected)
                 given = preferring(prefer) | dict(headers) | {"Authorization": f"Bearer {token}"}
                 try:
                     return self._mended(method, path, given, content, read, repeat=repeat)
@@ -177,6 +183,25 @@ class GraphClient:
                     raise
 
         return self.patience.run(ask)
+
+    def _book(self, requests: int) -> None:
+        """Waits until the application may make so many requests. Raises Throttled where that takes too long."""
+        longest = longest_wait(self.patience.seconds)
+        pause = self._budget.take(requests, longest)
+        if pause > longest:
+            raise Throttled(
+                f"Microsoft Graph, {self.address}: the application is to pause for {pause:.0f} seconds", pause
+            )
+        if pause > 0:
+            self.patience.sleep(pause)
+
+    def _token(self, rejected: str | None) -> str:
+        try:
+            return self._access.token(self.patience, rejected)
+        except Throttled as error:
+            if not self._access.delegated:  # the sign-in of all mailboxes
+                self._budget.pause(error.retry_after)
+            raise
 
     def _mended(
         self,
@@ -219,7 +244,10 @@ class GraphClient:
                 return read(answer)
             body = _loosely(error_content(answer))
             after = answer.headers.get("Retry-After")
-            raise Refused(failure_in(answer.status_code, body, after, self._clock()))
+            scope = answer.headers.get("x-ms-throttle-scope")
+            failure = failure_in(answer.status_code, body, after, self._clock(), scope)
+            self._budget.refused(failure)
+            raise Refused(failure)
 
 
 class Unanswered(Exception):

@@ -6,7 +6,7 @@ Of an answer only its code and its request id are quoted: Microsoft's sentences 
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from connectors.backoff import retry_after
@@ -16,6 +16,9 @@ BUSY = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses of a server that is busy or has a fault that passes."""
 FAULTS = 2
 """So often the server may fail over one and the same message: it must not use up the patience of the others."""
+_APPLICATION_SCOPES = ("Application/", "Tenant_Application/", "Tenant/")
+"""How x-ms-throttle-scope begins where a limit is not one mailbox's: https://learn.microsoft.com/graph/throttling-limits
+has <Scope>/<Limit>/<ApplicationId>/<TenantId|UserId|ResourceId>."""
 _CODE = re.compile(r"[\w.-]{1,80}")
 _NO_MAILBOX = frozenset(
     {"MailboxNotEnabledForRESTAPI", "MailboxNotSupportedForRESTAPI", "MailboxNotHostedInExchangeOnline"}
@@ -78,6 +81,8 @@ class Failure:
     """By which Microsoft's support finds the request."""
     retry_after: float | None = None
     """Seconds that the server asks to wait, None where it names none."""
+    of_application: bool = False
+    """Whether the limit that was met is the application's or the tenant's, and so every mailbox's."""
 
     @property
     def gone(self) -> bool:
@@ -114,14 +119,15 @@ class Refused(Exception):
         self.failure = failure
 
 
-def failure_in(status: int, body: object, after: object, now: datetime) -> Failure:
-    """The failure that an answer tells: its JSON, and its field Retry-After."""
+def failure_in(status: int, body: object, after: object, now: datetime, scope: object = None) -> Failure:
+    """The failure that an answer tells: its JSON, and its fields Retry-After and x-ms-throttle-scope."""
     found = body.get("error") if isinstance(body, dict) else None
     error = found if isinstance(found, dict) else {}
     inner = error.get("innerError")
     request_id = inner.get("request-id") if isinstance(inner, dict) else None
     pause = retry_after(str(after), now) if isinstance(after, str | int) else None
-    return failure_of(status, error.get("code"), request_id, pause)
+    limited = status in {429, 503} and isinstance(scope, str) and scope.startswith(_APPLICATION_SCOPES)
+    return replace(failure_of(status, error.get("code"), request_id, pause), of_application=limited)
 
 
 def failure_of(status: int, code: object, request_id: object, retry_after: float | None) -> Failure:

@@ -6,9 +6,11 @@ are shares that each worker renews with its signs of life; a dead worker's share
 PostgreSQL only.
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from math import inf
 
-from sqlalchemy import text
+from sqlalchemy import ARRAY, String, bindparam, text
 
 from store.database import Database
 from store.workers import NOW
@@ -23,6 +25,23 @@ _BOOK = text(
     RETURNING extract(epoch FROM paid_at - {NOW} - :burst)::float AS wait
     """  # noqa: S608
 )
+_BOOK_SOON = text(
+    f"""
+    UPDATE allowance SET paid_at = greatest(paid_at, {NOW}) + :price
+    WHERE name = :name AND greatest(paid_at, {NOW}) + :price <= {NOW} + :burst + :at_most
+    RETURNING extract(epoch FROM paid_at - {NOW} - :burst)::float AS wait
+    """  # noqa: S608
+)
+_HOLD_ACCOUNT = text(
+    f"""
+    INSERT INTO allowance AS held (name, paid_at) VALUES (:name, {NOW} + :seconds)
+    ON CONFLICT (name) DO UPDATE SET paid_at = greatest(held.paid_at, EXCLUDED.paid_at)
+    """  # noqa: S608
+)
+_HELD_ACCOUNTS = text(
+    f"SELECT name, extract(epoch FROM paid_at - {NOW})::float AS seconds FROM allowance"  # noqa: S608
+    f" WHERE name = ANY(:names) AND paid_at > {NOW}"
+).bindparams(bindparam("names", type_=ARRAY(String)))
 _DRAW = text(
     f"""
     UPDATE allowance SET paid_at = greatest(paid_at, {NOW}) + :price
@@ -56,13 +75,39 @@ class Allowances:
         self._database = database
         self._worker = worker
 
-    def book(self, account: str, portion: float, per_minute: float, burst_seconds: float) -> float:
+    def book(
+        self, account: str, portion: float, per_minute: float, burst_seconds: float, at_most: float = inf
+    ) -> float:
         """Books `portion` units of an account that allows so many `per_minute`, and those of `burst_seconds` at once.
-        Returns the seconds after which they may be spent."""
+        Returns the seconds after which they may be spent; where those are more than `at_most`, nothing is booked."""
         price = timedelta(seconds=portion * 60 / per_minute)
         values = {"name": account, "price": price, "burst": max(timedelta(seconds=burst_seconds), price)}
         with self._database.write() as connection:
-            return max(0.0, float(connection.execute(_BOOK, values).scalar_one()))
+            if at_most == inf:
+                return max(0.0, float(connection.execute(_BOOK, values).scalar_one()))
+            soon = {**values, "at_most": timedelta(seconds=at_most)}
+            # Three at most: the account is new, or time passes between the question and the next booking.
+            for _ in range(3):
+                if (wait := connection.execute(_BOOK_SOON, soon).scalar()) is not None:
+                    return max(0.0, float(wait))
+                if (wait := connection.execute(_WAIT, values).scalar()) is None:
+                    connection.execute(_OPEN, {"name": account})
+                elif float(wait) > at_most:
+                    return float(wait)
+            return at_most + _SHORTEST_WAIT
+
+    def pause(self, account: str, seconds: float) -> None:
+        """Nobody asks a provider for anything of an account for so long."""
+        values = {"name": _paused(account), "seconds": timedelta(seconds=seconds)}
+        with self._database.write() as connection:
+            connection.execute(_HOLD_ACCOUNT, values)
+
+    def paused(self, accounts: Iterable[str]) -> Mapping[str, float]:
+        """The seconds for which nobody asks a provider, by account, of those among `accounts` that are paused."""
+        names = {_paused(account): account for account in accounts}
+        with self._database.glance() as connection:
+            rows = connection.execute(_HELD_ACCOUNTS, {"names": sorted(names)})
+            return {names[row.name]: row.seconds for row in rows}
 
     def turn(self, name: str, every: float) -> float:
         """Whether it is this worker's to do what is done once in `every` seconds by all together: 0 where it is, to one
@@ -84,3 +129,7 @@ class Allowances:
             held = max(0, min(wanted, limit - others))
             connection.execute(_HOLD, {"server": server, "worker": self._worker, "held": held})
         return held
+
+
+def _paused(account: str) -> str:
+    return f"pause {account}"

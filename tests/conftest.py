@@ -5,6 +5,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from connectors.allowance import share
+from connectors.backoff import wait_at_most
 from tests.servers.required import required
 
 pytest.register_assert_rewrite("connectors.contract")
@@ -23,6 +25,12 @@ _SERVERS = {
     "mbsync": ("mbsync", "isync"),
 }
 """Program and Debian package of each server that `@pytest.mark.server(name)` may name."""
+
+
+def pytest_runtest_teardown() -> None:
+    """What one test's provider asked of all mailboxes of this process is not the next test's."""
+    share(None)
+    wait_at_most(None)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -11,6 +11,7 @@ import structlog
 
 from config.settings import MailboxSettings
 from connectors.bells import Ringing
+from connectors.errors import Throttled
 from connectors.mailbox import Mailbox
 from service.logs import place
 from service.mailbox_work import MailboxWork, Slice
@@ -164,6 +165,10 @@ class Crew:
     def _using(self, box: MailboxSettings, mailbox: Mailbox, work: Callable[[], object]) -> bool:
         try:
             done = work()
+        except Throttled:
+            # It is connected, and signing in anew would only be more to ask of a server that wants to be asked less.
+            self._shelf.put_back(box, mailbox)
+            raise
         except BaseException:
             self._shelf.discard(box, mailbox)
             raise

@@ -29,7 +29,7 @@ from service.worker.clock import DatabaseClock
 from service.worker.crew import Crew, Room
 from service.worker.queue import Chore, Duties, Queue, turns_queue
 from service.worker.shelf import Shelf
-from service.worker.telling import Rung, listening
+from service.worker.telling import DistrictPurse, Rung, listening
 from store.allowances import Allowances
 from store.mailbox_turns import Ended, MailboxTurns
 from store.worker_tables import Pace
@@ -101,6 +101,7 @@ class Worker:
         )
         self._chores = Chores(assembly, attendant, self._stop, environ=environ, on_step=on_step)
         self._rung = Rung()
+        self._purse = DistrictPurse(self._allowances)
         self._kept: list[Ended] = []
         self._strangers: list[str] = []
         self._asked: dict[str, float] = {}
@@ -111,7 +112,7 @@ class Worker:
 
     def run(self) -> None:
         """Works until `stop` is called. Raises what the database raises where it is not there at the start."""
-        with listening(self._assembly.database, self._allowances, self._rung):
+        with listening(self._assembly.database, self._purse, self._rung):
             self._run()
 
     def _run(self) -> None:
@@ -238,7 +239,10 @@ class Worker:
                 self._stop.wait(_FEEDS_AGAIN)
 
     def _take(self, system: str, room: Room) -> int:
-        """Begins as many turns as there is room for. Returns how many."""
+        """Begins as many turns as there is room for, none while all mailboxes of the system are to be left alone.
+        Returns how many."""
+        if self._purse.holds(system) > 0:
+            return 0
         turns = self._turns.take(system, room.live, (Pace.LIVE, Pace.FAILING), self._strangers)
         left = min(room.backlog, room.live - len(turns))
         if left > 0:

@@ -3,6 +3,7 @@
 The connector goes through the real client library; families and the teacher act on the emulator itself.
 """
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -45,7 +46,7 @@ class GmailWorld(NetworkedWorld):
         self.network = network
         self.oauth = oauth
         self.secrets = Secrets.in_memory()
-        self.pace = Pace(FREE_PACE, FREE_PACE)
+        self.pace = Pace(FREE_PACE, FREE_PACE, clock=lambda: time.monotonic() + sum(self.slept))
         self._opened: list[GmailMailbox] = []
         self._names: dict[Label, str] = dict(NAMES)
 

@@ -24,6 +24,7 @@ from connectors.graph_client import GraphClient
 from connectors.graph_clouds import cloud_of
 from connectors.graph_drafts import Draft
 from connectors.graph_entries import message_path, read_page
+from connectors.graph_quota import Budget
 from connectors.graph_rebuilt import rebuilt
 from connectors.labels import NAMES, Label
 from connectors.mailbox import DraftState
@@ -119,7 +120,7 @@ def mailbox(emulator: tuple[str, str], graph: Graph) -> Iterator[GraphMailbox]:
 
 @pytest.fixture
 def client(emulator: tuple[str, str], graph: Graph) -> GraphClient:
-    return GraphClient(TEACHER, cloud_of(graph), Given(emulator[1]), timeout=30, patience=Patience())
+    return GraphClient(TEACHER, cloud_of(graph), Given(emulator[1]), timeout=30, patience=Patience(), budget=Budget(""))
 
 
 def seeded(client: GraphClient) -> str:

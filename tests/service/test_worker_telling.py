@@ -47,7 +47,7 @@ def test_a_notification_that_reaches_the_pages_brings_the_mailbox_its_turn_with_
 @pytest.mark.server("postgres")
 def test_while_a_worker_listens_its_bells_subscriptions_and_quotas_are_the_districts(database: Database) -> None:
     rung = Rung()
-    with listening(database, Allowances(database, "bo"), rung):
+    with listening(database, DistrictPurse(Allowances(database, "bo")), rung):
         bells.ring(RIVERA)
         graph_push._registrars[-1]("other.secret", RIVERA, LONG)
         shared = allowance.shared()
@@ -61,10 +61,35 @@ def test_while_a_worker_listens_its_bells_subscriptions_and_quotas_are_the_distr
     assert allowance.shared() is None
 
 
+@pytest.mark.server("postgres")
+def test_what_a_provider_asks_of_all_mailboxes_one_worker_hears_and_the_others_know_within_a_look(
+    database: Database,
+) -> None:
+    now = [0.0]
+    told, other = (
+        DistrictPurse(Allowances(opened, name), lambda: now[0])
+        for opened, name in (
+            (database, "bo"),
+            (Database.at(database.url.render_as_string(hide_password=False)), "victor"),
+        )
+    )
+    assert other.held("graph app") == 0
+    told.hold("graph app", 120)
+    assert told.holds("graph") == 120
+    assert told.holds("gmail") == 0
+    assert other.held("graph app") == 0  # it looked a moment ago
+    now[0] += 1
+    assert 100 < other.holds("graph") <= 120
+
+
 def test_beside_sqlite_a_strange_notification_is_nobodys() -> None:
     assert not receiver(Database.in_memory())("ticket.secret", None)
 
 
 def test_with_the_database_away_little_is_spent_and_nothing_breaks() -> None:
     nowhere = Database.at("postgresql+psycopg://nobody@127.0.0.1:1/none")
-    assert DistrictPurse(Allowances(nowhere, "bo")).book("gmail maple", 1, 60, 5) > 0
+    purse = DistrictPurse(Allowances(nowhere, "bo"))
+    assert purse.book("gmail maple", 1, 60, 5) > 0
+    purse.hold("gmail maple", 60)
+    assert purse.held("gmail maple") > 50
+    assert purse.held("gmail oak") == 0

@@ -348,6 +348,34 @@ class TestAllowances:
         assert allowances.book("gmail maple", 60, 60, 5) > 50
         assert allowances.book("gmail oak", 60, 60, 5) == 0.0
 
+    def test_what_would_be_waited_for_too_long_is_not_booked(self, database: Database) -> None:
+        bo, victor = Allowances(database, BO), Allowances(database, VICTOR)
+        assert bo.book("gmail new", 60, 60, 5, at_most=2) == 0.0
+        waits = [victor.book("gmail new", 60, 60, 5, at_most=2) for _ in range(5)]
+        assert all(50 < wait <= 60 for wait in waits)
+        assert bo.book("gmail new", 60, 60, 5, at_most=70) <= 60
+
+    def test_of_many_at_once_no_more_book_than_there_is_soon(self, database: Database) -> None:
+        workers = [Allowances(database, worker) for worker in (BO, VICTOR)]
+
+        def book(number: int) -> float:
+            return workers[number % 2].book("graph app", 100, 600, 20, at_most=0)
+
+        with ThreadPoolExecutor(8) as pool:
+            assert sorted(wait == 0 for wait in pool.map(book, range(16))) == [False] * 14 + [True] * 2
+
+    def test_an_account_that_a_provider_asks_to_leave_alone_is_so_for_every_worker(self, database: Database) -> None:
+        bo, victor = Allowances(database, BO), Allowances(database, VICTOR)
+        asked = ["gmail maple", "gmail oak"]
+        assert victor.paused(asked) == {}
+        bo.pause("gmail maple", 60)
+        bo.pause("gmail maple", 5)  # another worker was told something shorter a moment later
+        (found,) = victor.paused(asked).items()
+        assert found[0] == "gmail maple"
+        assert 50 < found[1] <= 60
+        say(database, "UPDATE allowance SET paid_at = NOW - interval '1 second'")
+        assert victor.paused(asked) == {}
+
     def test_a_chore_is_one_workers_at_a_time(self, database: Database) -> None:
         workers = [Allowances(database, f"host.{number}.dd") for number in range(8)]
         with ThreadPoolExecutor(8) as pool:

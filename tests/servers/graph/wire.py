@@ -117,6 +117,8 @@ class Fault:
     mailbox: str = ""
     """Only requests to this mailbox."""
     retry_after: str | None = None
+    scope: str | None = None
+    """Whose limit was met, as x-ms-throttle-scope says it."""
     times: int | None = 1
     after: bool = False
     """The request is carried out, and then the answer is lost."""
@@ -135,7 +137,8 @@ class Fault:
         """What is raised instead of `answer`."""
         if self.cut is not None:
             return Cut(self.cut, answer)
-        headers = {} if self.retry_after is None else {"Retry-After": self.retry_after}
+        named = {"Retry-After": self.retry_after, "x-ms-throttle-scope": self.scope}
+        headers = {name: value for name, value in named.items() if value is not None}
         return GraphError(self.status, self.code, self.text, headers)
 
 
