@@ -12,15 +12,16 @@ _NAME = "original.eml"
 _BARE_LINE_END = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 
 
-def with_original(mail: EmailMessage, raw: bytes, message_id: str) -> bytes:
+def with_original(mail: EmailMessage, raw: bytes, message_id: str, *, sealed: bool = False) -> bytes:
     """`mail` with `raw` attached, byte for byte; `message_id` is the mail's own.
 
     As message/rfc822, which may not be encoded (RFC 2046 §5.2.1), where SMTP can carry the bytes as they are; otherwise
-    as the file itself in base64, which mail programs open by its name. A mail that is stored with nothing but LF (a
-    Maildir) is put back into the canonical CRLF that it arrived with (RFC 2045 §2.10).
+    as the file itself in base64, which mail programs open by its name; so also where it is `sealed`, because what
+    reads it dies of it, and no program is to do that unasked. A mail that is stored with nothing but LF (a Maildir) is
+    put back into the canonical CRLF that it arrived with (RFC 2045 §2.10).
     """
     original = raw.replace(b"\n", b"\r\n") if b"\r" not in raw else raw
-    encoding = _transfer_encoding(original)
+    encoding = None if sealed else _transfer_encoding(original)
     mail.make_mixed()
     if encoding is None:
         mail.add_attachment(raw, maintype="application", subtype="octet-stream", filename=_NAME)

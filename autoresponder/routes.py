@@ -65,6 +65,7 @@ def compose_route(
     sender: str | None = None,
     message_id: str = "",
     page: str = "",
+    sealed: bool = False,
 ) -> bytes:
     """The complete mail to the office, ready to be sent.
 
@@ -72,7 +73,8 @@ def compose_route(
     None without one that it is gone from the mailbox: then `sender` is who is on record. `students` are the sender's,
     from the roster. `reply_sent` says whether the family's note is out; None, that it is still to be sent. `message_id`
     (without angle brackets) is the one on record for this mail; it may be left out only where there is an `original`.
-    `page` is the address of the item's web page, where the school has such pages.
+    `page` is the address of the item's web page, where the school has such pages. `sealed` attaches an original that
+    whoever reads it dies of as a file that no program opens unasked.
 
     From the teacher's own mailbox, with a Reply-To only where the school has a mailbox for the office's replies:
     whoever presses Reply reaches the teacher or that mailbox, so that a remark meant for a colleague cannot go to a
@@ -118,7 +120,7 @@ def compose_route(
         mail["X-Priority"] = "1 (Highest)"
     mail[MARKER] = "route"
     summary.note().fill(mail)
-    return as_bytes(mail) if raw is None else with_original(mail, raw, message_id)
+    return as_bytes(mail) if raw is None else with_original(mail, raw, message_id, sealed=sealed)
 
 
 @dataclass(frozen=True, slots=True)

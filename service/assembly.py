@@ -1,13 +1,11 @@
 """Builds the service from its settings: the one place where the parts are put together."""
 
 import os
-import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from secrets import token_hex
 
 from autoresponder.wording_check import check_wording
 from classifier import Classifier
@@ -26,6 +24,7 @@ from service.delivery import Deliverer
 from service.judging import judged_again
 from service.models import bearings_of, open_in_use
 from service.pipeline import Pipeline
+from service.process_name import process_name as process_name  # noqa: PLC0414 - others have it from here
 from service.roster_keeping import RosterKeeper
 from service.steps import OnStep
 from service.teachers_drafts import TeachersDrafts
@@ -121,15 +120,6 @@ class Assembly:
     def close(self) -> None:
         """Lets go of the database."""
         self.database.close()
-
-
-def process_name() -> str:
-    """This process among all those of a district. A number that is given again later comes with other digits, and a
-    process that was forked from another has a number of its own."""
-    return f"{socket.gethostname()}.{os.getpid()}.{_DIGITS}"
-
-
-_DIGITS = token_hex(4)
 
 
 def _worker_name() -> str:

@@ -27,6 +27,7 @@ from service.logs import place, said
 from service.notices import mail_to_staff
 from service.pipeline import Reader
 from service.web.links import item_page
+from store.deadly import is_deadly
 from store.items import ItemView
 from store.outbox import Due
 from store.tables import DeliveryKind, DeliveryState
@@ -132,7 +133,7 @@ class Composer:
         if raw is None:
             return summary(None, None, None)
         blank = _parse(RawMessage(raw.id, raw.direction, b"", raw.size, raw.received_at), box)
-        if facts.unread:  # what could not be read once is not tried again here: it is handed on as it came
+        if facts.unread or is_deadly(due.message):  # what could not be read is not tried again: it goes on as it came
             heavy = not raw.raw or due.delivery.attempts > _ATTEMPTS_WITH_HEAVY
             return summary(None if heavy else raw.raw, blank, None)
         original = _parse(raw, box)
@@ -209,6 +210,7 @@ class Composer:
             verdict,
             reply_sent=reply_sent,
             page=page,
+            sealed=is_deadly(due.message),
             sender=sender,
             students=self._roster.students_of(sender) if sender else (),
             mailbox=box,

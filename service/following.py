@@ -28,6 +28,7 @@ from service.about import matter_of
 from service.assembly import Assembly
 from service.letters import letter_of
 from service.logs import place, said
+from store.deadly import is_deadly
 from store.follow_ups import FollowUp, FollowUps, ToOffice
 from store.tables import MessageRecord
 
@@ -77,6 +78,8 @@ def _follow(
 
 def _read(box: MailboxSettings, mailbox: Mailbox, record: MessageRecord) -> Message | None:
     """The message; None where it cannot be read."""
+    if is_deadly(record):
+        return None
     try:
         raw = mailbox.fetch(record.provider_id)
         return parse_message(raw.raw, mailbox=box.address, id=raw.id, received_at=raw.received_at, size=raw.size)

@@ -24,6 +24,7 @@ from connectors.mime import parse_message
 from service.about import matter_of
 from service.answering import Gate
 from service.case_parts import CaseParts
+from service.caution import Care, Cautious
 from service.digest_replies import DigestReplies
 from service.entries import (
     Candidate,
@@ -151,6 +152,7 @@ class Pipeline:
         self._key = pages.fingerprint_key()
         self._cases = CaseParts(settings, roster.family_of, self._key)
         self._unread = Unread(settings, calendar, self._key)
+        self._cautious = Cautious(pages.database, self._key, clock)
         self._replies = DigestReplies(settings, pages.database)
         self._letters = SentLetters(settings, judge)
         self._broken: Counter[tuple[str, str]] = Counter()
@@ -172,6 +174,10 @@ class Pipeline:
         self._gate.ask(box, mailbox, self._clock(), agenda)
         known_state = None if agenda is None else agenda.state
         state = self._pages.connect(box.address, self._clock()) if known_state is None else known_state
+        if agenda is not None and agenda.careful:
+            if not (yield from self._with_care(box, mailbox, state)):
+                return
+            state = self._pages.connect(box.address, self._clock())
 
         def changes_after(cursor: str | None) -> Changes:
             known = partial(self._pages.known, box.address)
@@ -200,6 +206,27 @@ class Pipeline:
                 if state.cursor != read_up_to:
                     log.info("another worker read this mailbox meanwhile", mailbox=box.address)
                     return
+
+    def _with_care(self, box: MailboxSettings, mailbox: Mailbox, state: MailboxState) -> Generator[Swept, None, bool]:
+        """The same where a process died, message by message, until it is behind us. Returns whether there is more."""
+        known, more, left = partial(self._pages.known, box.address), True, 1
+        while more and left > 0:
+            began = self._clock()
+            changes = mailbox.changes(state.cursor, known, limit=1)
+            try:
+                with self._cautious.reading(box.address) as care:
+                    swept = self.record(box, mailbox, state, changes, read_since=began, care=care)
+            except CursorMoved:
+                log.info("another worker read this mailbox meanwhile", mailbox=box.address)
+                return False
+            yield swept
+            more, left = changes.more, care.left
+            state = self._pages.connect(box.address, self._clock())
+            if state.cursor != changes.cursor:
+                log.info("another worker read this mailbox meanwhile", mailbox=box.address)
+                return False
+        self._cautious.over(box.address)
+        return more
 
     def reread(self, box: MailboxSettings, mailbox: Mailbox, aside: Sequence[MessageRecord]) -> Swept:
         """Reads messages again that were set aside; those that are gone from the mailbox are forgotten.
@@ -239,13 +266,14 @@ class Pipeline:
         changes: Changes,
         *,
         read_since: datetime | None = None,
+        care: Care | None = None,
     ) -> Swept:
         """Parses, classifies and plans one page and commits it over `state`. `read_since` is when the mailbox was asked
-        for `changes`, where that was not just now: what was labelled after that, they may not show. Raises CursorMoved,
-        MailboxError."""
+        for `changes`, where that was not just now: what was labelled after that, they may not show. With `care` no
+        message is read that kills whoever reads it. Raises CursorMoved, MailboxError."""
         if changes.cursor == state.cursor and not (changes.messages or changes.labels or changes.removed):
             return Swept(mailbox=box.address, progress=changes.progress, more=changes.more, recorded=False)
-        page = self._page(box, mailbox, state, changes, read_since=read_since)
+        page = self._page(box, mailbox, state, changes, read_since=read_since, care=care)
         self._pages.commit(page)
         return Swept(
             mailbox=box.address,
@@ -266,11 +294,12 @@ class Pipeline:
         reread: bool = False,
         at_the_office: Collection[str] = (),
         read_since: datetime | None = None,
+        care: Care | None = None,
     ) -> Page:
         now = self._clock()
         raws = {raw.id: raw for raw in changes.messages}.values()  # each once, whatever the server tells
         candidates = sorted(
-            (self._open(box, mailbox, raw) for raw in raws), key=lambda c: (c.raw.received_at, c.raw.id)
+            (self._open(box, mailbox, raw, care) for raw in raws), key=lambda c: (c.raw.received_at, c.raw.id)
         )
         candidates = returning(self._pages.database, box.address, candidates, self._key)
         background = self._pages.background(
@@ -321,16 +350,17 @@ class Pipeline:
             case_rules=self._cases.rules(box),
         )
 
-    def _open(self, box: MailboxSettings, mailbox: Source, raw: RawMessage) -> Candidate:
+    def _open(self, box: MailboxSettings, mailbox: Source, raw: RawMessage, care: Care | None) -> Candidate:
         """Parses a message; fetches the whole of it where its beginning is not enough."""
-        trouble = None
+        trouble = None if care is None else care.begin(raw)
+        name = raw.id if trouble is None else self._cautious.mark(raw)
         try:
-            if raw.raw or not raw.size:
+            if trouble is None and (raw.raw or not raw.size):
                 message = _parse(box, raw)
                 if _lacks_text(message, raw):
                     message = _parse(box, self._whole(box, mailbox, raw))
                 return Candidate(raw, self._identity(raw, message), message)
-            trouble = "the mail server could not hand this message over"
+            trouble = trouble or "the mail server could not hand this message over"
         except (FetchFailed, MessageGone) as error:
             trouble = f"the whole message could not be read: {error}"
         except MailboxError:
@@ -338,7 +368,7 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - one message must never stop the mailbox; it is set aside, visibly
             log.error("a message could not be parsed", mailbox=box.address, message=raw.id, error=place(error))
             trouble = f"the message could not be parsed ({type(error).__name__})"
-        return Candidate(raw, Identity(raw.id, None, f"unread:{raw.id}", (), None, raw.direction), None, trouble)
+        return Candidate(raw, Identity(raw.id, None, f"unread:{name}", (), None, raw.direction), None, trouble)
 
     def _whole(self, box: MailboxSettings, mailbox: Source, raw: RawMessage) -> RawMessage:
         """The whole message. Raises FetchFailed for one that breaks the connection again and again."""

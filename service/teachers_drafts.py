@@ -30,6 +30,7 @@ from service.logs import place
 from service.pipeline import Reader
 from service.steps import OnStep
 from store.cases import Cases
+from store.deadly import is_deadly
 from store.outbox import Due, Outbox
 from store.pages import Pages
 from store.tables import DeliveryState, DeliveryStep, MessageRecord
@@ -158,6 +159,8 @@ class TeachersDrafts:
     def _unwanted(self, box: MailboxSettings, due: Due, plan: DraftPlan) -> str | None:
         """Why a draft that was planned is no longer wanted; None where it is."""
         message, now = due.message, self._clock()
+        if is_deadly(message):
+            return "nobody can read the message"
         if plan.asked:
             return None
         if box.stage is not Stage.REPLY:

@@ -16,6 +16,7 @@ from sqlmodel import col
 
 from store import cases, digests, glow_drafts, items, notices, outbox
 from store.answer_tables import OwnAnswer
+from store.caution_tables import CarefulMailbox
 from store.chunks import chunks
 from store.database import Database
 from store.digest_tables import DigestRecord
@@ -46,6 +47,8 @@ class Agenda:
     morning: date | None = None
     """The last one that was decided on."""
     parked: bool = True
+    careful: bool = False
+    """Whether a process died in this mailbox, so that it is read with care."""
     asked_at: datetime | None = None
     """When the mail system was last asked for the teacher's own out-of-office answer."""
     delivery_at: datetime | None = None
@@ -103,6 +106,7 @@ def _question(*, many: bool) -> Query:
         "morning_mail": exists().where(notice),
         "morning": _only(select(func.max(col(DigestRecord.day))).where(col(DigestRecord.mailbox) == box)),
         "parked": exists().where(col(Parking.mailbox) == box, col(Parking.lifted_at).is_(None)),
+        "careful": exists().where(col(CarefulMailbox.mailbox) == box),
         "asked_at": _only(select(col(OwnAnswer.asked_at)).where(col(OwnAnswer.mailbox) == box)),
         "delivery_at": _only(outbox.next_at(box)),
         "item_at": _only(items.next_at(box)),
@@ -163,6 +167,7 @@ def _agenda(row: AnyRow, now: datetime) -> Agenda:
         morning_mail=row.morning_mail,
         morning=row.morning,
         parked=row.parked,
+        careful=row.careful,
         asked_at=row.asked_at,
         delivery_at=row.delivery_at,
         step_at=min(filter(None, (row.item_at, row.case_at)), default=None),

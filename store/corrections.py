@@ -9,6 +9,7 @@ from sqlmodel import col
 from connectors.labels import REMARKS, Label, Tag
 from connectors.mailbox import Direction
 from store.database import Database
+from store.deadly import is_harmless
 from store.label_words import labels_from
 from store.pages import AnyRow, Query
 from store.tables import Correction, MessageRecord
@@ -79,7 +80,7 @@ class Corrections:
         query: Query = (
             select(*_COLUMNS, col(Correction.to_tag).label("said"))
             .join(Correction, col(Correction.message_id) == col(MessageRecord.id))
-            .where(col(MessageRecord.direction) == Direction.RECEIVED)
+            .where(col(MessageRecord.direction) == Direction.RECEIVED, is_harmless())
             .order_by(col(Correction.at), col(Correction.id))
         )
         with self._database.read() as connection:
@@ -95,6 +96,7 @@ class Corrections:
                 col(MessageRecord.direction) == Direction.RECEIVED,
                 col(MessageRecord.unsure).is_(True),
                 col(MessageRecord.labels) != "",
+                is_harmless(),
             )
             .order_by(col(MessageRecord.id))
         )

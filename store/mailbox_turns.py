@@ -7,11 +7,12 @@ only.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 from sqlalchemy import ARRAY, Boolean, Float, Integer, String, bindparam, text
 
+from store.caution import suspect
 from store.database import Database
 from store.worker_tables import Pace
 from store.workers import NOW
@@ -45,7 +46,7 @@ _FREE = f"""
 _TAKE = text(
     f"""
     WITH due AS (
-        SELECT turn.mailbox FROM mailbox_turn AS turn
+        SELECT turn.mailbox, turn.holder AS gone FROM mailbox_turn AS turn
         WHERE turn.system = :system AND turn.due_at <= {NOW} AND turn.pace = ANY(:paces) AND {_FREE}
           AND (turn.last_holder IS NULL OR turn.last_holder = :worker OR turn.due_at <= {NOW} - :left_to_the_last
                OR NOT EXISTS (SELECT FROM worker WHERE worker.id = turn.last_holder AND worker.alive_until > {NOW}))
@@ -56,7 +57,7 @@ _TAKE = text(
     SET holder = :worker, last_holder = :worker, number = turn.number + 1, taken_at = {NOW}, woken = false
     FROM due WHERE turn.mailbox = due.mailbox
     RETURNING turn.mailbox, turn.number, turn.pace, turn.failures,
-              extract(epoch FROM {NOW} - turn.due_at)::float AS late
+              extract(epoch FROM {NOW} - turn.due_at)::float AS late, due.gone, {NOW} AS now
     """  # noqa: S608
 ).bindparams(bindparam("paces", type_=ARRAY(String)), bindparam("strangers", type_=ARRAY(String)))
 _GIVE_BACK = text(
@@ -176,7 +177,7 @@ class MailboxTurns:
 
     def take(self, system: str, most: int, paces: Iterable[Pace], strangers: Sequence[str] = ()) -> list[Turn]:
         """At most so many mailboxes of a system whose time has come, the longest due first. `strangers` are left to
-        others."""
+        others. Those in which another worker's turn did not come to an end are read with care from now on."""
         values = {
             "system": system,
             "worker": self._worker,
@@ -188,6 +189,9 @@ class MailboxTurns:
         }
         with self._database.write() as connection:
             rows = connection.execute(_TAKE, values).all()
+            unfinished = [row.mailbox for row in rows if row.gone is not None]
+            if unfinished:
+                suspect(connection, unfinished, rows[0].now.replace(tzinfo=UTC))
         turns = [Turn(row.mailbox, row.number, Pace(row.pace), row.failures, row.late) for row in rows]
         return sorted(turns, key=lambda turn: -turn.late)
 

@@ -1,5 +1,6 @@
 """Which processes of the service run, by what they say of themselves."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
@@ -36,6 +37,23 @@ class Processes:
         with self._database.write() as connection:
             connection.execute(delete(RunningProcess).where(col(RunningProcess.name) == name))
 
+    def died(self, role: str, now: datetime, has_ended: Callable[[str], bool | None]) -> Sequence[str]:
+        """Names of processes of a role that did not say that they end, and are no more, as of `now`. `has_ended` tells
+        it of a process of this machine, and None of others: they are dead when they have said nothing for long."""
+        query = select(col(RunningProcess.name), col(RunningProcess.seen_at)).where(col(RunningProcess.role) == role)
+        with self._database.read() as connection:
+            found = connection.execute(query).all()
+        return [row.name for row in found if _is_dead(row.name, row.seen_at, now, has_ended)]
+
+    def lives(self, name: str, role: str, now: datetime, has_ended: Callable[[str], bool | None]) -> bool:
+        """Whether a process of a role, by its name, is still there, judged as above."""
+        query = select(col(RunningProcess.seen_at)).where(
+            col(RunningProcess.name) == name, col(RunningProcess.role) == role
+        )
+        with self._database.glance() as connection:
+            seen_at = connection.execute(query).scalar()
+        return seen_at is not None and not _is_dead(name, seen_at, now, has_ended)
+
     def running(self, now: datetime) -> list[RunningProcess]:
         """Those that said so lately, the oldest first. One that was killed is among them for a minute and a half."""
         query = (
@@ -47,3 +65,8 @@ class Processes:
             found = list(session.execute(query).scalars())
             session.expunge_all()
         return found
+
+
+def _is_dead(name: str, seen_at: datetime, now: datetime, has_ended: Callable[[str], bool | None]) -> bool:
+    ended = has_ended(name)
+    return seen_at <= now - _COUNTS_AS_RUNNING if ended is None else ended

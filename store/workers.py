@@ -78,6 +78,12 @@ class Workers:
             row = connection.execute(_SIGN, values).one()
         return Sign(row.now.replace(tzinfo=UTC), int(row.others) + 1)
 
+    def lives(self, worker: str) -> bool:
+        """Whether a worker lives."""
+        query = text(f"SELECT EXISTS (SELECT FROM worker WHERE id = :id AND alive_until > {NOW})")  # noqa: S608
+        with self._database.glance() as connection:
+            return bool(connection.execute(query, {"id": worker}).scalar())
+
     def leave(self, worker: str) -> None:
         """The worker ends: others take its mailboxes at once."""
         with self._database.write() as connection:

@@ -94,6 +94,7 @@ def _reread(database: "Database", settings: "Settings") -> bool:
     """Reads messages that were set aside once more, mailbox by mailbox. False where a mailbox could not be read."""
     from config import ConfigError
     from connectors.errors import MailboxError
+    from store.deadly import is_deadly
     from store.pages import CursorMoved
 
     aside = _pages(database).set_aside()
@@ -101,8 +102,11 @@ def _reread(database: "Database", settings: "Settings") -> bool:
         return True
     assembly = assemble(settings, database)
     fine = True
-    for box in settings.mailboxes:
-        records = [record for record in aside if record.mailbox == box.address]
+    of_box = [(box, [record for record in aside if record.mailbox == box.address]) for box in settings.mailboxes]
+    together = [(box, [record for record in records if not is_deadly(record)]) for box, records in of_box]
+    # Last, and alone: each may end this command, as it did others.
+    alone = [(box, [record]) for box, records in of_box for record in records if is_deadly(record)]
+    for box, records in (*together, *alone):
         if not records:
             continue
         try:

@@ -30,6 +30,7 @@ def run(
     """Reads every mailbox, tags, answers and routes as its stage allows, until stopped (Ctrl-C, SIGTERM)."""
     import os
 
+    from service.caution import after_unclean_ends
     from service.logs import configure
     from service.memory_pools import share_memory_pools
     from service.operating.monitor import monitor_of, monitored
@@ -42,9 +43,11 @@ def run(
     configure(verbose=verbose, style=settings.monitoring.logs)
     assembly = assemble(settings, open_database(settings))
     try:
+        after_unclean_ends(assembly.database, [box.address for box in settings.mailboxes], assembly.clock())
         with watcher() as watching:
             if once:
                 monitor = monitor_of(assembly, "run", watching, os.environ)
+                monitor.begin()
                 failures = Runner(assembly, watcher=monitor.pulse).run_once()
                 monitor.look()
                 monitor.end()

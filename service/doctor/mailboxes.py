@@ -30,6 +30,7 @@ from service.doctor.aside import set_aside
 from service.doctor.finding import Finding, Level
 from service.parking import notices_box, service_box
 from store.database import Database, Shape
+from store.deadly import is_harmless
 from store.parking import ParkingLot
 from store.tables import MessageRecord
 
@@ -160,6 +161,7 @@ def _recorded(mailbox: Mailbox, database: Database | None) -> Iterator[Message]:
     newest = (
         select(col(MessageRecord.provider_id))
         .where(col(MessageRecord.mailbox) == mailbox.address, col(MessageRecord.removed_at).is_(None))
+        .where(is_harmless())
         .order_by(col(MessageRecord.id).desc())
         .limit(_SAMPLE)
     )

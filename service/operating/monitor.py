@@ -1,8 +1,6 @@
 """Watches one process from beside its work: notes looks down, says that the process runs, reads how the installation
 stands, and tells the administrator. Its own trouble is never the mail's."""
 
-import os
-import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -23,6 +21,7 @@ from service.operating.health import WELL, Check, DatabaseCheck, health_router
 from service.operating.metrics import Metrics
 from service.operating.pulse import Pulse
 from service.operating.standing import Standing, standing_of
+from service.process_name import process_name
 from service.watcher import Watcher
 from store.database import Database
 from store.looks import Looks
@@ -77,6 +76,13 @@ class Monitor:
             settings, version=process.version, model=model, role=process.role, standing=lambda: self._standing
         )
         self.pulse = Pulse(settings, self.metrics, watcher, clock)
+
+    def begin(self) -> None:
+        """The process says that it is there, before it does anything: if it dies, that is noticed."""
+        try:
+            self._processes.is_there(self._process)
+        except Exception as error:  # noqa: BLE001 - watching must not end what is watched
+            log.error("it could not be put on record that the process runs", error=place(error))
 
     def look(self) -> None:
         """Does once what `keep` does all the time."""
@@ -157,6 +163,7 @@ def monitored(assembly: "Assembly", role: str, watcher: Watcher, environ: Mappin
     stop = threading.Event()
     thread = threading.Thread(target=monitor.keep, args=(stop,), name="monitoring", daemon=True)
     listen = assembly.settings.monitoring.listen
+    monitor.begin()
     try:
         thread.start()
         with ExitStack() as served:
@@ -171,8 +178,7 @@ def monitored(assembly: "Assembly", role: str, watcher: Watcher, environ: Mappin
 def monitor_of(assembly: "Assembly", role: str, watcher: Watcher, environ: Mapping[str, str]) -> Monitor:
     """What watches a process with these parts; `role` and `environ` as above."""
     now = assembly.clock()
-    name = f"{socket.gethostname()}:{os.getpid()}:{now.isoformat()}"
-    process = RunningProcess(name=name, role=role, version=program_version(), began_at=now, seen_at=now)
+    process = RunningProcess(name=process_name(), role=role, version=program_version(), began_at=now, seen_at=now)
     return Monitor(
         assembly.settings,
         assembly.calendar,

@@ -210,6 +210,9 @@ DATA_MAP: tuple[Held, ...] = (
     Held("connection_share", "connections of each worker", Fate.NOTHING, rest="server worker held"),
     Held("push_ticket", "how notifications are known to be genuine", Fate.NOTHING,
          rest="ticket mailbox digest expires_at"),
+    Held("careful_mailbox", "mailboxes in which a process died", Fate.NOTHING, rest="mailbox since left"),
+    Held("reading_trace", "messages that a process had in hand as it died", Fate.NOTHING,
+         rest="mailbox message digest process deaths begun_at", age="1 month"),
     Held("queue_migration", "steps of the queue's own tables", Fate.NOTHING, rest="name applied_at"),
 )  # fmt: skip
 """Every table."""

@@ -14,6 +14,7 @@ from connectors.mailbox import Mailbox, RawMessage
 from connectors.message import Message
 from connectors.mime import parse_message
 from service.logs import said
+from store.deadly import is_deadly
 from store.tables import MessageRecord
 
 log = structlog.get_logger()
@@ -69,6 +70,8 @@ class Texts:
         return parse_message(raw.raw, mailbox=box.address, id=raw.id, received_at=raw.received_at, size=raw.size)
 
     def _fetch(self, box: MailboxSettings, record: MessageRecord) -> RawMessage:
+        if is_deadly(record):
+            raise FetchFailed("it ends whoever reads it")
         mailbox = self._open(box)
         try:
             return mailbox.fetch(record.provider_id)

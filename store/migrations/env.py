@@ -6,6 +6,7 @@ from sqlmodel import SQLModel
 from store import (  # noqa: F401 - they fill SQLModel.metadata
     answer_tables,
     case_tables,
+    caution_tables,
     contact_tables,
     digest_tables,
     erasure_tables,
