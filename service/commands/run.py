@@ -28,22 +28,29 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """Reads every mailbox, tags, answers and routes as its stage allows, until stopped (Ctrl-C, SIGTERM)."""
-    import os
-
-    from service.caution import after_unclean_ends
     from service.logs import configure
     from service.memory_pools import share_memory_pools
-    from service.operating.monitor import monitor_of, monitored
-    from service.runner import Runner
-    from service.watching import watcher
+    from service.worker.beside import beside_workers
 
     configure(verbose=verbose)
     share_memory_pools()
     settings = load_settings(config)
     configure(verbose=verbose, style=settings.monitoring.logs)
-    assembly = assemble(settings, open_database(settings))
+    database = open_database(settings)
+    with beside_workers(database) as clock:
+        _run(assemble(settings, database, clock), once=once)
+
+
+def _run(assembly: "Assembly", *, once: bool) -> None:
+    import os
+
+    from service.caution import after_unclean_ends
+    from service.operating.monitor import monitor_of, monitored
+    from service.runner import Runner
+    from service.watching import watcher
+
     try:
-        after_unclean_ends(assembly.database, [box.address for box in settings.mailboxes], assembly.clock())
+        after_unclean_ends(assembly.database, [box.address for box in assembly.settings.mailboxes], assembly.clock())
         with watcher() as watching:
             if once:
                 monitor = monitor_of(assembly, "run", watching, os.environ)
@@ -55,7 +62,7 @@ def run(
                     raise typer.Exit(1)
             else:
                 with (
-                    _told_by_microsoft(settings),
+                    _told_by_microsoft(assembly.settings),
                     _pages_for_the_staff(assembly),
                     monitored(assembly, "run", watching, os.environ) as pulse,
                 ):

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from config.settings import Settings
     from service.assembly import Assembly
-    from service.worker.clock import DatabaseClock
     from service.worker.worker import Worker
     from store.database import Database
 
@@ -44,9 +43,11 @@ def worker(
     settings = load_settings(config)
     configure(verbose=verbose, style=settings.monitoring.logs)
     database = open_district(settings)
-    clock = _clock(database)
-    assembly = assemble(settings, database, clock)
+    from service.worker.beside import database_clock
     from service.worker.worker import Worker
+
+    clock = database_clock(database)
+    assembly = assemble(settings, database, clock)
 
     try:
         with monitored(assembly, "worker", LogWatcher(), os.environ) as pulse:
@@ -113,16 +114,3 @@ def _unfit(database: "Database") -> str | None:
             "version before go on meanwhile."
         )
     return None
-
-
-def _clock(database: "Database") -> "DatabaseClock":
-    """The database's time."""
-    from datetime import UTC
-
-    from sqlalchemy import text
-
-    from service.worker.clock import DatabaseClock
-    from store.workers import NOW
-
-    with database.read() as connection:
-        return DatabaseClock(connection.execute(text(f"SELECT {NOW}")).scalar_one().replace(tzinfo=UTC))

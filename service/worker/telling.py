@@ -58,7 +58,9 @@ class DistrictPurse:
             self._until[account] = max(self._until.get(account, 0.0), until)
         if begins:
             system, _, _ = account.partition(" ")
-            log.warning("a provider asks to wait, for whichever mailbox", system=system, seconds=round(seconds))
+            log.warning(
+                "a provider asks to wait, for whichever mailbox", system=system, next_try_in_seconds=round(seconds)
+            )
         try:
             self._allowances.pause(account, seconds)
         except Exception as error:  # noqa: BLE001 - the others are told so by the provider themselves

@@ -31,10 +31,10 @@ _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(["tests.service.one_run"])
 
 
-def _perform(config: Path, log: Path) -> None:
+def _perform(command: str, config: Path, log: Path) -> None:
     from tests.service.worker_process import perform  # noqa: PLC0415 - loaded by the fork server, not by the test
 
-    perform(config, log)
+    perform(command, config, log)
 
 
 class District:
@@ -58,11 +58,19 @@ class District:
     def start(self) -> ForkServerProcess:
         """One more worker; returns when it lives."""
         before = len(self.alive())
-        log = self.town.folder / f"worker{len(self._workers)}.log"
-        process = _PROCESSES.Process(target=_perform, args=(self.town.config, log))
+        return self._start("worker", lambda _log: len(self.alive()) > before)
+
+    def start_alone(self) -> ForkServerProcess:
+        """`alliance run`; returns when it runs."""
+        return self._start("run", lambda log: "running" in log.read_text())
+
+    def _start(self, command: str, runs: Callable[[Path], bool]) -> ForkServerProcess:
+        log = self.town.folder / f"{command}{len(self._workers)}.log"
+        log.touch()
+        process = _PROCESSES.Process(target=_perform, args=(command, self.town.config, log))
         process.start()
         self._workers.append(process)
-        until(lambda: process.exitcode is not None or len(self.alive()) > before)
+        until(lambda: process.exitcode is not None or runs(log))
         assert process.exitcode is None, log.read_text()
         return process
 
@@ -143,17 +151,51 @@ def test_two_workers_made_to_work_on_the_same_mailboxes_lose_nothing_and_answer_
     for _ in range(2):
         district.start()
     until(lambda: is_connected(district))
-    place, letters = district.town, dict[str, tuple[str, str]]()
     with everybody_at_every_mailbox(district) as seen:
-        for round_ in range(2):
-            for teacher in (RIVERA, OKAFOR):
-                for family, body in ((ANA, ROUTINE), (BO, URGENT), (CARLA, URGENT)):
-                    # Each letter is another one: of copies the office gets one.
-                    said = f"{body} This is number {round_} for {teacher}."
-                    letters[place.write(family, teacher, f"Letter {round_} to {teacher}", said)] = (teacher, body)
-        urgent = sorted(letter for letter, (_, body) in letters.items() if body == URGENT)
+        letters = two_rounds_of_letters(district.town)
         both = {(box, worker) for box in (RIVERA, OKAFOR) for worker in district.alive()}
-        until(lambda: sorted(place.routed()) == urgent and both <= seen and nothing_is_left(district))
+        until(lambda: everything_is_done(district, letters) and both <= seen)
+    nothing_is_lost_and_nothing_twice(district.town, letters)
+
+
+def test_two_that_run_alone_beside_a_worker_lose_nothing_and_answer_nobody_twice(district: District) -> None:
+    alone = [district.start_alone() for _ in range(2)]
+    working = district.start()
+    until(lambda: is_connected(district))
+    letters = two_rounds_of_letters(district.town)
+    until(lambda: everything_is_done(district, letters))
+    # The worker goes first, then one of the others: what comes then is the last one's.
+    for process in (working, alone[0]):
+        process.terminate()
+        process.join(60)
+        assert process.exitcode == 0
+    late = district.town.write(BO, OKAFOR, "Late", f"{URGENT} This is the last letter.")
+    letters[late] = (OKAFOR, URGENT)
+    until(lambda: everything_is_done(district, letters))
+    nothing_is_lost_and_nothing_twice(district.town, letters)
+
+
+def two_rounds_of_letters(place: Town) -> dict[str, tuple[str, str]]:
+    """What every family writes to both teachers, twice: teacher and text by Message-ID."""
+    letters = {}
+    for round_ in range(2):
+        for teacher in (RIVERA, OKAFOR):
+            for family, body in ((ANA, ROUTINE), (BO, URGENT), (CARLA, URGENT)):
+                # Each letter is another one: of copies the office gets one.
+                said = f"{body} This is number {round_} for {teacher}."
+                letters[place.write(family, teacher, f"Letter {round_} to {teacher}", said)] = (teacher, body)
+    return letters
+
+
+def urgent_of(letters: dict[str, tuple[str, str]]) -> list[str]:
+    return sorted(letter for letter, (_, body) in letters.items() if body == URGENT)
+
+
+def everything_is_done(district: District, letters: dict[str, tuple[str, str]]) -> bool:
+    return set(urgent_of(letters)) <= set(district.town.routed()) and nothing_is_left(district)
+
+
+def nothing_is_lost_and_nothing_twice(place: Town, letters: dict[str, tuple[str, str]]) -> None:
     for teacher in (RIVERA, OKAFOR):
         tagged = place.keywords(teacher)
         assert all(tagged[letter] for letter, (whose, _) in letters.items() if whose == teacher)
@@ -163,7 +205,7 @@ def test_two_workers_made_to_work_on_the_same_mailboxes_lose_nothing_and_answer_
         assert len(answered) == len(set(answered))
         # One answer a family and teacher within four school days, however many letters, and however many workers.
         assert len(answered) == len({teacher for teacher, _ in answered})
-    assert sorted(place.routed()) == urgent
+    assert sorted(place.routed()) == urgent_of(letters)
 
 
 def nothing_is_left(district: District) -> bool:
