@@ -24,7 +24,7 @@ from scorecard.places import GroupKey, Places
 from scorecard.readers import Reader
 from scorecard.reading import Scope, open_term
 from scorecard.report import Group, GroupFigures, Indicator, SchoolTerm
-from scorecard.roster_slice import mailbox_names, read_places, students_of_families
+from scorecard.roster_slice import read_mailboxes, read_places, students_of_families
 from scorecard.standings import Happened
 from scorecard.tally_rows import cases_in, incidents_in
 from scorecard.term_figures import Term
@@ -219,11 +219,11 @@ class _Listing:
         if not families:
             return events
         term, today = self.term.term, self.term.today
-        mailboxes = mailbox_names(self.connection, self.settings)
+        mailboxes = read_mailboxes(self.connection, self.settings)
         students = students_of_families(self.connection, families)
         places = read_places(self.connection, students, mailboxes)
         zone = self.term.calendar.zone
-        by_student = happened(self.connection, students, places, (term.first, term.last), mailboxes, zone)
+        by_student = happened(self.connection, students, places, (term.first, term.last), mailboxes.names, zone)
         by_family: dict[str, list[Happened]] = defaultdict(list)
         for student in sorted(students):
             family = places.family_in(student, term, today)

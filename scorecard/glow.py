@@ -16,7 +16,7 @@ from config.settings import MailboxSettings, Settings
 from scorecard.packing import measures_in, named_in, standings_in
 from scorecard.places import Places
 from scorecard.report import SchoolTerm
-from scorecard.roster_slice import mailbox_names, read_places, rows_in
+from scorecard.roster_slice import read_mailboxes, read_places, rows_in
 from store.marks import monday_of
 from store.roster_tables import RosterAddress, RosterCare, RosterMembership, RosterPerson
 from store.scorecard_tables import FamilyStanding, Grouping, Measure, Tally
@@ -59,10 +59,10 @@ def families_of(
     """The families that belong to the teacher of `box` today, in the order of their turn: those without a good word
     first. `today` is the day in the school's time zone. Whose turn it is among equals, is drawn anew each week, here
     for that of the day `turn_of`."""
-    names = mailbox_names(connection, settings)
-    own = {address for address, mailbox in names.items() if mailbox == box.address}
+    mailboxes = read_mailboxes(connection, settings)
+    own = {address for address, mailbox in mailboxes.names.items() if mailbox == box.address}
     candidates = _classmates(connection, own)
-    places = read_places(connection, candidates, names)
+    places = read_places(connection, candidates, mailboxes)
     students: dict[str, list[str]] = defaultdict(list)
     for student in sorted(candidates):
         if places.is_enrolled(student, today) and box.address in places.teachers(student, today):

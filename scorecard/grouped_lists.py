@@ -1,7 +1,7 @@
 """Which conflict cases and which incidents count for which groups and terms."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -16,7 +16,7 @@ from scorecard.outcomes import recovered_by
 from scorecard.packing import packed_groups
 from scorecard.places import EVERYBODY, GroupKey, Places
 from scorecard.report import SchoolTerm
-from scorecard.roster_slice import Query, read_places, rows_in, students_of_addresses
+from scorecard.roster_slice import Mailboxes, Query, read_places, rows_in, students_of_addresses
 from scorecard.terms import containing
 from store.case_tables import CaseMail, ConflictCase
 from store.contact_tables import Incident
@@ -26,11 +26,11 @@ from store.tables import MessageRecord
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """Reads them. `mailboxes` is what `roster_slice.mailbox_names` says, `today` the school's day."""
+    """Reads them. `today` is the school's day."""
 
     connection: Connection
     terms: Sequence[SchoolTerm]
-    mailboxes: Mapping[str, str]
+    mailboxes: Mailboxes
     calendar: SchoolCalendar
     today: date
 

@@ -20,7 +20,7 @@ from scorecard.places import GroupKey
 from scorecard.readers import Colleague, Reader, visible_to
 from scorecard.report import Group, GroupFigures, Report, SchoolTerm
 from scorecard.restating import restated
-from scorecard.roster_slice import mailbox_names, rows_in, teams_in_terms
+from scorecard.roster_slice import read_mailboxes, rows_in, teams_in_terms
 from scorecard.tally_rows import TallyRows, Wanted, teams_at
 from scorecard.term_figures import Term
 from scorecard.terms import before, running, terms_of
@@ -193,7 +193,7 @@ def _in_order(group: Group) -> tuple[int, str, str]:
 
 def _roster_schools(connection: Connection, settings: Settings) -> Mapping[str, frozenset[str]]:
     """The schools that the roster names with the owner of each mailbox."""
-    names = mailbox_names(connection, settings)
+    names = read_mailboxes(connection, settings).names
     query = select(col(RosterAddress.address), col(RosterPerson.schools)).join(
         RosterPerson, col(RosterPerson.id) == col(RosterAddress.person)
     )

@@ -4,7 +4,8 @@ A few queries for many students, none for each.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, TypeAlias
 
@@ -77,18 +78,28 @@ def students_of_classes(connection: Connection, classes: Iterable[str]) -> set[s
     return {row.person for row in rows_in(connection, query, RosterMembership.school_class, classes)}
 
 
-def mailbox_names(connection: Connection, settings: Settings) -> Mapping[str, str]:
-    """The mailbox by each address that its owner is known by, as addresses are compared: of the settings, and those
-    that were in them before."""
-    recorded = connection.execute(select(col(TeamRecord.mailbox)).distinct()).scalars()
-    names = {person(mailbox): mailbox for mailbox in recorded}
+@dataclass(frozen=True, slots=True)
+class Mailboxes:
+    """The mailboxes of the settings, and those that were in them before."""
+
+    names: Mapping[str, str]
+    """The mailbox by each address that its owner is known by, as addresses are compared."""
+    teams: Mapping[str, Sequence[TeamPlace]]
+    """By mailbox."""
+
+
+def read_mailboxes(connection: Connection, settings: Settings) -> Mailboxes:
+    """All of them: a district has thousands, so that whoever needs them reads them once."""
+    teams = read_teams(connection)
+    names = {person(mailbox): mailbox for mailbox in teams}
     for box in settings.mailboxes:
         names |= {person(alias): box.address for alias in box.aliases}
-    return names | {person(box.address): box.address for box in settings.mailboxes}
+    names |= {person(box.address): box.address for box in settings.mailboxes}
+    return Mailboxes(names, teams)
 
 
-def read_places(connection: Connection, students: Collection[str], mailboxes: Mapping[str, str]) -> Places:
-    """All that concerns these students, at any time. `mailboxes` is what `mailbox_names` says."""
+def read_places(connection: Connection, students: Collection[str], mailboxes: Mailboxes) -> Places:
+    """All that concerns these students, at any time."""
     classes_of = _classes_of(connection, students)
     classes = {place.school_class for places in classes_of.values() for place in places}
     return Places(
@@ -96,8 +107,8 @@ def read_places(connection: Connection, students: Collection[str], mailboxes: Ma
         grades=_grades(connection, students),
         classes_of=classes_of,
         classes=_classes(connection, classes),
-        teaching=_teaching(connection, classes, mailboxes),
-        teams=read_teams(connection),
+        teaching=_teaching(connection, classes, mailboxes.names),
+        teams=mailboxes.teams,
         cares=_cares(connection, students),
     )
 

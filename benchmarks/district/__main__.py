@@ -133,7 +133,7 @@ def _connect(path: str, running: Standing, mailboxes: int) -> float:
             told = _ask(path, do="counted")
         except OSError:  # the provider is starting
             told = {"looked": 0, "gaps": 0, "old": 0}
-        if told["looked"] == mailboxes and told["gaps"] >= mailboxes and not told["old"]:
+        if told["looked"] == mailboxes and told["gaps"] >= mailboxes and told["old"] <= 0:
             took = time.monotonic() - began
             time.sleep(_LAST_PAGE)
             return took
