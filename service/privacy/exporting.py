@@ -17,7 +17,7 @@ from sqlmodel import col
 from autoresponder.family import person
 from config.secrets import Secrets
 from config.settings import Settings
-from connectors.errors import MailboxError
+from connectors.errors import MailboxError, MessageGone
 from connectors.registry import open_mailbox
 from scorecard.household import Household, household_of
 from service.privacy.copies import Copy
@@ -50,8 +50,8 @@ def copy_for(database: Database, settings: Settings, who: str, now: datetime, *,
 
 
 def letters_of(copy: Copy, settings: Settings, environ: Mapping[str, str], folder: Path) -> tuple[int, Sequence[str]]:
-    """Fetches the letters from the mailboxes into `folder`, one file each (RFC 5322). Returns how many, and which
-    mailboxes could not be read."""
+    """Fetches the letters that are still there from the mailboxes into `folder`, one file each (RFC 5322). Returns how
+    many, and which mailboxes could not be read."""
     folder.mkdir(parents=True, exist_ok=True)
     boxes = {box.address: box for box in settings.mailboxes}
     fetched, failed = 0, []
@@ -59,7 +59,10 @@ def letters_of(copy: Copy, settings: Settings, environ: Mapping[str, str], folde
         try:
             with closing(open_mailbox(boxes[address], settings, Secrets.of(settings, environ))) as mailbox:
                 for _, number in (each for each in copy.letters if each[0] == address):
-                    raw = mailbox.fetch(number).raw
+                    try:
+                        raw = mailbox.fetch(number).raw
+                    except MessageGone:  # deleted since: the other letters are the family's all the same
+                        continue
                     fetched += 1
                     (folder / f"{fetched:04}.eml").write_bytes(raw)
         except (MailboxError, KeyError):

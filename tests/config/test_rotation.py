@@ -38,6 +38,14 @@ def dying(self, target):
 Path.replace = dying
 rotate(FolderVault(folder, {}))
 """
+_AGAIN_AND_AGAIN = """
+import sys
+from pathlib import Path
+from config.rotation import rotate
+from config.vault import FolderVault
+for _ in range(20):
+    rotate(FolderVault(Path(sys.argv[1]), {}))
+"""
 
 
 @pytest.fixture
@@ -123,6 +131,20 @@ def test_what_others_write_and_forget_meanwhile_is_neither_lost_nor_brought_back
         thread.join(30)
     assert failures == []
     assert contents(vault) == SECRETS
+
+
+def test_two_processes_that_change_the_key_at_once_lose_no_secret(vault: FolderVault) -> None:
+    command = [sys.executable, "-c", _AGAIN_AND_AGAIN, str(vault.folder)]
+    two = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    reads = 0
+    while reads < 3 or any(process.poll() is None for process in two):
+        assert contents(vault) == SECRETS
+        vault.put("password/t0@maple.example", SECRETS["password/t0@maple.example"])
+        reads += 1
+    assert [(process.wait(30), process.stderr.read()) for process in two if process.stderr] == [(0, "")] * 2
+    assert contents(vault) == SECRETS
+    (key,) = vault.keys()
+    assert opens(vault, key) == len(SECRETS)
 
 
 def test_a_key_in_the_environment_is_changed_there_first(vault: FolderVault) -> None:

@@ -7,6 +7,8 @@ import io
 import os
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from email.message import EmailMessage
@@ -20,6 +22,10 @@ from connectors.errors import SendRejected
 from connectors.server_words import server_words
 from service import delivery, pipeline
 from service.logs import configure
+from service.notifications import serving
+from service.operating.monitor import monitor_of
+from service.runner import Runner
+from service.watcher import Quiet
 from store.database import Database
 from tests.servers import smtp_sink
 from tests.servers.postgres import postgres
@@ -128,7 +134,8 @@ def run(folder: Path, *arguments: str) -> bytes:
         "-W",
         "default",
         "-c",
-        "from service.cli import main; main()",
+        # Whatever anybody says of its own logger, all of it is logged.
+        "import logging; logging.Logger.isEnabledFor = lambda *_: True; from service.cli import main; main()",
         *arguments,
     ]
     done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, check=False, timeout=300)
@@ -138,8 +145,10 @@ def run(folder: Path, *arguments: str) -> bytes:
 def test_no_canary_is_found_after_the_service_ran_and_failed(school: tuple[Path, smtp_sink.SmtpSink]) -> None:
     folder, sink = school
     printed = run(folder, "run", "--once", "--verbose")
-    for kind in ("urgent", "routine", "conflict"):
-        (folder / "mail" / "new" / f"1.{kind}").write_bytes(letter(kind, f"{kind}.{FAMILY}"))
+    letters = {kind: letter(kind, f"{kind}.{FAMILY}") for kind in ("urgent", "routine", "conflict")}
+    letters["again"] = letter("conflict", f"routine.{FAMILY}").replace(b"<conflict@", b"<again@")
+    for kind, written in letters.items():
+        (folder / "mail" / "new" / f"1.{kind}").write_bytes(written)
     (folder / "mail" / "new" / "2.broken").write_bytes(b"From: \xff\xfe" + letter("urgent")[:700])
     sink.say("end", f"554 5.7.1 spam: '{SUBJECT.title()} about today' of {NAME} quotes {BODY} in {FILE}.pdf ({FAMILY})")
     printed += run(folder, "run", "--once", "--verbose")
@@ -150,7 +159,20 @@ def test_no_canary_is_found_after_the_service_ran_and_failed(school: tuple[Path,
     assert b"plimworth" not in b"\n".join(line for line in printed.splitlines() if line.startswith(b"{"))
     with Database.open(str(folder / "alliance.db")).read() as connection:
         assert len(connection.exec_driver_sql("SELECT id FROM message").all()) >= 3
-    left = [path for path in folder.rglob("*") if path.is_file() and "mail" not in path.relative_to(folder).parts]
+    # Of the two letters of a family the teacher has deleted one.
+    (deleted,) = [path for path in (folder / "mail").rglob("1.again*") if path.is_file()]
+    deleted.unlink()
+    copied = run(folder, "export-family", f"routine.{FAMILY}", "--letters", "--to", str(folder / "handed out"))
+    assert b"1 of 2 letters" in copied
+    assert b"could not be read" not in copied
+    assert planted_in(copied, *CANARIES) == []
+    (fetched,) = (folder / "handed out" / "letters").iterdir()
+    assert fetched.read_bytes() == letters["routine"]
+    left = [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not {"mail", "handed out"} & set(path.relative_to(folder).parts)
+    ]
     assert folder / "alliance.db" in left
     assert {path.name: found for path in left if (found := planted_in(path.read_bytes(), *CANARIES))} == {}
     assert list((folder / "tmp").iterdir()) == []
@@ -167,6 +189,18 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         opened = server.school()
         yield opened
         opened.close()
+
+
+def pages_of(address: str) -> bytes:
+    """What the service tells machines of itself."""
+    told = b""
+    for page in ("metrics", "readyz", "livez"):
+        try:
+            with urllib.request.urlopen(f"{address}/{page}", timeout=30) as answer:
+                told += answer.read()
+        except urllib.error.HTTPError as refused:
+            told += refused.read()
+    return told
 
 
 def everything_in(database: Database) -> bytes:
@@ -188,6 +222,8 @@ def test_no_canary_reaches_log_or_table_from_any_failure(
     maple = Maple(database=database)
     maple.round()
     maple.clock.forward(minutes=5)
+    process = monitor_of(maple.assembly(), "run", Quiet(), {})
+    everything = Runner(maple.assembly(), watcher=process.pulse)
 
     def quoting(*_: object, **__: object) -> None:
         raise ValueError(f"cannot decode {BODY} of {SUBJECT} by {NAME}")
@@ -202,6 +238,7 @@ def test_no_canary_reaches_log_or_table_from_any_failure(
         with monkeypatch.context() as patched:
             patched.setattr(where, what, quoting)
             with suppress(ValueError):  # as the runner's thread would
+                everything.run_once()
                 maple.rounds(2, minutes=2)
         maple.rounds(2, minutes=2)
     refused = SendRejected(f"refused: {server_words(f'554 5.7.1 {SUBJECT} {BODY}')}")
@@ -214,5 +251,11 @@ def test_no_canary_reaches_log_or_table_from_any_failure(
         assert address not in log.getvalue()
     assert maple.records()
     assert planted_in(everything_in(database), *CANARIES) == []
+    process.look()
+    with serving(process.app(), "127.0.0.1:0") as address:
+        told = pages_of(address)
+    assert b"alliance_sweeps_total" in told
+    assert planted_in(told, *CANARIES) == []
+    assert not [family for family in (ANA, BO) if family.encode() in told]
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or planted_in(path.read_bytes(), *CANARIES) == []

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from service.privacy.receipts import places_with, scrub
 from store.database import Database
 from tests.scorecard.history import HISTORIES, STEPS
-from tests.servers.postgres import postgres
+from tests.servers.postgres import Postgres, postgres
 from tests.service.maple import ANA, BO, Maple
 from tests.service.privacy.test_forgetting import OF_ANA, a_school_day, forgets
 from tests.service.privacy.test_forgetting_truth import forgets_and_stays_true
@@ -23,9 +23,14 @@ pytestmark = pytest.mark.server("postgres")
 
 
 @pytest.fixture(scope="module")
-def empty() -> Iterator[Callable[[], Database]]:
-    with postgres() as server:
-        yield server.school
+def server() -> Iterator[Postgres]:
+    with postgres() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def empty(server: Postgres) -> Callable[[], Database]:
+    return server.school
 
 
 def dumped(database: Database) -> bytes:
@@ -36,8 +41,8 @@ def dumped(database: Database) -> bytes:
     return done.stdout.lower()
 
 
-def test_a_dump_holds_nothing_of_a_forgotten_family(empty: Callable[[], Database]) -> None:
-    database = empty()
+def test_a_dump_holds_nothing_of_a_forgotten_family_and_tables_written_anew_neither(server: Postgres) -> None:
+    database = server.school()
     fill_roster(database)
     maple = Maple(database=database, settings={"keep_subjects": True})
     maple.round()
@@ -50,8 +55,23 @@ def test_a_dump_holds_nothing_of_a_forgotten_family(empty: Callable[[], Database
     assert BO.encode() in dump
     assert {name for name in OF_ANA if name.lower().encode() in dump} == set()
     assert places_with(database, OF_ANA) == []
+    (own,) = files_with(server, database, BO)
+    assert own
     assert scrub(database, maple.clock(), rewrite=True)
+    assert files_with(server, database, *OF_ANA) == [set()] * len(OF_ANA)
+    assert files_with(server, database, BO) != [set()]
     database.close()
+
+
+def files_with(server: Postgres, database: Database, *values: str) -> list[set[str]]:
+    """For each value the files in which PostgreSQL keeps this database, every page of a table written out, that hold
+    it. Its write-ahead log, which goes with the next ones (docs/privacy.md), is not among them."""
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("CHECKPOINT")
+        (number,) = connection.exec_driver_sql("SELECT oid FROM pg_database WHERE datname = current_database()").one()
+    folder = Path(server.socket).parent / "cluster" / "base" / str(number)
+    held = {path.name: path.read_bytes().lower() for path in folder.iterdir() if path.is_file()}
+    return [{name for name, content in held.items() if value.lower().encode() in content} for value in values]
 
 
 @settings(max_examples=1, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
