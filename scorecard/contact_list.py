@@ -12,7 +12,7 @@ from autoresponder.contacts import ContactKind, ContactTone
 from config.settings import EmailAddress
 from scorecard.csv_package import CsvPackage
 from scorecard.list_cells import Cells, Once, Pupils, Refused
-from scorecard.school_lists import Rejected
+from scorecard.school_lists import Rejected, leave_out
 
 KINDS = {
     "call": ContactKind.CALL,
@@ -72,7 +72,7 @@ def read_contacts(
                 if once.is_new(contact.reference, row.line, contact, by=by):
                     rows.append(contact)
             except Refused as refusal:
-                rejected.append(cells.refused(refusal))
+                leave_out(rejected, cells.refused(refusal))
     return ContactList(rows, rejected)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scorecard.csv_package import CsvPackage
 from scorecard.list_cells import Cells, Once, Pupils, Refused
-from scorecard.school_lists import Rejected
+from scorecard.school_lists import Rejected, leave_out
 
 LONGEST_KIND = 60
 """Characters: a word of the school's own, and no account of what happened."""
@@ -47,7 +47,7 @@ def read_incidents(path: Path, pupils: Pupils, *, today: date) -> IncidentList:
                 if once.is_new(incident.reference, row.line, incident, by=by):
                     rows.append(incident)
             except Refused as refusal:
-                rejected.append(cells.refused(refusal))
+                leave_out(rejected, cells.refused(refusal))
     return IncidentList(rows, rejected)
 
 

@@ -32,6 +32,7 @@ from scorecard.school_lists import (
     SchoolClass,
     SchoolLists,
     Term,
+    leave_out,
 )
 
 _EntryT = TypeVar("_EntryT", bound=Entry)
@@ -269,4 +270,4 @@ class Reading:
             return None
 
     def _reject(self, name: str, line: int, column: str, reason: str) -> None:
-        self.rejected.append(Rejected(self.source.label(name), line, column, reason))
+        leave_out(self.rejected, Rejected(self.source.label(name), line, column, reason))

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from config.faults import file_fault
 from scorecard.csv_package import CsvPackage, Row
 from scorecard.list_reading import FILES, KINDS, Reading
-from scorecard.school_lists import Listed, PersonKind, Rejected, SchoolLists
+from scorecard.school_lists import Listed, PersonKind, Rejected, SchoolLists, leave_out
 
 _RELATIONS = frozenset({"parent", "guardian", "relative"})
 """Who looks after a student. Others that may stand there, such as doctors and aides, do not."""
@@ -103,7 +103,7 @@ class _Source:
             for column, identifier in (("userSourcedId", student), ("relationshipUserSourcedId", guardian)):
                 if identifier not in users:
                     reason = f"there is no person {identifier}" if identifier else "is missing"
-                    self.rejected.append(Rejected(self.label("relationships"), row.line, column, reason))
+                    leave_out(self.rejected, Rejected(self.label("relationships"), row.line, column, reason))
                     break
             else:
                 self._guardians[student][guardian] = None

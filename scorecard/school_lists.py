@@ -7,6 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from pathlib import Path
+
+from config.faults import file_fault
+
+_MOST_REJECTED = 200_000
+"""Rows of one export. Lists of the largest districts lack the address of that many guardians; a file with more is no
+such list, and telling of each row would take the memory of the machine."""
 
 
 class PersonKind(StrEnum):
@@ -126,6 +133,14 @@ class Rejected:
         """`users.csv:17: email: …`."""
         place = f"{self.file}:{self.line}:"
         return f"{place} {self.column}: {self.reason}" if self.column else f"{place} {self.reason}"
+
+
+def leave_out(rejected: list[Rejected], row: Rejected) -> None:
+    """Adds a row to those that were left out. Raises `ConfigError` where they are too many to be a list at all."""
+    if len(rejected) >= _MOST_REJECTED:
+        advice = f"{len(rejected):,} rows before this one were left out too; the first: {rejected[0].reason}"
+        raise file_fault(Path(row.file), "a list most of which can be read", line=row.line, advice=advice)
+    rejected.append(row)
 
 
 @dataclass(frozen=True, slots=True)

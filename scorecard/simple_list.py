@@ -24,6 +24,7 @@ from scorecard.school_lists import (
     School,
     SchoolClass,
     SchoolLists,
+    leave_out,
 )
 
 _NAME_CHARACTERS = 120
@@ -183,7 +184,7 @@ class _Reading:
                 )
 
     def _reject(self, row: RosterRow, column: str, reason: str) -> None:
-        self.rejected.append(Rejected(self.file, row.line, column, reason))
+        leave_out(self.rejected, Rejected(self.file, row.line, column, reason))
 
 
 def _digest(text: str) -> str:
