@@ -19,11 +19,11 @@ from config import SchoolCalendar
 from config.settings import Settings
 from scorecard.carried import carry
 from scorecard.computing import Computing
-from scorecard.foundations import foundations_of
 from scorecard.mailbox_weeks import CountedWeek, WeekKey, Weeks
 from scorecard.places import Places
 from scorecard.report import SchoolTerm
 from scorecard.roster_slice import read_teams
+from scorecard.terms import terms_of
 from scorecard.work import Resolver, Work
 from scorecard.writing import write
 from store.case_tables import ConflictCase
@@ -63,7 +63,7 @@ class ErasedFigures:
         state = update(ScorecardState).values(version=col(ScorecardState.version) + 1)
         self._kept = self.connection.execute(state).rowcount > 0
         today = self.now.astimezone(self.calendar.zone).date()
-        _, self.terms = foundations_of(self.connection, self.settings, self.calendar, today)
+        self.terms = terms_of(self.connection, self.settings, self.calendar, today)
 
     def erasing(self, leaving: Leaving) -> None:
         """Looks at what these records count for, while they are still there."""

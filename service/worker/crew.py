@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 import structlog
 
@@ -42,6 +43,11 @@ class Room:
 
     live: int
     backlog: int
+
+    def old_mail_first(self, taking: int) -> int:
+        """How many mailboxes with old mail are begun before any with new mail, at the `taking`th time that there was
+        room: else those would never be, where new mail keeps every thread busy."""
+        return min(self.backlog, ceil(self.live / 4)) if taking % 4 == 0 else 0
 
 
 class Crew:
@@ -148,7 +154,9 @@ class Crew:
             mailbox = self._shelf.borrow(box)
             more = self._using(box, mailbox, lambda: self._look(box, mailbox))
         except NoRoom:
-            return Ended(turn, Pace.BACKLOG, _FULL_SHELF_PAUSE, turn.failures)
+            # It stays live, since old mail has its turns last; and a live one is told from when it was due.
+            late = turn.late if turn.pace is Pace.LIVE else 0.0
+            return Ended(turn, turn.pace, late + _FULL_SHELF_PAUSE, turn.failures)
         except Exception as error:  # noqa: BLE001 - one mailbox's trouble must not end the others' turn
             failures = turn.failures + 1
             return Ended(turn, Pace.FAILING, self._work.failed(box, error, failures), failures)

@@ -107,6 +107,7 @@ class Worker:
         self._asked: dict[str, float] = {}
         self._alive = 1
         self._unfed_since: dict[str, float] = {}
+        self._takings = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: Queue | None = None
 
@@ -243,10 +244,16 @@ class Worker:
         Returns how many."""
         if self._purse.holds(system) > 0:
             return 0
-        turns = self._turns.take(system, room.live, (Pace.LIVE, Pace.FAILING), self._strangers)
-        left = min(room.backlog, room.live - len(turns))
-        if left > 0:
-            turns += self._turns.take(system, left, (Pace.BACKLOG,), self._strangers)
+        self._takings += 1
+        old = self._begin(system, room.old_mail_first(self._takings), Pace.BACKLOG)
+        new = self._begin(system, room.live - old, Pace.LIVE, Pace.FAILING)
+        return old + new + self._begin(system, min(room.backlog, room.live - new) - old, Pace.BACKLOG)
+
+    def _begin(self, system: str, most: int, *paces: Pace) -> int:
+        """Takes and begins so many turns at most. Returns how many."""
+        if most <= 0:
+            return 0
+        turns = self._turns.take(system, most, paces, self._strangers)
         for turn in turns:
             self._crew.begin(system, turn)
         return len(turns)
