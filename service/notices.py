@@ -1,4 +1,4 @@
-"""The mail that tells the administrator which mailboxes are parked, or work again. For staff: in plain English.
+"""The mail that tells the administrator which mailboxes are parked, or work again, in the language of the staff.
 
 It says nothing of any family: addresses of the school's own mailboxes, times, and the mail system's own refusal.
 """
@@ -12,7 +12,7 @@ from autoresponder.identifiers import derived_message_id, thread_id
 from autoresponder.note import Block, Note, Paragraph, Row, Rows, Section
 from autoresponder.outgoing import WIRE, address_field, as_bytes, date_field, id_field, one_line, text_field
 from autoresponder.routes import PRODUCT
-from autoresponder.wording import wording
+from autoresponder.wording import OFFICE, STAFF_LANGUAGES, Wording, wording, written_languages
 from config.settings import Settings
 from connectors.message import MARKER
 from store.parking import Taken
@@ -25,6 +25,11 @@ _SUBJECT_CHARACTERS = 150
 _REASON_CHARACTERS = 600
 _LISTED = 40
 """Mailboxes of one trouble that are named; of four hundred, the rest are counted."""
+
+
+def staff_words(settings: Settings) -> Wording:
+    """The language that the school writes to its staff in."""
+    return wording(written_languages(settings.school.languages[:1], STAFF_LANGUAGES)[0], OFFICE)
 
 
 def notice_message_id(kind: NoticeKind, mailboxes: Sequence[Parking], sender: str) -> str:
@@ -42,8 +47,12 @@ def compose_notice(
     told = [parking for parking in taken.mailboxes if (parking.lifted_at is not None) == (kind is NoticeKind.LIFTED)]
     if not told:
         return None
-    subject, blocks = _parked(told, settings, parked) if kind is NoticeKind.PARKED else _lifted(told, settings)
-    note = Note(title=subject, sections=(Section("en", "ltr", tuple(blocks)),))
+    words = staff_words(settings)
+    if kind is NoticeKind.PARKED:
+        subject, blocks = _parked_subject(told, words), _parked(told, settings, words, parked)
+    else:
+        subject, blocks = _lifted_subject(told, words), _lifted(told, settings, words)
+    note = Note(title=subject, sections=(Section(words.language, words.direction, tuple(blocks)),))
     return mail_to_staff(note, rfc_message_id=taken.notice.rfc_message_id, sender=sender, recipient=recipient, now=now)
 
 
@@ -65,73 +74,95 @@ def mail_to_staff(note: Note, *, rfc_message_id: str, sender: str, recipient: st
     return as_bytes(mail)
 
 
-def _parked(told: Sequence[Parking], settings: Settings, parked: int) -> tuple[str, Iterator[Block]]:
-    cannot = "send from" if _only_sending(told) else "get into"
-    return f"{PRODUCT} cannot {cannot} {_counted(told)}", _parked_blocks(told, settings, parked)
+def _parked_subject(told: Sequence[Parking], words: Wording) -> str:
+    _ = words.gettext
+    if _only_sending(told):
+        one, many = _("{product} cannot send from {mailbox}"), _("{product} cannot send from {count} mailboxes")
+    else:
+        one, many = _("{product} cannot get into {mailbox}"), _("{product} cannot get into {count} mailboxes")
+    return _counted(told, one, many)
 
 
-def _parked_blocks(told: Sequence[Parking], settings: Settings, parked: int) -> Iterator[Block]:
-    one = len(told) == 1
-    yield Paragraph(
-        f"{PRODUCT} cannot work on {'this mailbox' if one else f'these {len(told)} mailboxes'} until somebody acts. "
-        f"{_others(len(settings.mailboxes) - parked)}",
-        strong=True,
+def _parked(told: Sequence[Parking], settings: Settings, words: Wording, parked: int) -> Iterator[Block]:
+    _ = words.gettext
+    acts = _counted(
+        told,
+        _("{product} cannot work on this mailbox until somebody acts."),
+        _("{product} cannot work on these {count} mailboxes until somebody acts."),
     )
+    yield Paragraph(words.sentences([acts, *_others(len(settings.mailboxes) - parked, words)]), strong=True)
     for group in _alike(told):
-        yield Rows(tuple(_trouble(group, settings)))
-    arriving = "is read and tagged as always. What is to go out waits, and leaves as soon as sending works again"
-    if not _only_sending(told):
-        arriving = (
-            "arrives as always, teachers see it as always, and it waits there unharmed. As soon as the mailbox works "
-            "again it is read and tagged, and what is urgent is handed to the office"
+        yield Rows(tuple(_trouble(group, settings, words)))
+    if _only_sending(told):
+        arriving = _(
+            "No mail is lost. What families write is read and tagged as always. What is to go out waits, and leaves as "
+            "soon as sending works again."
         )
+    else:
+        arriving = _(
+            "No mail is lost. What families write arrives as always, teachers see it as always, and it waits there "
+            "unharmed. As soon as the mailbox works again it is read and tagged, and what is urgent is handed to the "
+            "office."
+        )
+    answered = _("Families are answered too, unless their message is by then older than {hours} hours.")
+    yield Paragraph(words.sentences([arriving, answered.format(hours=settings.norm.answer_within_hours)]))
     yield Paragraph(
-        f"No mail is lost. What families write {arriving}. Families are answered too, unless their message is by then "
-        f"older than {settings.norm.answer_within_hours} hours."
+        _(
+            "Until then nothing urgent reaches the office by itself from there. If this cannot be put right today, "
+            "please tell the office and the teachers concerned."
+        )
     )
-    yield Paragraph(
-        "Until then nothing urgent reaches the office by itself from there. If this cannot be put right today, please "
-        "tell the office and the teachers concerned."
-    )
-    commands = " or ".join(f"“alliance connect {name}”" for name in sorted({_connector(p, settings) for p in told}))
+    connect = _("“alliance connect {system}”")
+    commands = sorted({connect.format(system=_connector(parking, settings)) for parking in told})
+    stores = _("Most often a password was changed, or a key ran out or was withdrawn: {commands} stores a new one.")
     steps = (
-        "“alliance doctor” names what is refused, and what helps.",
-        f"Most often a password was changed, or a key ran out or was withdrawn: {commands} stores a new one.",
-        "The service tries again by itself every 15 minutes; restarting it makes it try at once.",
+        _("“alliance doctor” names what is refused, and what helps."),
+        stores.format(commands=words.list(commands, either=True)),
+        _("The service tries again by itself every 15 minutes; restarting it makes it try at once."),
     )
-    yield Rows((Row("What to do, on the machine that runs the service", steps),))
-    yield Paragraph("You get this message once for each interruption, and one more when it is over.")
+    yield Rows((Row(_("What to do, on the machine that runs the service"), steps),))
+    yield Paragraph(_("You get this message once for each interruption, and one more when it is over."))
 
 
-def _lifted(told: Sequence[Parking], settings: Settings) -> tuple[str, Iterator[Block]]:
-    return f"{PRODUCT} is back in {_counted(told)}", _lifted_blocks(told, settings)
+def _lifted_subject(told: Sequence[Parking], words: Wording) -> str:
+    _ = words.gettext
+    return _counted(told, _("{product} is back in {mailbox}"), _("{product} is back in {count} mailboxes"))
 
 
-def _lifted_blocks(told: Sequence[Parking], settings: Settings) -> Iterator[Block]:
-    one = len(told) == 1
-    yield Paragraph(
-        f"{'This mailbox works' if one else f'These {len(told)} mailboxes work'} again. You need to do nothing.",
-        strong=True,
+def _lifted(told: Sequence[Parking], settings: Settings, words: Wording) -> Iterator[Block]:
+    _ = words.gettext
+    again = _counted(
+        told,
+        _("This mailbox works again. You need to do nothing."),
+        _("These {count} mailboxes work again. You need to do nothing."),
+    )
+    yield Paragraph(again, strong=True)
+    since, until = (
+        min(parking.since for parking in told),
+        max(filter(None, (parking.lifted_at for parking in told))),
     )
     yield Rows(
         (
-            *_listed("Mailbox" if one else "Mailboxes", [parking.mailbox for parking in told]),
-            Row("Interrupted from", (when(min(parking.since for parking in told), settings),)),
-            Row("Until", (when(max(filter(None, (parking.lifted_at for parking in told))), settings),)),
+            _listed([parking.mailbox for parking in told], words),
+            Row(_("Interrupted from"), (when(since, settings, words),)),
+            Row(_("Until"), (when(until, settings, words),)),
         )
     )
     yield Paragraph(
-        "What families wrote meanwhile has been read and tagged; what was urgent has been handed to the office. "
-        "“alliance outbox” shows whether anything is still waiting."
+        _(
+            "What families wrote meanwhile has been read and tagged; what was urgent has been handed to the office. "
+            "“alliance outbox” shows whether anything is still waiting."
+        )
     )
 
 
-def _trouble(group: Group, settings: Settings) -> Iterator[Row]:
-    yield from _listed("Mailbox" if len(group) == 1 else "Mailboxes", [parking.mailbox for parking in group])
-    yield Row("Since", (when(min(parking.since for parking in group), settings),))
+def _trouble(group: Group, settings: Settings, words: Wording) -> Iterator[Row]:
+    _ = words.gettext
+    yield _listed([parking.mailbox for parking in group], words)
+    yield Row(_("Since"), (when(min(parking.since for parking in group), settings, words),))
     if group[0].sending:
-        yield Row("What stands still", ("only sending; mail is read and tagged",))
-    yield Row("Why", (one_line(group[0].reason, _REASON_CHARACTERS),))
+        yield Row(_("What stands still"), (_("only sending; mail is read and tagged"),))
+    yield Row(_("Why"), (one_line(group[0].reason, _REASON_CHARACTERS),))
 
 
 def _alike(told: Sequence[Parking]) -> list[Group]:
@@ -142,24 +173,29 @@ def _alike(told: Sequence[Parking]) -> list[Group]:
     return sorted((tuple(group) for group in groups.values()), key=lambda group: (-len(group), group[0].mailbox))
 
 
-def _listed(name: str, addresses: Sequence[str]) -> Iterator[Row]:
+def _listed(addresses: Sequence[str], words: Wording) -> Row:
+    _ = words.gettext
     more = len(addresses) - _LISTED
-    named = (*addresses[:_LISTED], f"and {more} more, which “alliance doctor” names") if more > 0 else tuple(addresses)
-    yield Row(name, named)
+    rest = (_("and {count} more, which “alliance doctor” names").format(count=more),) if more > 0 else ()
+    return Row(_("Mailbox") if len(addresses) == 1 else _("Mailboxes"), (*addresses[:_LISTED], *rest))
 
 
 def _only_sending(told: Sequence[Parking]) -> bool:
     return all(parking.sending for parking in told)
 
 
-def _others(rest: int) -> str:
-    if rest <= 0:
-        return ""
-    return "The other mailbox goes on as always." if rest == 1 else f"The other {rest} mailboxes go on as always."
+def _others(rest: int, words: Wording) -> Iterator[str]:
+    _ = words.gettext
+    if rest == 1:
+        yield _("The other mailbox goes on as always.")
+    elif rest > 1:
+        yield _("The other {count} mailboxes go on as always.").format(count=rest)
 
 
-def _counted(told: Sequence[Parking]) -> str:
-    return told[0].mailbox if len(told) == 1 else f"{len(told)} mailboxes"
+def _counted(told: Sequence[Parking], one: str, many: str) -> str:
+    """A sentence about one mailbox, or about several."""
+    sentence = one if len(told) == 1 else many
+    return sentence.format(product=PRODUCT, mailbox=told[0].mailbox, count=len(told))
 
 
 def _connector(parking: Parking, settings: Settings) -> str:
@@ -169,7 +205,7 @@ def _connector(parking: Parking, settings: Settings) -> str:
         return "…"
 
 
-def when(at: datetime, settings: Settings) -> str:
-    """A moment (aware) in words, by the school's clock."""
-    words, local = wording("en"), at.astimezone(settings.school.zone)
+def when(at: datetime, settings: Settings, words: Wording | None = None) -> str:
+    """A moment (aware) in words, in English where none are given, by the school's clock."""
+    words, local = words or wording("en"), at.astimezone(settings.school.zone)
     return f"{words.day(local.date())}, {words.clock(local)}"

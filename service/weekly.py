@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from autoresponder.wording import OFFICE, STAFF_LANGUAGES, Wording, wording, written_languages
 from config.calendar import SchoolCalendar
 from config.settings import MailboxSettings, Role, Settings, Staff
 from connectors.mailbox import Mailbox
@@ -24,7 +23,7 @@ from scorecard.weekly_mail import Week, week_of, weekly_message_id, weekly_note
 from service.courier import Courier, Errand, Failure, is_not_out
 from service.digest import before_school
 from service.logs import place
-from service.notices import mail_to_staff
+from service.notices import mail_to_staff, staff_words
 from service.parking import service_box
 from service.steps import OnStep, no_step
 from service.web.links import scorecard_page
@@ -46,11 +45,6 @@ def leaders(settings: Settings) -> Sequence[Staff]:
     """Who gets the mail, each once."""
     found = {each.address: each for each in settings.staff if each.role is Role.LEADER}
     return list(found.values())
-
-
-def staff_words(settings: Settings) -> Wording:
-    """The language that the school writes to its staff in."""
-    return wording(written_languages(settings.school.languages[:1], STAFF_LANGUAGES)[0], OFFICE)
 
 
 def read_for(

@@ -35,10 +35,10 @@ def show(
     The figures are those that the service last brought up to date."""
     from config import ConfigError, SchoolCalendar
     from scorecard.weekly_mail import week_of, weekly_message_id, weekly_note
-    from service.notices import mail_to_staff
+    from service.notices import mail_to_staff, staff_words
     from service.parking import service_box
     from service.web.links import scorecard_page
-    from service.weekly import leaders, read_for, staff_words
+    from service.weekly import leaders, read_for
 
     settings = load_settings(config)
     wanted = leader.strip().casefold()

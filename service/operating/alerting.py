@@ -18,13 +18,12 @@ from config.said import place
 from config.settings import MailboxSettings
 from connectors.mailbox import Mailbox
 from service.courier import Courier, Errand, Failure
-from service.notices import mail_to_staff
+from service.notices import mail_to_staff, staff_words
 from service.operating.standing import Standing
 from service.operating.troubles import still_silent, troubles_of, without_mail_of
 from service.parking import notices_box
 from service.steps import OnStep, no_step
 from service.web.links import queue_page
-from service.weekly import staff_words
 from store.alerts import Alerts, TakenAlerts
 from store.operating_tables import EVERYWHERE, Alert
 from store.tables import NoticeKind

@@ -17,12 +17,11 @@ from scorecard.readers import LEADER
 from scorecard.reading import read_report
 from scorecard.report import Report
 from scorecard.weekly_mail import week_of, weekly_message_id, weekly_note
-from service.notices import mail_to_staff
+from service.notices import mail_to_staff, staff_words
 from service.sample.front_office import PRINCIPAL
 from service.sample.school import PAGE_FILE, WEEKLY_FILE, WEEKLY_PAGE, SampleSchool
 from service.scorecard_table import Screen
 from service.web.scorecard_file import scorecard_as_file
-from service.weekly import staff_words
 from store.database import Database
 from store.marks import monday_of
 from store.scorecard_tables import Grouping

@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import extract_from_dir, extract_from_file
 from babel.messages.pofile import read_po
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -450,7 +450,7 @@ def sentences(catalogue: str) -> set[str]:
 
 
 def of_the_pages() -> set[str]:
-    """The sentences of the staff's web pages, in code and templates, and of the scorecard."""
+    """The sentences of the staff's web pages, in code and templates, of the scorecard, and of notices."""
     methods = [("**.py", "python"), ("**.j2", "jinja2.ext:babel_extract")]
     root = LOCALE_FOLDER.parents[1]
     found = [
@@ -458,7 +458,9 @@ def of_the_pages() -> set[str]:
         for folder in (root / "service" / "web", root / "scorecard")
         for each in extract_from_dir(folder, methods, keywords={"_": None, "gettext": None})
     ]
-    return {message if isinstance(message, str) else message[0] for _, _, message, _, _ in found}
+    pages = {message if isinstance(message, str) else message[0] for _, _, message, _, _ in found}
+    notices = extract_from_file("python", root / "service" / "notices.py", keywords={"_": None})
+    return pages | {str(message) for _, message, _, _ in notices}
 
 
 def placeholders(sentence: str) -> set[str | None]:

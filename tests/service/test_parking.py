@@ -96,6 +96,27 @@ class TestTelling:
         ):
             assert said_too in said
 
+    def test_a_school_that_writes_spanish_to_its_staff_is_told_in_spanish_of_both_ends(self, maple: Maple) -> None:
+        school = maple.settings.school.model_copy(update={"languages": ("es", "en")})
+        maple.settings = maple.settings.model_copy(update={"school": school})
+        for address in (RIVERA, OKAFOR):
+            attendant(maple).refused(address, REFUSED)
+        maple.clock.forward(hours=1)
+        attendant(maple).tell()
+        (notice,) = notices(maple)
+        said = text(notice)
+        assert notice["Subject"] == "Alliance Inbox no puede entrar en 2 buzones"
+        for said_too in (RIVERA, OKAFOR, "Desde", "martes 3 de marzo", str(REFUSED), "«alliance connect imap»"):
+            assert said_too in said
+        for english in ("mailbox", "Since", "Why", "What to do", "You get", "No mail"):
+            assert english not in said
+        for address in (RIVERA, OKAFOR):
+            attendant(maple).works(address, sent=True)
+        maple.clock.forward(hours=1)
+        attendant(maple).tell()
+        assert notices(maple)[-1]["Subject"] == "Alliance Inbox está de vuelta en 2 buzones"
+        assert "vuelven a funcionar" in text(notices(maple)[-1])
+
     def test_the_notice_names_the_account_that_was_refused_and_no_familys_address(self, maple: Maple) -> None:
         box = maple.box(RIVERA).model_copy(update={"username": "mail-service@maple.example"})
         others = tuple(each for each in maple.settings.mailboxes if each.address != RIVERA)
