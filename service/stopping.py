@@ -1,4 +1,4 @@
-"""The administrator is told, once for each time, that a mailbox's answers stopped; in English, as in all notices.
+"""The administrator is told, once for each time, that a mailbox's answers stopped; in English.
 
 At least once, like a parked mailbox's notice and by the same courier: hearing of it twice bothers somebody, never
 hearing of it leaves families without a note.
