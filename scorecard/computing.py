@@ -23,7 +23,7 @@ from scorecard.happenings import happened
 from scorecard.mailbox_weeks import Weeks
 from scorecard.places import GroupKey, Places
 from scorecard.report import SchoolTerm
-from scorecard.roster_slice import Mailboxes, read_mailboxes, read_places, students_of_families
+from scorecard.roster_slice import Mailboxes, read_places, students_of_families
 from scorecard.standings import Stands, family_standings
 from scorecard.work import Work
 
@@ -38,39 +38,37 @@ class Computing:
     terms: Sequence[SchoolTerm]
     today: date
     now: datetime
+    mailboxes: Mailboxes
 
     def differences(self, work: Work) -> Differences:
         """What is to be written so that the figures that `work` names are right."""
         found = Differences()
-        mailboxes = read_mailboxes(self.connection, self.settings)
         countable = unsealed(self.connection, self.terms, self.calendar.zone)
         terms = {term.id: term for term in countable}
         wanted = {term: work.families | work.in_terms.get(term, set()) for term in terms}
-        family_differences(self.connection, wanted, self._standings(wanted, mailboxes), terms, found)
+        family_differences(self.connection, wanted, self._standings(wanted), terms, found)
         if work.weeks or work.mailboxes:
-            counts = self._weeks(mailboxes).count(work.weeks, work.mailboxes)
+            counts = self._weeks().count(work.weeks, work.mailboxes)
             week_differences(self.connection, work.weeks, work.mailboxes, counts, found)
-        lists = Lists(self.connection, countable, mailboxes, self.calendar, self.today)
+        lists = Lists(self.connection, countable, self.mailboxes, self.calendar, self.today)
         case_differences(self.connection, work.cases, lists.cases(work.cases), found)
         incident_differences(self.connection, work.incidents, lists.incidents(work.incidents), found)
         return found
 
-    def _weeks(self, mailboxes: Mailboxes) -> Weeks:
-        teams = Places(teams=mailboxes.teams)
+    def _weeks(self) -> Weeks:
+        teams = Places(teams=self.mailboxes.teams)
         hours = self.settings.norm.reply_within_hours[1]
         return Weeks(self.connection, self.calendar, self.terms, teams, hours, self.now)
 
-    def _standings(
-        self, wanted: Mapping[str, set[str]], mailboxes: Mailboxes
-    ) -> dict[FamilyKey, dict[GroupKey, Stands]]:
+    def _standings(self, wanted: Mapping[str, set[str]]) -> dict[FamilyKey, dict[GroupKey, Stands]]:
         """How families stand in each term, `wanted` by its identifier."""
         terms = [term for term in self.terms if wanted.get(term.id)]
         if not terms:
             return {}
         students = students_of_families(self.connection, set().union(*wanted.values()))
-        places = read_places(self.connection, students, mailboxes)
+        places = read_places(self.connection, students, self.mailboxes)
         days = min(term.first for term in terms), max(term.last for term in terms)
-        events = happened(self.connection, students, places, days, mailboxes.names, self.calendar.zone)
+        events = happened(self.connection, students, places, days, self.mailboxes.names, self.calendar.zone)
         found: dict[FamilyKey, dict[GroupKey, Stands]] = {}
         for term in terms:
             members: dict[str, list[str]] = defaultdict(list)

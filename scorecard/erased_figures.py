@@ -22,7 +22,7 @@ from scorecard.computing import Computing
 from scorecard.mailbox_weeks import CountedWeek, WeekKey, Weeks
 from scorecard.places import Places
 from scorecard.report import SchoolTerm
-from scorecard.roster_slice import read_teams
+from scorecard.roster_slice import read_mailboxes, read_teams
 from scorecard.terms import terms_of
 from scorecard.work import Resolver, Work
 from scorecard.writing import write
@@ -109,7 +109,8 @@ class ErasedFigures:
                 more[week] = carried
         carry(self.connection, more)
         today = self.now.astimezone(self.calendar.zone).date()
-        computing = Computing(self.connection, self.settings, self.calendar, self.terms, today, self.now)
+        mailboxes = read_mailboxes(self.connection, self.settings)
+        computing = Computing(self.connection, self.settings, self.calendar, self.terms, today, self.now, mailboxes)
         write(self.connection, computing.differences(self._work))
 
     def _over(self) -> frozenset[str]:

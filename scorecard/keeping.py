@@ -23,7 +23,7 @@ from scorecard.foundations import Foundations, changes, foundations_of
 from scorecard.judging import Judge, record
 from scorecard.mailbox_weeks import WeekKey
 from scorecard.report import SchoolTerm
-from scorecard.roster_slice import AnyRow, Query, teams_in_terms
+from scorecard.roster_slice import AnyRow, Mailboxes, Query, read_mailboxes, teams_in_terms
 from scorecard.turning import Turning, record_teams
 from scorecard.work import Resolver, Work
 from scorecard.writing import write
@@ -63,6 +63,23 @@ class _Overtaken(Exception):
     """Somebody else has stepped on meanwhile; nothing was written."""
 
 
+@dataclass(slots=True)
+class Known:
+    """What changes at most once a day, for whoever looks again and again: a district has thousands of mailboxes. One
+    belongs to one thread."""
+
+    foundations: tuple[Foundations, list[SchoolTerm]] | None = None
+    mailboxes: Mailboxes | None = None
+    _of: tuple[str, date] | None = None
+
+    def mailboxes_of(self, connection: Connection, settings: Settings, basis: "_Basis") -> Mailboxes:
+        """The mailboxes, which go by the settings and the day that the figures on record rest on."""
+        resting_on = (basis.digest, basis.today)
+        if self.mailboxes is None or self._of != resting_on:
+            self.mailboxes, self._of = read_mailboxes(connection, settings), resting_on
+        return self.mailboxes
+
+
 def _at_once(_seconds: float) -> bool:
     return True
 
@@ -75,13 +92,15 @@ def bring_up_to_date(
     limit: int | None = None,
     *,
     rest: Callable[[float], bool] = _at_once,
+    known: Known | None = None,
 ) -> Brought:
     """Works off what was marked when this began, in `limit` steps at most (all of it where left out). `now` is aware.
-    Between two steps `rest` is told how many seconds the last one took, and says whether to go on.
+    Between two steps `rest` is told how many seconds the last one took, and says whether to go on. `known` is what the
+    last look of the same settings and database left.
 
     Any number of workers may do so at once, and each may be killed at any moment.
     """
-    keeper = _Keeper(database, settings, calendar, now)
+    keeper = _Keeper(database, settings, calendar, now, known or Known())
     steps = 0
     while limit is None or steps < limit:
         began = time.monotonic()
@@ -128,8 +147,7 @@ class _Keeper:
     settings: Settings
     calendar: SchoolCalendar
     now: datetime
-    _known: list[tuple[Foundations, list[SchoolTerm]]] = field(default_factory=list)
-    """What the last step found the figures to rest on."""
+    known: Known
     rows: list[int] = field(default_factory=list)
     """How many rows each step wrote."""
     _left: list[int] = field(default_factory=list)
@@ -179,7 +197,8 @@ class _Keeper:
         return _Batch(taken, work, self._computing(connection, basis).differences(work), everything=False)
 
     def _computing(self, connection: Connection, basis: _Basis) -> Computing:
-        return Computing(connection, self.settings, self.calendar, basis.terms, basis.today, self.now)
+        mailboxes = self.known.mailboxes_of(connection, self.settings, basis)
+        return Computing(connection, self.settings, self.calendar, basis.terms, basis.today, self.now, mailboxes)
 
     def _basis(self, connection: Connection) -> _Basis:
         of = ScorecardState
@@ -187,8 +206,8 @@ class _Keeper:
             select(col(of.version), col(of.looked_at), col(of.day), col(of.settings)).where(col(of.id) == 1)
         ).first()
         today = self.now.astimezone(self.calendar.zone).date()
-        found = foundations_of(connection, self.settings, self.calendar, today, *self._known)
-        self._known[:] = [found]
+        found = foundations_of(connection, self.settings, self.calendar, today, self.known.foundations)
+        self.known.foundations = found
         foundations, terms = found
         return _Basis(state, foundations, foundations.digest, terms, today)
 

@@ -10,7 +10,7 @@ import structlog
 
 from config import SchoolCalendar
 from config.settings import Settings
-from scorecard.keeping import Brought, bring_up_to_date
+from scorecard.keeping import Brought, Known, bring_up_to_date
 from service.logs import place
 from store.database import Database
 
@@ -35,6 +35,7 @@ class FigureKeeper:
         self._settings, self._calendar = settings, calendar
         self._database = database
         self._clock = clock
+        self._known = Known()
 
     def keep(self, stop: Event) -> None:
         """Keeps them so until `stop` is set. Survives every error: figures that cannot be computed stay as they were,
@@ -56,4 +57,6 @@ class FigureKeeper:
                 return False
             return time.monotonic() < until
 
-        return bring_up_to_date(self._database, self._settings, self._calendar, self._clock(), steps, rest=rest)
+        return bring_up_to_date(
+            self._database, self._settings, self._calendar, self._clock(), steps, rest=rest, known=self._known
+        )

@@ -35,7 +35,7 @@ from store.case_tables import CaseEvent, CaseEventKind, CaseMail, ConflictCase, 
 from store.contact_answers import talks_with
 from store.scorecard_tables import MarkKind
 from store.tables import MessageRecord
-from store.turns import alone
+from store.turns import alone, alone_with
 
 GRAVE = (Tag.CONFLICT, Tag.URGENT)
 """Tags of a message that keeps its case: urgent wins over conflict, and may be both."""
@@ -87,7 +87,7 @@ def file_conflict(
 ) -> None:
     """Adds a conflict message to its family's open case of the same matter, or opens one. A copy of a message goes
     where that is, whatever became of its case."""
-    alone(connection)
+    alone_with(connection, [mail.family])
     received = min(mail.received_at, at)
     case_id = of_copy(connection, mail) or same_matter(connection, mail, received, rules)
     if case_id is None:

@@ -36,7 +36,7 @@ from store.tables import (
     ItemMail,
     MessageRecord,
 )
-from store.turns import alone
+from store.turns import alone_with
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 BETWEEN_RECIPIENTS = ", "
@@ -118,7 +118,7 @@ def file_matter(connection: Connection, matter: Matter, message_id: int) -> None
     )
     if connection.execute(route).first() is None:
         return
-    alone(connection)
+    alone_with(connection, [matter.family])
     item_id = _same_matter(connection, matter)
     if item_id is None:
         item_id = _open(connection, matter)

@@ -38,7 +38,7 @@ from store.tables import (
     MessageRecord,
 )
 from store.tombstones import past_answers
-from store.turns import alone
+from store.turns import alone, alone_with
 
 Query: TypeAlias = Select[*tuple[Any, ...]]
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
@@ -313,8 +313,7 @@ class Pages:
         try:
             with self._database.write() as connection:
                 self._advance(connection, page)
-                if any(entry.reply is not None for entry in page.entries):
-                    alone(connection)  # before any case's own row: a contact may be the answer in several
+                _take_turn(connection, page)
                 said = letters.forget(connection, page.replaced)
                 at_the_office = step_aside(connection, page.replaced)
                 self._apply_changes(connection, page)
@@ -414,6 +413,18 @@ class Pages:
         threads = {background.thread_of(identity) for identity in identities}
         for row in _rows(connection, _teacher_wrote_query(mailbox), MessageRecord.thread, threads):
             background.teacher_wrote[row.thread] = row.at
+
+
+def _take_turn(connection: Connection, page: Page) -> None:
+    """Before any item's or case's own row is touched: what somebody at the school says may be about several."""
+    if page.relabelled or any(entry.reply or entry.saying or entry.correction for entry in page.entries):
+        alone(connection)
+        return
+    families = {entry.matter.family for entry in page.entries if entry.matter is not None}
+    conflicts = (entry.record for entry in page.entries if entry.part is not None)
+    families |= {record.family or "" for record in conflicts if record.tag is Tag.CONFLICT}
+    if families:
+        alone_with(connection, families)
 
 
 def _take_effect(connection: Connection, message_id: int, entry: Entry) -> None:
