@@ -187,7 +187,7 @@ def test_every_field_that_is_logged_may_be() -> None:
         *("deliveries", "delivery", "done", "draft", "drafted", "ended", "handovers", "item", "jobs", "kind"),
         *("labelled", "left_out", "mailboxes", "messages", "next_try_in_seconds", "notifications", "recorded"),
         *("routed", "routine", "rows", "set_aside", "since", "step", "total", "tries_left", "turns", "urgent"),
-        "waiting",
+        *("times", "waiting"),
     }
     strange = {
         f"{at} {keyword.arg}"
