@@ -1,7 +1,7 @@
 # `make` alone prints what there is to do. PYTHON chooses the interpreter: make install PYTHON=python3.13
 
 PYTHON ?= python3
-WORKERS ?= 2
+WORKERS ?= 3
 LANGUAGES := en es zh-Hans zh-Hant vi ar pt ht ru ko tl fr
 VENV := .venv
 BIN := $(VENV)/bin
@@ -75,7 +75,7 @@ test: $(VENV)/.installed-dev $(EMULATORS)
 	@sh .ci/servers $(TEST_SERVERS)
 	@lint=0; $(MAKE) --no-print-directory lint || lint=$$?; \
 	if sh .ci/servers --present $(TEST_SERVERS); then export ALLIANCE_REQUIRE_SERVERS=1; fi; \
-	$(BIN)/pytest -n $(WORKERS) $(PYTEST) || exit $$?; \
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(PYTEST) || exit $$?; \
 	exit $$lint
 
 docs: $(VENV)/.installed-dev
