@@ -11,6 +11,7 @@ from service.operating.standing import Standing, standing_of
 from store.alerts import Alerts
 from store.database import Database, Shape, StoreError
 from store.operating_tables import Alert
+from store.pages import Pages
 from store.processes import Processes
 from store.tables import DeliveryState
 from store.vitals import URGENT, read_vitals
@@ -29,6 +30,8 @@ class Queue:
     other_late: timedelta
     set_aside: int
     """Given up; `alliance outbox` shows them."""
+    unread: int
+    """Messages that nobody could read; it shows them too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +67,12 @@ def read_status(settings: Settings, calendar: SchoolCalendar, database: Database
         tables=shape,
         standing=standing,
         stages={stage: sum(box.stage is stage for box in settings.mailboxes) for stage in Stage},
-        queue=_queue(standing),
+        queue=_queue(standing, len(Pages(database).set_aside())),
         alerts=tuple(each for each in Alerts(database, lease).all() if each.over_at is None),
     )
 
 
-def _queue(standing: Standing) -> Queue:
+def _queue(standing: Standing, unread: int) -> Queue:
     waiting = standing.vitals.waiting if standing.vitals else ()
     on_the_way = {DeliveryState.WAITING, DeliveryState.WORKING}
 
@@ -90,6 +93,7 @@ def _queue(standing: Standing) -> Queue:
         urgent_late=late(urgent=True),
         other_late=late(urgent=False),
         set_aside=sum(each.count for each in waiting if each.state is DeliveryState.SET_ASIDE),
+        unread=unread,
     )
 
 
@@ -122,6 +126,7 @@ def as_object(status: Status) -> Mapping[str, object]:
             "other": queue.other,
             "other_late_seconds": queue.other_late.total_seconds(),
             "set_aside": queue.set_aside,
+            "unread": queue.unread,
         },
         "office": {
             "unclaimed": len(vitals.unclaimed) if vitals else 0,

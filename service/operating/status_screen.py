@@ -49,6 +49,8 @@ def _lines(status: Status, zone: tzinfo) -> Iterator[tuple[str, Text]]:
     yield "other work", _queue(status.queue.other, status.queue.other_late, urgent=False)
     if status.queue.set_aside:
         yield "set aside", _bad(f"{status.queue.set_aside}: `alliance outbox` says why, `alliance retry` tries again")
+    if status.queue.unread:
+        yield "unread", _bad(f"{status.queue.unread} messages could not be read: `alliance outbox` says why")
     yield "unclaimed", _unclaimed(status)
     for alert_line in _alerts(status.alerts, standing.at, zone):
         yield "alert", alert_line
