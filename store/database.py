@@ -47,8 +47,8 @@ class Shape(Enum):
 class Database:
     """One database, shared by all threads. `read` and `write` hand out connections inside a transaction."""
 
-    def __init__(self, url: URL) -> None:
-        """Raises StoreError where the URL is not one that a database stands behind."""
+    def __init__(self, url: URL, connections: int = _KEPT_CONNECTED) -> None:
+        """As `at`."""
         self.url = url
         options: dict[str, Any] = {"hide_parameters": True}  # an error's text ends in logs: no address, no subject
         if url.get_backend_name() == "sqlite":
@@ -56,7 +56,7 @@ class Database:
             if url.database in {None, "", ":memory:"}:
                 options["poolclass"] = StaticPool
         else:
-            options |= {"pool_size": _KEPT_CONNECTED, "max_overflow": _KEPT_CONNECTED, "pool_use_lifo": True}
+            options |= {"pool_size": connections, "max_overflow": _KEPT_CONNECTED, "pool_use_lifo": True}
         try:
             self.engine: Engine = create_engine(url, **options)
         except (ArgumentError, ImportError) as error:
@@ -84,9 +84,10 @@ class Database:
         return database
 
     @classmethod
-    def at(cls, location: str, *, folder: Path | None = None) -> "Database":
-        """The same without touching anything: not even connected yet. Raises StoreError for an impossible location."""
-        return cls(_url(location, folder))
+    def at(cls, location: str, *, folder: Path | None = None, connections: int = _KEPT_CONNECTED) -> "Database":
+        """The same without touching anything: not even connected yet. Of the connections to a server that are needed at
+        once, so many are kept. Raises StoreError for an impossible location."""
+        return cls(_url(location, folder), connections)
 
     @property
     def file(self) -> Path | None:

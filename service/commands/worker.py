@@ -80,7 +80,7 @@ def open_district(settings: "Settings") -> "Database":
     from store.database import Database, StoreError
 
     try:
-        database = Database.at(settings.service.database)
+        database = Database.at(settings.service.database, connections=settings.worker.threads)
         trouble = _unfit(database)
     except StoreError as error:
         trouble = str(error)
