@@ -61,7 +61,7 @@ def _assumptions(assumed: Assumed) -> tuple[str, ...]:
         "connections are kept open: no TLS handshake for each look",
         f"{machine} costs {prices}: assumptions, no offers; put in your own (benchmarks/district/estimate.py)",
         f"{DAYS_OF_SCHOOL} school days a year; the record of mail is kept {KEPT_DAYS} days",
-        "the teachers' morning mails, the scorecard's figures and web pages are not in it",
+        "the teachers' morning mails and web pages are not in it; the scorecard's figures are, without a roster",
         f"past {assumed.largest_database} cores of one PostgreSQL, several districts, each with its own",
     )
 
