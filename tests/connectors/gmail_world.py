@@ -46,7 +46,8 @@ class GmailWorld(NetworkedWorld):
         self.network = network
         self.oauth = oauth
         self.secrets = Secrets.in_memory()
-        self.pace = Pace(FREE_PACE, FREE_PACE, clock=lambda: time.monotonic() + sum(self.slept))
+        self._slept_in_all = 0.0
+        self.pace = Pace(FREE_PACE, FREE_PACE, clock=lambda: time.monotonic() + self._slept_in_all)
         self._opened: list[GmailMailbox] = []
         self._names: dict[Label, str] = dict(NAMES)
 
@@ -66,11 +67,15 @@ class GmailWorld(NetworkedWorld):
             secrets=self.secrets,
             pace=self.pace,
             push=push,
-            sleep=self.slept.append,
+            sleep=self._sleep,
             clock=clock,
         )
         self._opened.append(mailbox)
         return mailbox
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self._slept_in_all += seconds
 
     def sign_in(self, port: int) -> None:
         """Puts into the vault what signs in."""

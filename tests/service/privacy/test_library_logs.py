@@ -56,9 +56,8 @@ def gmail() -> Iterator[NetworkedWorld]:
         pytest.param(microsoft, {"httpcore.http11", "msal.application"}, id="graph"),
         pytest.param(exchange, {"exchangelib.util", "urllib3.connectionpool"}, id="exchange"),
         pytest.param(gmail, {"urllib3.connectionpool", "googleapiclient.discovery"}, id="gmail"),
-        pytest.param(
-            imap, {"imapclient.imaplib", "imapclient.imapclient"}, id="imap", marks=pytest.mark.server("dovecot")
-        ),
+        # imaplib's tracing, which shows what people write, is off whatever is logged.
+        pytest.param(imap, {"imapclient.imapclient"}, id="imap", marks=pytest.mark.server("dovecot")),
     ],
 )
 def test_the_libraries_at_their_loudest_tell_no_words_and_no_secrets(
@@ -87,6 +86,7 @@ def test_the_libraries_at_their_loudest_tell_no_words_and_no_secrets(
     said = log.getvalue()
     loggers = {json.loads(line).get("logger") for line in said.splitlines()}
     assert libraries <= loggers, sorted(filter(None, loggers))
+    assert "imapclient.imaplib" not in loggers
     assert planted_in(said.encode(), *CANARIES) == []
     assert FAMILY not in said
     assert [secret for secret in OPENS_MAILBOXES if secret in said] == []
