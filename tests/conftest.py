@@ -1,5 +1,6 @@
 """What all tests share: how hypothesis runs, and which servers are needed."""
 
+import gc
 import os
 
 import pytest
@@ -25,6 +26,12 @@ _SERVERS = {
     "mbsync": ("mbsync", "isync"),
 }
 """Program and Debian package of each server that `@pytest.mark.server(name)` may name."""
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests, and what they import, stay to the end: the collector need not look at them each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_teardown() -> None:

@@ -212,7 +212,7 @@ def test_statements_that_are_compiled_for_the_database_are_not_taken_for_growth(
 
 def test_a_leak_in_this_process_is_noticed() -> None:
     kept, samples = [], []
-    for _ in range(8):
+    for _ in range(5):
         kept.append([bytearray(b"x" * 3_000_000), [[each] for each in range(2_000)]])
         samples.append(memory.sample())
     # Not by resident bytes: a process that other tests filled, and emptied, has room for the leak already.
