@@ -83,8 +83,6 @@ password_env = "PASSWORD"
 """
 _ENDS_WITHIN = 120.0
 _TRIES = 5
-_TRIED_AGAIN = 1.0
-"""Seconds until a person tries a command again: what the plan has cut off just then is back before the last try."""
 _AT_WORK = re.compile(rb'"event": "(running|working)"')
 _ROOT = Path(__file__).parents[2]
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
@@ -192,7 +190,6 @@ class School:
             if process.exitcode == 0:
                 return
             process.kill()
-            time.sleep(_TRIED_AGAIN)
         said = self.log.read_text(errors="replace")[-3000:]
         raise RuntimeError(f"alliance {' '.join(arguments)} ended with {process.exitcode}: {said}")
 
