@@ -48,14 +48,15 @@ class Computing:
         wanted = {term: work.families | work.in_terms.get(term, set()) for term in terms}
         family_differences(self.connection, wanted, self._standings(wanted), terms, found)
         if work.weeks or work.mailboxes:
-            counts = self._weeks().count(work.weeks, work.mailboxes)
+            counts = self.counting().count(work.weeks, work.mailboxes)
             week_differences(self.connection, work.weeks, work.mailboxes, counts, found)
         lists = Lists(self.connection, countable, self.mailboxes, self.calendar, self.today)
         case_differences(self.connection, work.cases, lists.cases(work.cases), found)
         incident_differences(self.connection, work.incidents, lists.incidents(work.incidents), found)
         return found
 
-    def _weeks(self) -> Weeks:
+    def counting(self) -> Weeks:
+        """What counts the weeks of these terms."""
         teams = Places(teams=self.mailboxes.teams)
         hours = self.settings.norm.reply_within_hours[1]
         return Weeks(self.connection, self.calendar, self.terms, teams, hours, self.now)

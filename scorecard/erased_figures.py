@@ -8,7 +8,7 @@ All of it happens in the transaction that erases, over a version of the figures 
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
@@ -19,10 +19,9 @@ from config import SchoolCalendar
 from config.settings import Settings
 from scorecard.carried import carry
 from scorecard.computing import Computing
-from scorecard.mailbox_weeks import CountedWeek, WeekKey, Weeks
-from scorecard.places import Places
+from scorecard.mailbox_weeks import CountedWeek, WeekKey
 from scorecard.report import SchoolTerm
-from scorecard.roster_slice import read_mailboxes, read_teams
+from scorecard.roster_slice import read_mailboxes
 from scorecard.terms import terms_of
 from scorecard.work import Resolver, Work
 from scorecard.writing import write
@@ -54,6 +53,8 @@ class ErasedFigures:
     calendar: SchoolCalendar
     now: datetime
     terms: list[SchoolTerm] = field(init=False)
+    _computing: Computing | None = field(init=False, default=None)
+    """What counts; None where nothing is erased that figures rest on."""
     _work: Work = field(init=False, default_factory=Work)
     _before: Mapping[WeekKey, CountedWeek] = field(init=False, default_factory=dict)
     _kept: bool = field(init=False, default=False)
@@ -62,8 +63,7 @@ class ErasedFigures:
         """From here on nobody else brings the figures up to date until the transaction ends."""
         state = update(ScorecardState).values(version=col(ScorecardState.version) + 1)
         self._kept = self.connection.execute(state).rowcount > 0
-        today = self.now.astimezone(self.calendar.zone).date()
-        self.terms = terms_of(self.connection, self.settings, self.calendar, today)
+        self.terms = terms_of(self.connection, self.settings, self.calendar, self._today)
 
     def erasing(self, leaving: Leaving) -> None:
         """Looks at what these records count for, while they are still there."""
@@ -83,7 +83,11 @@ class ErasedFigures:
         work.families = set(leaving.families)
         work.incidents |= leaving.students
         self._work = work
-        self._before = self._weeks().count(work.weeks)
+        mailboxes = read_mailboxes(self.connection, self.settings)
+        self._computing = Computing(
+            self.connection, self.settings, self.calendar, self.terms, self._today, self.now, mailboxes
+        )
+        self._before = self._computing.counting().count(work.weeks)
         for table, column, values in _standings(leaving):
             for some in chunks(sorted(values)):
                 gone = delete(table).where(col(column).in_(some))
@@ -97,9 +101,9 @@ class ErasedFigures:
 
     def settle(self) -> None:
         """Brings the figures up to date with what is left. Only then may cases and incidents go."""
-        if not self._kept:
+        if self._computing is None:
             return
-        after, over = self._weeks().count(self._work.weeks), self._over()
+        after, over = self._computing.counting().count(self._work.weeks), self._over()
         more: dict[WeekKey, Counter[Any]] = {}
         for week, counted in self._before.items():
             lost = Counter(counted.numbers)
@@ -108,20 +112,15 @@ class ErasedFigures:
             if carried:
                 more[week] = carried
         carry(self.connection, more)
-        today = self.now.astimezone(self.calendar.zone).date()
-        mailboxes = read_mailboxes(self.connection, self.settings)
-        computing = Computing(self.connection, self.settings, self.calendar, self.terms, today, self.now, mailboxes)
-        write(self.connection, computing.differences(self._work))
+        write(self.connection, self._computing.differences(self._work))
 
     def _over(self) -> frozenset[str]:
         """Identifiers of terms of which the figures are closed."""
-        today = self.now.astimezone(self.calendar.zone).date()
-        return frozenset(term.id for term in self.terms if term.last < today)
+        return frozenset(term.id for term in self.terms if term.last < self._today)
 
-    def _weeks(self) -> Weeks:
-        teams = Places(teams=read_teams(self.connection))
-        hours = self.settings.norm.reply_within_hours[1]
-        return Weeks(self.connection, self.calendar, self.terms, teams, hours, self.now)
+    @property
+    def _today(self) -> date:
+        return self.now.astimezone(self.calendar.zone).date()
 
 
 def families_standing(connection: Connection, families: Collection[str]) -> int:

@@ -24,7 +24,7 @@ from service.delivery import Deliverer
 from service.judging import judged_again
 from service.models import bearings_of, open_in_use
 from service.pipeline import Pipeline
-from service.process_name import process_name as process_name  # noqa: PLC0414 - others have it from here
+from service.process_name import process_name
 from service.roster_keeping import RosterKeeper
 from service.steps import OnStep
 from service.teachers_drafts import TeachersDrafts

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import structlog
 from sqlalchemy import text
 
-from service.assembly import process_name
 from service.logs import place
+from service.process_name import process_name
 from service.worker.clock import DatabaseClock
 from service.worker.telling import DistrictPurse, sharing
 from store.allowances import Allowances

@@ -17,10 +17,11 @@ from math import ceil
 import structlog
 
 from config.settings import MailboxSettings, Settings
-from service.assembly import Assembly, process_name
+from service.assembly import Assembly
 from service.logs import place
 from service.mailbox_work import MailboxWork
 from service.parking import Attendant
+from service.process_name import process_name
 from service.roster_keeping import RosterKeeper
 from service.steps import OnStep
 from service.watcher import Quiet, Sturdy, Watcher

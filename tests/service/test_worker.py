@@ -4,7 +4,6 @@ one that is killed, one whose threads all hang, one that is stopped."""
 import multiprocessing
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.context import ForkServerProcess
@@ -19,6 +18,7 @@ from store.database import Database
 from store.workers import NOW
 from tests.servers.postgres import Postgres, postgres
 from tests.service.town import ANA, BO, CARLA, OKAFOR, RIVERA, Town, town
+from tests.service.waiting import until
 
 pytestmark = [pytest.mark.server("dovecot"), pytest.mark.server("postgres")]
 
@@ -26,7 +26,6 @@ URGENT = "Emergency: the bus left without her and she stands alone at the gate. 
 ROUTINE = "When is the book report due? Thank you and have a nice week."
 REPLACED_WITHIN = 30.0
 """Seconds, from the issue that asked for workers."""
-PATIENCE = 120.0
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(["tests.service.one_run"])
 
@@ -90,14 +89,6 @@ class District:
                 process.kill()
             process.join(30)
         self.database.close()
-
-
-def until(so: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Waits for something to be so."""
-    end = time.monotonic() + seconds
-    while not so():
-        assert time.monotonic() < end, "it did not come to that in time"
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,7 @@
 Maildir beside it goes on, over the only thread that each worker has."""
 
 import multiprocessing
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from mailbox import Maildir
 from pathlib import Path
 
@@ -19,11 +18,11 @@ from store.workers import NOW
 from tests.servers import graph
 from tests.servers.graph import GraphServer
 from tests.servers.postgres import postgres
+from tests.service.waiting import until
 
 pytestmark = pytest.mark.server("postgres")
 
 RIVERA, OKAFOR, BELL = "rivera@maple.example", "okafor@maple.example", "bell@maple.example"
-PATIENCE = 120.0
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(["tests.service.one_run"])
 _CONFIGURATION = """
@@ -69,14 +68,6 @@ def _perform(config: Path, log: Path) -> None:
     from tests.service.worker_process import perform  # noqa: PLC0415 - loaded by the fork server, not by the test
 
     perform("worker", config, log)
-
-
-def until(so: Callable[[], object]) -> None:
-    """Waits for something to be so."""
-    end = time.monotonic() + PATIENCE
-    while not so():
-        assert time.monotonic() < end, "it did not come to that in time"
-        time.sleep(0.05)
 
 
 class District:
