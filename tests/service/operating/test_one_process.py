@@ -5,14 +5,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.servers.required import free_ports
+from tests.service.waiting import until
 
 ROOT = str(Path(__file__).parents[3])
 CONFIGURATION = """
@@ -75,18 +75,10 @@ def status_of(url: str) -> int:
         return 0
 
 
-def until(said: Callable[[], bool]) -> None:
-    """Waits for something to be so."""
-    end = time.monotonic() + PATIENCE
-    while not said():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def test_a_running_service_tells_machines_how_it_is_and_its_pages_do_too(tmp_path: Path) -> None:
     config, health, web = configured(tmp_path)
     with running(config, "run") as process:
-        until(lambda: status_of(f"{health}/readyz") == 200)
+        until(lambda: status_of(f"{health}/readyz") == 200, PATIENCE)
         assert status_of(f"{health}/livez") == 200
         assert status_of(f"{web}/readyz") == 200
         assert status_of(f"{web}/livez") == 200
