@@ -82,7 +82,7 @@ stage = "{stage}"
 password_env = "PASSWORD"
 """
 _ENDS_WITHIN = 120.0
-_TRIES = 5
+_UNTIL_TRIED_AGAIN = 0.2
 _AT_WORK = re.compile(rb'"event": "(running|working)"')
 _ROOT = Path(__file__).parents[2]
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
@@ -115,6 +115,8 @@ class School:
     processes: list[BaseProcess] = field(default_factory=list)
     _letters: int = 0
     _starting: threading.Lock = field(default_factory=threading.Lock)
+    _administered: threading.Lock = field(default_factory=threading.Lock)
+    """Held while the database is put back, and while a command runs that is not to see it half put back."""
 
     @property
     def teachers(self) -> tuple[str, ...]:
@@ -181,21 +183,25 @@ class School:
                 raise TimeoutError(f"the service does not start: {self.log.read_text(errors='replace')[-3000:]}")
             time.sleep(0.05)
 
-    def perform(self, *arguments: str) -> None:
-        """Runs a command to its end, once more where a server was too slow. Raises RuntimeError where it fails."""
-        for _ in range(_TRIES):
-            process = self._process(*arguments)
-            process.start()
-            process.join(_ENDS_WITHIN)
+    def perform(self, *arguments: str, migrations: Path | None = None) -> None:
+        """Runs a command to its end, again and again where a server was away or too slow; by the `migrations` of a
+        newer version where they are given. Raises RuntimeError where it does not succeed within two minutes."""
+        until = time.monotonic() + _ENDS_WITHIN
+        while time.monotonic() < until:
+            with self._administered:
+                process = self._process(*arguments, migrations=migrations)
+                process.start()
+                process.join(max(0.0, until - time.monotonic()))
             if process.exitcode == 0:
                 return
             process.kill()
+            time.sleep(_UNTIL_TRIED_AGAIN)
         said = self.log.read_text(errors="replace")[-3000:]
         raise RuntimeError(f"alliance {' '.join(arguments)} ended with {process.exitcode}: {said}")
 
-    def _process(self, *arguments: str) -> BaseProcess:
+    def _process(self, *arguments: str, migrations: Path | None = None) -> BaseProcess:
         command = [*arguments, "--config", str(self.folder / "alliance.toml")]
-        kept = (self.folder / "clock", self.log, self.sabotage, self.migrations)
+        kept = (self.folder / "clock", self.log, self.sabotage, migrations or self.migrations)
         return _PROCESSES.Process(target=_perform, args=(command, *kept))
 
     def kill(self, number: int) -> None:
@@ -254,6 +260,10 @@ class School:
             self.kill(number)
         for process in self.processes:
             process.join()
+        with self._administered:
+            self._put_back()
+
+    def _put_back(self) -> None:
         if self.base is None:
             for leftover in self.folder.glob("alliance.db*"):
                 leftover.unlink()

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -96,7 +97,9 @@ class _Storm:
         self.place = place
         self.plan = place.plan
         self._troubled: list[list[float]] = []
-        self._later: list[threading.Timer] = []
+        self._administrator = ThreadPoolExecutor(1, thread_name_prefix="administrator")
+        """Does one thing after the other, beside the storm: the database that it waits for is mended meanwhile."""
+        self._administered: list[Future[None]] = []
         self._supervised = threading.Event()
         self._paused = threading.Lock()
         self._supervisor = threading.Thread(target=self._supervise, daemon=True)
@@ -120,12 +123,13 @@ class _Storm:
         for fault in self.plan.faults:
             deeds += self._deeds(fault)
         began = time.monotonic()
-        for at, deed in sorted(deeds, key=lambda each: each[0]):
-            time.sleep(max(0.0, began + at - time.monotonic()))
-            deed()
-        time.sleep(max(0.0, began + STORM - time.monotonic()))
-        for timer in self._later:
-            timer.join()
+        with self._administrator:
+            for at, deed in sorted(deeds, key=lambda each: each[0]):
+                time.sleep(max(0.0, began + at - time.monotonic()))
+                deed()
+            time.sleep(max(0.0, began + STORM - time.monotonic()))
+        for done in self._administered:
+            done.result()
 
     def mend(self) -> None:
         """Everything works again, whatever the plan left broken. Whoever writes now is owed an answer."""
@@ -307,16 +311,24 @@ class _Storm:
     def restore(self, fault: Fault) -> None:
         with self._paused:
             self.place.restore()
+        if self._administered and self.plan.command == "worker":  # a backup of before the upgrade, or so it may be
+            self._administered.append(self._administrator.submit(self.place.perform, "migrate"))
 
     def upgrade(self, fault: Fault) -> None:
         """The newer version starts beside the older one, on the same database, and some time later the older ends."""
-        older = len(self.place.processes)
-        self.place.migrations = newer_version.migrations(self.place.folder / "migrations")
+        self._administered.append(self._administrator.submit(self._upgrade))
+
+    def _upgrade(self) -> None:
+        migrations = newer_version.migrations(self.place.folder / "migrations")
         if self.plan.command == "worker":
-            self.place.perform("migrate")
-        self.place.start(older)
-        self._later.append(threading.Timer(_BESIDE, lambda: [self.place.end(number) for number in range(older)]))
-        self._later[-1].start()
+            self.place.perform("migrate", migrations=migrations)
+        with self._paused:
+            older = len(self.place.processes)
+            self.place.migrations = migrations
+            self.place.start(older)
+        time.sleep(_BESIDE)
+        for number in range(older):
+            self.place.end(number)
 
 
 def _on(wire: str, deed: Callable[[Wire], None]) -> Callable[[_Storm, Fault], None]:
