@@ -128,7 +128,8 @@ class Database:
         with self.engine.connect() as connection:
             if connection.dialect.name == "postgresql":  # where each statement else sees what was committed before it
                 connection.execution_options(isolation_level="REPEATABLE READ")
-            yield connection
+            with connection.begin():  # ends in a commit: at a rollback psycopg forgets what the server has prepared
+                yield connection
 
     @contextmanager
     def glance(self) -> Iterator[Connection]:
