@@ -180,14 +180,19 @@ class Told(StrEnum):
     """It is closed already."""
     RETURNED = "returned"
     """The office gives it back to the teacher."""
+    NOT_ANSWERED = "not answered"
+    """The service breaks down over the family's note, and tries no more; likewise the next two."""
+    NOT_LABELLED = "not labelled"
+    NOT_DRAFTED = "not drafted"
+    """To the teacher: of their own draft."""
 
 
 class TellFacts(_Frozen):
-    """All that a short mail to the staff about an item is worded from, besides the record of the message."""
+    """All that a short mail to the staff about an item, or a message, is worded from, besides the record of it."""
 
     told: Told
     by: str
-    """Who has it, closed it, or gave it back."""
+    """Who has it, closed it, or gave it back; the teacher's name where the service broke down."""
     at: datetime
     """When."""
     sender: str = ""

@@ -1,4 +1,5 @@
-"""Short mails to the staff about an item: who has it, that it is closed, or that it is the teacher's again."""
+"""Short mails to the staff: who has an item, that it is closed, or that it is the teacher's again; and what the service
+could not do about a message, because it broke down over it each time."""
 
 from datetime import datetime
 from email.message import EmailMessage
@@ -54,13 +55,52 @@ def _worded(facts: TellFacts, words: Wording, settings: Settings) -> tuple[str, 
             _("Thank you. {who} closed this on {when}, so there is nothing left to do.").format(who=by, when=when),
         )
     received = _moment(facts.received_at, words, settings) if facts.received_at else ""
-    return _("The office gives a message back to you"), (
+    about = _("It is from {sender}, received on {received}.").format(
+        sender=one_line(facts.sender, _ADDRESS_CHARACTERS) or _("somebody unknown"), received=received
+    )
+    if facts.told is Told.RETURNED:
+        return _("The office gives a message back to you"), (
+            _(
+                "{who} at the office has looked at a message that looked urgent, and gives it back to you on {when}. "
+                "Please answer the family."
+            ).format(who=by, when=when),
+            about,
+        )
+    subject, broke_down, please = _broke_down(facts.told, words)
+    others = _("All other mail goes on as always. Whoever looks after this service finds more with “alliance outbox”.")
+    return subject.format(teacher=by), (broke_down.format(teacher=by), about, please.format(teacher=by), others)
+
+
+def _broke_down(told: Told, words: Wording) -> tuple[str, str, str]:
+    """Subject, what happened, and what is asked for, where the service broke down over a message again and again."""
+    _ = words.gettext
+    if told is Told.NOT_DRAFTED:
+        return (
+            _("A draft for you could not be written"),
+            _(
+                "You were to find the draft of an answer in your Drafts. This service broke down over it again and "
+                "again, so it does not try any more."
+            ),
+            _("The message lies in your mailbox unharmed. Please answer the family without a draft."),
+        )
+    if told is Told.NOT_LABELLED:
+        return (
+            _("Please look: a message for {teacher} has no label"),
+            _(
+                "A message to {teacher} was to get its label. This service broke down over it again and again, so it "
+                "does not try any more."
+            ),
+            _("The message lies in {teacher}'s mailbox unharmed. Please see that somebody reads it."),
+        )
+    return (
+        _("Please look: a family that wrote to {teacher} got no note"),
         _(
-            "{who} at the office has looked at a message that looked urgent, and gives it back to you on {when}. "
-            "Please answer the family."
-        ).format(who=by, when=when),
-        _("It is from {sender}, received on {received}.").format(
-            sender=one_line(facts.sender, _ADDRESS_CHARACTERS) or _("somebody unknown"), received=received
+            "A message to {teacher} was to be answered with the usual note. This service broke down over it again and "
+            "again, so it does not try any more, and the family has heard nothing."
+        ),
+        _(
+            "The message lies in {teacher}'s mailbox unharmed. Please see that somebody reads it and answers the "
+            "family; if it is urgent, call them."
         ),
     )
 

@@ -105,7 +105,7 @@ class Assembly:
         )
         gate = Gate(self.settings, self.database, self.roster)
         parts = (outbox, self.pages, self.items(), cases, composer, drafts, self.clock)
-        build = partial(Deliverer, self.settings, *parts, gate=gate)
+        build = partial(Deliverer, self.settings, *parts, gate=gate, cautious=self.pipeline.cautious)
         return build() if on_step is None else build(on_step=on_step)
 
     def explain(self, message: Message) -> tuple[Reason, ...]:

@@ -1,9 +1,14 @@
-"""Reading with care where a process died: one message at a time, and each leaves a trace before it is read.
+"""Reading with care where a process died: one message at a time, and each leaves a trace before it is read. Carrying
+out with care what a process died of: a delivery's lease is its trace.
 
 A message may end the process that reads it, past every `except`: a parser of native code fails, the memory is used up,
 the system kills it. Whoever starts it again would die again, for ever. So a mailbox in which a process ended without a
 word is read with care: the same message in the hands of two that died, and nobody reads it any more
 (docs/discussions/hostile-input.md). Where nothing died, nothing of this costs a single question or write.
+
+A delivery may do the same. Whoever takes one that another process left in the middle asks whether that one died, and
+counts it on the delivery; one that was in hand at a death is carried out alone, as a message is read; and labels, which
+need no lease, get one in a mailbox that is read with care.
 """
 
 import threading
@@ -22,6 +27,7 @@ from store.caution import Caution, Trace
 from store.database import Database
 from store.deadly import why_deadly
 from store.processes import Processes
+from store.tables import Delivery, DeliveryState
 from store.workers import Workers
 
 log = structlog.get_logger()
@@ -74,17 +80,35 @@ class Cautious:
     @contextmanager
     def reading(self, mailbox: str) -> Iterator[Care]:
         """While the block runs, a page of the mailbox is read and recorded. An error in it is no death."""
+        with self.alone():
+            try:
+                yield Care(self._caution, mailbox, self._key, self._clock(), self._lives)
+            except BaseException:
+                self._end(mailbox, recorded=False)
+                raise
+            else:
+                self._end(mailbox, recorded=True)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """While the block runs, no other thread of this process has in hand what may have ended one."""
         alone = self._lock.acquire(timeout=_ALONE_WITHIN)
         try:
-            yield Care(self._caution, mailbox, self._key, self._clock(), self._lives)
-        except BaseException:
-            self._end(mailbox, recorded=False)
-            raise
-        else:
-            self._end(mailbox, recorded=True)
+            yield
         finally:
             if alone:
                 self._lock.release()
+
+    def died_with(self, delivery: Delivery) -> bool:
+        """Whether a process died with this delivery in hand. Asked of what nobody left behind, it asks nothing."""
+        if delivery.state is not DeliveryState.WORKING or delivery.lease_holder is None:
+            return False
+        process = delivery.lease_holder.rpartition(":")[0]
+        if has_ended(process) is False:
+            return False
+        if self._database.url.get_backend_name() == "postgresql" and Workers(self._database).died(process):
+            return True
+        return process in Processes(self._database).died("run", self._clock(), has_ended)
 
     def over(self, mailbox: str) -> None:
         """The mailbox was read beyond where a process died."""

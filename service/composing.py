@@ -27,7 +27,7 @@ from service.logs import place, said
 from service.notices import mail_to_staff
 from service.pipeline import Reader
 from service.web.links import item_page
-from store.deadly import is_deadly
+from store.deadly import ends_the_service, is_deadly
 from store.items import ItemView
 from store.outbox import Due
 from store.tables import DeliveryKind, DeliveryState
@@ -133,7 +133,8 @@ class Composer:
         if raw is None:
             return summary(None, None, None)
         blank = _parse(RawMessage(raw.id, raw.direction, b"", raw.size, raw.received_at), box)
-        if facts.unread or is_deadly(due.message):  # what could not be read is not tried again: it goes on as it came
+        # What could not be read is not tried again: it goes on as it came. What nobody may even fetch stays there.
+        if facts.unread or is_deadly(due.message) or ends_the_service(due.delivery):
             heavy = not raw.raw or due.delivery.attempts > _ATTEMPTS_WITH_HEAVY
             return summary(None if heavy else raw.raw, blank, None)
         original = _parse(raw, box)
@@ -176,6 +177,8 @@ class Composer:
     def _original(self, mailbox: Mailbox, due: Due) -> RawMessage | None:
         """The original; None where it is gone, empty where the server has it and cannot hand it over."""
         message, tried_enough = due.message, due.delivery.attempts >= _ATTEMPTS_TO_FETCH
+        if ends_the_service(due.delivery):
+            return RawMessage(message.provider_id, message.direction, b"", 0, message.received_at)
         try:
             return mailbox.fetch(message.provider_id)
         except MessageGone:

@@ -29,12 +29,15 @@ from connectors.errors import (
 from connectors.labels import Tag
 from connectors.mailbox import DraftState, Mailbox, discard_named
 from service.answering import Gate
+from service.careful_delivery import end_of, in_hand, word_of
+from service.caution import Cautious
 from service.composing import Composer
 from service.logs import said
 from service.reminding import unwanted
 from service.steps import OnStep, no_step
 from service.teachers_drafts import TeachersDrafts
 from store.cases import Cases
+from store.deadly import ends_the_service, is_left, may_end_it, why_left
 from store.items import Items
 from store.label_words import labels_from
 from store.outbox import Due, LeaseLost, Outbox
@@ -96,6 +99,7 @@ class Deliverer:
         clock: Callable[[], datetime],
         *,
         gate: Gate,
+        cautious: Cautious,
         on_step: OnStep = no_step,
     ) -> None:
         """`clock` tells the time, aware."""
@@ -107,14 +111,18 @@ class Deliverer:
         self._composer = composer
         self._drafts = drafts
         self._gate = gate
+        self._cautious = cautious
         self._clock = clock
         self._on_step = on_step
         self._jitter = Random()  # noqa: S311 - spreads retries, guards no secret
         self._refused: Exception | None = None
         self._settle = timedelta(seconds=settings.service.settle_seconds)
 
-    def deliver(self, box: MailboxSettings, mailbox: Mailbox, enough: Callable[[], bool] = _never) -> Delivered:
+    def deliver(
+        self, box: MailboxSettings, mailbox: Mailbox, enough: Callable[[], bool] = _never, *, careful: bool = False
+    ) -> Delivered:
         """Carries out what is due, urgent routes first, until nothing is left or `enough` says so between two of them.
+        Where `careful`, a process died in this mailbox lately.
 
         Failures are recorded with their deliveries. Raises ConnectFailed, AuthenticationFailed or InsecureConnection,
         on record too, where the mailbox cannot be worked on any more.
@@ -135,10 +143,15 @@ class Deliverer:
                 routes += done and due.delivery.kind in {DeliveryKind.ROUTE, DeliveryKind.ESCALATE}
                 replies += done and due.delivery.kind is DeliveryKind.REPLY
                 drafts += done and due.delivery.kind is DeliveryKind.DRAFT
-            for start in range(0, len(to_tag), _CHUNK_OF_TAGS):
+            for due in (due for due in to_tag if careful or may_end_it(due.delivery)):
                 if enough():
                     break
-                tags += self._tag(box, mailbox, to_tag[start : start + _CHUNK_OF_TAGS])
+                tags += self._tag_with_care(box, mailbox, due)
+            others = [due for due in to_tag if not (careful or may_end_it(due.delivery))]
+            for start in range(0, len(others), _CHUNK_OF_TAGS):
+                if enough():
+                    break
+                tags += self._tag(box, mailbox, others[start : start + _CHUNK_OF_TAGS])
             postponed.update(due.id for due in to_tag)
         return Delivered(tags, routes, replies, drafts, self._refused)
 
@@ -163,6 +176,23 @@ class Deliverer:
                 raise error
         return len(written)
 
+    def _tag_with_care(self, box: MailboxSettings, mailbox: Mailbox, offered: Due) -> int:
+        """The same of one message, under a lease that tells of a death."""
+        with in_hand(self._outbox, self._cautious, offered, self._clock, careful=True) as due:
+            if due is None:
+                return 0
+            if is_left(due.delivery):
+                self._leave(box, due)
+                return 0
+            self._on_step("claimed", due.id)
+            return self._tag(box, mailbox, [offered])
+
+    def _leave(self, box: MailboxSettings, due: Due) -> None:
+        """Carries out no more what ended the service again and again, and has somebody told."""
+        now, delivery = self._clock(), due.delivery
+        self._outbox.finish(due, end_of(delivery), now, why_left(delivery), word_of(due, box, self._settings, now))
+        log.error("a delivery ended the service, it is left", mailbox=box.address, delivery=due.id, kind=delivery.kind)
+
     def _tag_all(self, mailbox: Mailbox, chunk: Sequence[Due]) -> Mapping[str, Exception]:
         """Writes the labels of many messages. Returns what failed, by message."""
         wanted = {due.message.provider_id: labels_from(due.message.labels) for due in chunk}
@@ -182,12 +212,16 @@ class Deliverer:
 
     def _send(self, box: MailboxSettings, mailbox: Mailbox, offered: Due) -> bool:
         """Brings one mail on its way; True where it is sent now. Raises ConnectFailed, on record."""
-        due = self._outbox.claim(offered, self._clock())
-        if due is None:
-            return False
+        with in_hand(self._outbox, self._cautious, offered, self._clock) as due:
+            return due is not None and self._carry_out(box, mailbox, due)
+
+    def _carry_out(self, box: MailboxSettings, mailbox: Mailbox, due: Due) -> bool:
         self._on_step("claimed", due.id)
         try:
             if due.delivery.kind is DeliveryKind.DRAFT:
+                if is_left(due.delivery):
+                    self._leave(box, due)
+                    return False
                 return self._drafts.write(box, mailbox, due, self._on_step)
             return self._bring_on_its_way(box, mailbox, due)
         except LeaseLost as error:
@@ -210,6 +244,13 @@ class Deliverer:
             self._withdraw(mailbox, due)
             self._outbox.finish(due, DeliveryState.CANCELLED, now, reason)
             return False
+        if is_left(delivery):
+            self._withdraw(mailbox, due)
+            self._leave(box, due)
+            return False
+        if ends_the_service(delivery) and delivery.draft_id:  # of the mail as it was: a simpler one takes its place
+            self._withdraw(mailbox, due)
+            delivery.step, delivery.draft_id = DeliveryStep.PLANNED, ""
         if delivery.kind is DeliveryKind.REMIND and not self._composer.may_remind():
             self._withdraw(mailbox, due)
             self._outbox.postpone(due, now + _WAIT_FOR_SCHOOL, None, step=DeliveryStep.PLANNED, counts=False)
@@ -242,7 +283,8 @@ class Deliverer:
             self._outbox.not_out(due)
             raise
         self._on_step("sent", due.id)
-        self._outbox.finish(due, DeliveryState.DONE, self._clock())
+        remark = why_left(delivery) if ends_the_service(delivery) else None
+        self._outbox.finish(due, DeliveryState.DONE, self._clock(), remark)
         self._on_step("done recorded", due.id)
         return True
 

@@ -28,7 +28,7 @@ from service.about import matter_of
 from service.assembly import Assembly
 from service.letters import letter_of
 from service.logs import place, said
-from store.deadly import is_deadly
+from store.deadly import is_dangerous
 from store.follow_ups import FollowUp, FollowUps, ToOffice
 from store.tables import MessageRecord
 
@@ -60,7 +60,7 @@ def _follow(
     record, now = follow_up.message, assembly.clock()
     theirs = record.direction is Direction.RECEIVED and not (record.own or record.backfill)
     if box.stage is not Stage.OBSERVE and theirs and record.tag is follow_up.correction.to_tag:
-        message = _read(box, mailbox, record)
+        message = _read(box, mailbox, record, assembly)
         if record.tag is Tag.CONFLICT:
             answerable = message is not None and why_no_draft(_case(message, assembly.settings, now)) is None
             draft = answerable and box.stage is Stage.REPLY
@@ -76,9 +76,9 @@ def _follow(
     return False
 
 
-def _read(box: MailboxSettings, mailbox: Mailbox, record: MessageRecord) -> Message | None:
+def _read(box: MailboxSettings, mailbox: Mailbox, record: MessageRecord, assembly: Assembly) -> Message | None:
     """The message; None where it cannot be read."""
-    if is_deadly(record):
+    if is_dangerous(assembly.database, record):
         return None
     try:
         raw = mailbox.fetch(record.provider_id)

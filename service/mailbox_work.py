@@ -118,7 +118,9 @@ class MailboxWork:
             remind(box, assembly.cases(), assembly.settings, assembly.calendar, assembly.clock())
         until = time.monotonic() + at_most
         deliverer = assembly.deliverer(on_step=self._on_step)
-        done = deliverer.deliver(box, mailbox, lambda: self._stopping() or time.monotonic() > until)
+        done = deliverer.deliver(
+            box, mailbox, lambda: self._stopping() or time.monotonic() > until, careful=waits.careful
+        )
         self._watcher.delivered(box.address, done)
         return done
 

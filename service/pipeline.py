@@ -152,7 +152,8 @@ class Pipeline:
         self._key = pages.fingerprint_key()
         self._cases = CaseParts(settings, roster.family_of, self._key)
         self._unread = Unread(settings, calendar, self._key)
-        self._cautious = Cautious(pages.database, self._key, clock)
+        self.cautious = Cautious(pages.database, self._key, clock)
+        """Shared with whoever delivers: what may end the process is in one hand of it at a time."""
         self._replies = DigestReplies(settings, pages.database)
         self._letters = SentLetters(settings, judge)
         self._broken: Counter[tuple[str, str]] = Counter()
@@ -214,7 +215,7 @@ class Pipeline:
             began = self._clock()
             changes = mailbox.changes(state.cursor, known, limit=1)
             try:
-                with self._cautious.reading(box.address) as care:
+                with self.cautious.reading(box.address) as care:
                     swept = self.record(box, mailbox, state, changes, read_since=began, care=care)
             except CursorMoved:
                 log.info("another worker read this mailbox meanwhile", mailbox=box.address)
@@ -225,7 +226,7 @@ class Pipeline:
             if state.cursor != changes.cursor:
                 log.info("another worker read this mailbox meanwhile", mailbox=box.address)
                 return False
-        self._cautious.over(box.address)
+        self.cautious.over(box.address)
         return more
 
     def reread(self, box: MailboxSettings, mailbox: Mailbox, aside: Sequence[MessageRecord]) -> Swept:
@@ -353,7 +354,7 @@ class Pipeline:
     def _open(self, box: MailboxSettings, mailbox: Source, raw: RawMessage, care: Care | None) -> Candidate:
         """Parses a message; fetches the whole of it where its beginning is not enough."""
         trouble = None if care is None else care.begin(raw)
-        name = raw.id if trouble is None else self._cautious.mark(raw)
+        name = raw.id if trouble is None else self.cautious.mark(raw)
         try:
             if trouble is None and (raw.raw or not raw.size):
                 message = _parse(box, raw)

@@ -1,4 +1,4 @@
-"""The administrator is told, once for each time, that a mailbox's answers stopped; in English.
+"""The administrator is told, once for each time, that a mailbox's answers stopped, in the language of the staff.
 
 At least once, like a parked mailbox's notice and by the same courier: hearing of it twice bothers somebody, never
 hearing of it leaves families without a note.
@@ -15,10 +15,11 @@ from autoresponder.ceiling import FOR_ONE_PERSON, Cause
 from autoresponder.identifiers import derived_message_id
 from autoresponder.note import Block, Note, Paragraph, Row, Rows, Section
 from autoresponder.routes import PRODUCT
+from autoresponder.wording import OFFICE, Wording, wording
 from config.settings import MailboxSettings, Settings
 from connectors.mailbox import Mailbox
 from service.courier import Courier, Errand
-from service.notices import mail_to_staff, when
+from service.notices import mail_to_staff, staff_words, when
 from store.answer_tables import AnswerStop
 from store.ceiling import StopNotices
 from store.database import Database
@@ -30,13 +31,19 @@ _HANDOVERS = 6
 """So often a notice is handed over without the server saying that it took it."""
 
 
-def stop_reason(cause: Cause, settings: Settings) -> str:
-    """Why a mailbox's answers stopped, as the staff read it; without a full stop."""
+def stop_reason(cause: Cause, settings: Settings, words: Wording | None = None) -> str:
+    """Why a mailbox's answers stopped, as the staff read it, in English where no words are given; without a full
+    stop."""
+    _ = (words or wording("en", OFFICE)).gettext
     reasons: Mapping[Cause, str] = MappingProxyType(
         {
-            Cause.HOUR: f"{settings.norm.answers_per_hour} answers left within an hour (norm.answers_per_hour)",
-            Cause.PERSON: f"one address got {FOR_ONE_PERSON} answers within a day, which looks like a loop",
-            Cause.DOMAIN: "many unknown addresses of one domain wrote within minutes, which looks like a loop",
+            Cause.HOUR: _("{count} answers left within an hour ({setting})").format(
+                count=settings.norm.answers_per_hour, setting="norm.answers_per_hour"
+            ),
+            Cause.PERSON: _("one address got {count} answers within a day, which looks like a loop").format(
+                count=FOR_ONE_PERSON
+            ),
+            Cause.DOMAIN: _("many unknown addresses of one domain wrote within minutes, which looks like a loop"),
         }
     )
     return reasons[cause]
@@ -84,8 +91,9 @@ class StopTeller:
         stops = self._stops.told_of(notice)
         if not stops:
             return None
-        subject = f"{PRODUCT} has stopped answering families from {_counted(stops)}"
-        note = Note(title=subject, sections=(Section("en", "ltr", tuple(_blocks(stops, self._settings))),))
+        words = staff_words(self._settings)
+        blocks = tuple(_blocks(stops, self._settings, words))
+        note = Note(title=_subject(stops, words), sections=(Section(words.language, words.direction, blocks),))
         return mail_to_staff(
             note,
             rfc_message_id=notice.rfc_message_id,
@@ -95,38 +103,51 @@ class StopTeller:
         )
 
 
-def _blocks(stops: Sequence[AnswerStop], settings: Settings) -> Iterator[Block]:
-    one = len(stops) == 1
-    yield Paragraph(
-        f"More automatic answers were about to leave {'this mailbox' if one else f'these {len(stops)} mailboxes'} than "
-        "a busy day brings, so they have stopped. Please have a look.",
-        strong=True,
+def _subject(stops: Sequence[AnswerStop], words: Wording) -> str:
+    _ = words.gettext
+    one = _("{product} has stopped answering families from {mailbox}")
+    many = _("{product} has stopped answering families from {count} mailboxes")
+    return (one if len(stops) == 1 else many).format(product=PRODUCT, mailbox=stops[0].mailbox, count=len(stops))
+
+
+def _blocks(stops: Sequence[AnswerStop], settings: Settings, words: Wording) -> Iterator[Block]:
+    _ = words.gettext
+    one = _(
+        "More automatic answers were about to leave this mailbox than a busy day brings, so they have stopped. Please "
+        "have a look."
     )
+    many = _(
+        "More automatic answers were about to leave these {count} mailboxes than a busy day brings, so they have "
+        "stopped. Please have a look."
+    )
+    yield Paragraph((one if len(stops) == 1 else many).format(count=len(stops)), strong=True)
     pause = timedelta(hours=settings.norm.answers_pause_hours)
     for stop in stops:
         yield Rows(
             (
-                Row("Mailbox", (stop.mailbox,)),
-                Row("Stopped", (when(stop.stopped_at, settings),)),
-                Row("Why", (stop_reason(Cause(stop.cause), settings),)),
-                Row("Answers again by itself", (when(stop.stopped_at + pause, settings),)),
+                Row(_("Mailbox"), (stop.mailbox,)),
+                Row(_("Stopped"), (when(stop.stopped_at, settings, words),)),
+                Row(_("Why"), (stop_reason(Cause(stop.cause), settings, words),)),
+                Row(_("Answers again by itself"), (when(stop.stopped_at + pause, settings, words),)),
             )
         )
     yield Paragraph(
-        "Everything else goes on: mail is read and tagged, what is urgent reaches the office, and the first people "
-        "with an urgent message still get the note that says whom to call. Other families get no note until then, and "
-        "none later for what they wrote meanwhile. Teachers see their mail as always."
+        _(
+            "Everything else goes on: mail is read and tagged, what is urgent reaches the office, and the first people "
+            "with an urgent message still get the note that says whom to call. Other families get no note until then, "
+            "and none later for what they wrote meanwhile. Teachers see their mail as always."
+        )
     )
-    addresses = stops[0].mailbox if one else "--all"
+    addresses = stops[0].mailbox if len(stops) == 1 else "--all"
     steps = (
-        "Look into the Sent folder: do many notes go to one address, to strangers of one domain, or to a machine?",
-        "If so, have that sender blocked at your mail server, or ask its owner to mark its mail as automatic.",
-        f"When all is well, “alliance answers resume {addresses}” lets the answers go on at once.",
-        "If it was simply a busy hour, a higher norm.answers_per_hour in the configuration allows for the next one.",
+        _("Look into the Sent folder: do many notes go to one address, to strangers of one domain, or to a machine?"),
+        _("If so, have that sender blocked at your mail server, or ask its owner to mark its mail as automatic."),
+        _("When all is well, “alliance answers resume {addresses}” lets the answers go on at once.").format(
+            addresses=addresses
+        ),
+        _("If it was simply a busy hour, a higher {setting} in the configuration allows for the next one.").format(
+            setting="norm.answers_per_hour"
+        ),
     )
-    yield Rows((Row("What to do", steps),))
-    yield Paragraph("You get this message once for each time that answers stop.")
-
-
-def _counted(stops: Sequence[AnswerStop]) -> str:
-    return stops[0].mailbox if len(stops) == 1 else f"{len(stops)} mailboxes"
+    yield Rows((Row(_("What to do"), steps),))
+    yield Paragraph(_("You get this message once for each time that answers stop."))

@@ -8,18 +8,19 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, and_, case, delete, func, literal, or_, select, update
 from sqlmodel import col
 
 from store.caution_tables import CarefulMailbox, ReadingTrace
 from store.chunks import chunks
 from store.database import Database, dialect_of
+from store.deadly import ENOUGH
 from store.operating_tables import RunningProcess
+from store.tables import Delivery, DeliveryState, DeliveryStep, UtcDateTime
 
 WITH_CARE = 400
 """Messages: a page that is judged and the one that is on its way meanwhile. More of them than these in one page, and a
 further death is needed to come to the one that kills."""
-_DEATHS = 2
 _KEPT = timedelta(days=30)
 
 
@@ -47,7 +48,7 @@ class Begun:
     @property
     def kills(self) -> bool:
         """Whether it ends whoever reads it."""
-        return self.deaths >= _DEATHS
+        return self.deaths >= ENOUGH
 
 
 class Caution:
@@ -58,10 +59,12 @@ class Caution:
         self._database = database
 
     def begin_after(self, ended: Sequence[str], mailboxes: Collection[str], now: datetime) -> None:
-        """The processes `ended` died without a word: these mailboxes are read with care, and the dead are forgotten."""
+        """The processes `ended` died without a word: these mailboxes are read with care, the deliveries that they had
+        in hand have ended one more, and the dead are forgotten."""
         with self._database.write() as connection:
-            for some in chunks(ended):
-                connection.execute(delete(RunningProcess).where(col(RunningProcess.name).in_(some)))
+            for name in ended:
+                connection.execute(delete(RunningProcess).where(col(RunningProcess.name) == name))
+                _left_by(connection, name, now)
             suspect(connection, mailboxes, now)
 
     def in_hands(self, process: str) -> Sequence[str]:
@@ -111,6 +114,24 @@ class Caution:
         with self._database.write() as connection:
             connection.execute(delete(CarefulMailbox).where(col(CarefulMailbox.mailbox) == mailbox))
             connection.execute(delete(ReadingTrace).where(col(ReadingTrace.begun_at) < now - _KEPT))
+
+
+def _left_by(connection: Connection, process: str, now: datetime) -> None:
+    """Counts its death with the deliveries that it had in hand. What was not handed over to a mail server yet is
+    anybody's at once, as when a worker dies (store/workers.py)."""
+    delivery = Delivery
+    handed_over = col(delivery.step) == DeliveryStep.SENDING
+    connection.execute(
+        update(delivery)
+        .where(
+            col(delivery.state) == DeliveryState.WORKING,
+            col(delivery.lease_holder).startswith(f"{process}:", autoescape=True),
+        )
+        .values(
+            deaths=col(delivery.deaths) + 1,
+            lease_until=case((handed_over, col(delivery.lease_until)), else_=literal(now, UtcDateTime())),
+        )
+    )
 
 
 def suspect(connection: Connection, mailboxes: Collection[str], now: datetime) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, SQLColumnExpression, and_, cas
 from sqlmodel import Session, col
 
 from store.answers import overtaken
-from store.database import Database
+from store.database import Database, dialect_of
 from store.drafts import asked_no_more
 from store.label_words import words
 from store.marks import mark
@@ -75,18 +75,26 @@ class Outbox:
             found: datetime | None = connection.execute(next_at(mailbox)).scalar()
         return found
 
-    def claim(self, due: Due, now: datetime) -> Due | None:
-        """Takes a delivery; None where another worker took it first or it is no longer due."""
+    def claim(self, due: Due, now: datetime, *, died: bool = False) -> Due | None:
+        """Takes a delivery; None where another worker took it first or it is no longer due. `died` says that whoever
+        had it before is dead."""
         delivery = due.delivery
+        death = {"deaths": delivery.deaths + 1} if died else {}
         with self._database.write() as connection:
             taken = connection.execute(
                 update(Delivery)
-                .where(col(Delivery.id) == due.id, col(Delivery.attempts) == delivery.attempts, is_due(moment(now)))
+                .where(
+                    col(Delivery.id) == due.id,
+                    col(Delivery.attempts) == delivery.attempts,
+                    col(Delivery.deaths) == delivery.deaths,  # whoever starts again after a death counts it, too
+                    is_due(moment(now)),
+                )
                 .values(
                     state=DeliveryState.WORKING,
                     attempts=delivery.attempts + 1,
                     lease_holder=self._holder,
                     lease_until=now + self._lease,
+                    **death,
                 )
             )
             if taken.rowcount != 1:
@@ -111,8 +119,9 @@ class Outbox:
         due.delivery.handovers -= 1
 
     def look_again(self, due: Due, at: datetime, error: str) -> None:
-        """It is not known what became of the mail; to be asked at `at`, by whoever is there. Raises LeaseLost."""
-        self._set(due, lease_until=at, last_error=error)
+        """It is not known what became of the mail; to be asked at `at`, by whoever is there: it is in nobody's hands.
+        Raises LeaseLost."""
+        self._set(due, lease_until=at, lease_holder=None, last_error=error)
 
     def postpone(self, due: Due, at: datetime, error: str | None, *, step: DeliveryStep, counts: bool = True) -> None:
         """To be tried again at `at`, from `step` on. Where not `counts`, it was no attempt. Raises LeaseLost."""
@@ -128,9 +137,16 @@ class Outbox:
             last_error=error,
         )
 
-    def finish(self, due: Due, state: DeliveryState, now: datetime, error: str | None = None) -> None:
-        """The delivery came to its end. Raises LeaseLost."""
-        self._set(due, state=state, lease_until=None, finished_at=now, last_error=error)
+    def finish(
+        self, due: Due, state: DeliveryState, now: datetime, error: str | None = None, then: Delivery | None = None
+    ) -> None:
+        """The delivery came to its end; what is to follow is planned with that, unless it was before. Raises
+        LeaseLost."""
+        with self._database.write() as connection:
+            self._write(connection, due, state=state, lease_until=None, finished_at=now, last_error=error)
+            if then is not None:
+                put = dialect_of(connection).insert(Delivery).values(then.model_dump(exclude={"id"}))
+                connection.execute(put.on_conflict_do_nothing(index_elements=["dedupe_key"]))
 
     def saving(self, due: Due) -> None:
         """A draft is about to be saved: from here on the teacher may have it. Raises LeaseLost."""
@@ -177,7 +193,7 @@ class Outbox:
         with self._database.write() as connection:
             connection.execute(
                 update(Delivery)
-                .where(col(Delivery.id) == due.id, col(Delivery.state) == DeliveryState.WAITING)
+                .where(col(Delivery.id) == due.id, col(Delivery.state).in_(_UNFINISHED))
                 .values(
                     state=DeliveryState.SET_ASIDE if give_up else DeliveryState.WAITING,
                     attempts=due.delivery.attempts + 1,
@@ -191,7 +207,7 @@ class Outbox:
         with self._database.write() as connection:
             connection.execute(
                 update(Delivery)
-                .where(col(Delivery.id) == due.id, col(Delivery.state) == DeliveryState.WAITING)
+                .where(col(Delivery.id) == due.id, col(Delivery.state).in_(_UNFINISHED))
                 .values(state=DeliveryState.CANCELLED, finished_at=now, last_error=reason)
             )
             message = col(MessageRecord.id) == due.message.id
@@ -241,6 +257,7 @@ class Outbox:
                     draft_id="",
                     attempts=0,
                     handovers=0,
+                    deaths=case((col(Delivery.deaths) > 0, 1), else_=0),  # it is carried out with care
                     next_attempt_at=now,
                     finished_at=None,
                     lease_until=None,

@@ -284,6 +284,8 @@ class Delivery(SQLModel, table=True):
     next_attempt_at: datetime = Field(sa_type=UtcDateTime)
     lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     lease_holder: str | None = None
+    deaths: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    """So many processes ended with it in hand (service/caution.py)."""
     last_error: str | None = Field(default=None, sa_type=Text)
     created_at: datetime = Field(sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -84,6 +84,12 @@ class Workers:
         with self._database.glance() as connection:
             return bool(connection.execute(query, {"id": worker}).scalar())
 
+    def died(self, worker: str) -> bool:
+        """Whether a worker ended without a word, as far as its signs tell. One that left is forgotten."""
+        query = text(f"SELECT EXISTS (SELECT FROM worker WHERE id = :id AND alive_until < {NOW})")  # noqa: S608
+        with self._database.glance() as connection:
+            return bool(connection.execute(query, {"id": worker}).scalar())
+
     def leave(self, worker: str) -> None:
         """The worker ends: others take its mailboxes at once."""
         with self._database.write() as connection:

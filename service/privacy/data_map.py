@@ -58,7 +58,8 @@ DATA_MAP: tuple[Held, ...] = (
     Held(
         "delivery", "what was done about a message: label, answer, route, draft", Fate.ERASED,
         "message_id dedupe_key facts recipient rfc_message_id draft_id last_error",
-        "id mailbox kind state step attempts handovers next_attempt_at lease_until lease_holder created_at finished_at",
+        "id mailbox kind state step attempts handovers next_attempt_at lease_until lease_holder deaths created_at "
+        "finished_at",
         age=_WITH, exported=True,
     ),
     Held(

@@ -156,7 +156,7 @@ def _site(
         people=People.of(settings),
         post=post,
         queue=Queue(database),
-        texts=Texts(settings, open_box),
+        texts=Texts(settings, open_box, database),
         roster=RosterKeeper(settings, database, clock, Roster(database, every=_ROSTER_SECONDS)).begin(),
         explain=explain,
         clock=clock,

@@ -14,7 +14,8 @@ from connectors.mailbox import Mailbox, RawMessage
 from connectors.message import Message
 from connectors.mime import parse_message
 from service.logs import said
-from store.deadly import is_deadly
+from store.database import Database
+from store.deadly import is_dangerous
 from store.tables import MessageRecord
 
 log = structlog.get_logger()
@@ -43,10 +44,12 @@ class Trouble(StrEnum):
 class Texts:
     """Fetches texts. Threads share it."""
 
-    def __init__(self, settings: Settings, open_box: Callable[[MailboxSettings], Mailbox]) -> None:
-        """`open_box` opens a mailbox; each text is fetched over a connection of its own."""
+    def __init__(self, settings: Settings, open_box: Callable[[MailboxSettings], Mailbox], database: Database) -> None:
+        """`open_box` opens a mailbox; each text is fetched over a connection of its own. `database` knows which ones
+        end whoever reads them."""
         self._boxes = {box.address: box for box in settings.mailboxes}
         self._open = open_box
+        self._database = database
         self._turns = threading.BoundedSemaphore(_AT_ONCE)
 
     def fetch(self, record: MessageRecord) -> Message | Trouble:
@@ -70,7 +73,7 @@ class Texts:
         return parse_message(raw.raw, mailbox=box.address, id=raw.id, received_at=raw.received_at, size=raw.size)
 
     def _fetch(self, box: MailboxSettings, record: MessageRecord) -> RawMessage:
-        if is_deadly(record):
+        if is_dangerous(self._database, record):
             raise FetchFailed("it ends whoever reads it")
         mailbox = self._open(box)
         try:

@@ -459,8 +459,12 @@ def of_the_pages() -> set[str]:
         for each in extract_from_dir(folder, methods, keywords={"_": None, "gettext": None})
     ]
     pages = {message if isinstance(message, str) else message[0] for _, _, message, _, _ in found}
-    notices = extract_from_file("python", root / "service" / "notices.py", keywords={"_": None})
-    return pages | {str(message) for _, message, _, _ in notices}
+    notices = [
+        str(message)
+        for file in ("notices.py", "stopping.py")
+        for _, message, _, _ in extract_from_file("python", root / "service" / file, keywords={"_": None})
+    ]
+    return pages | set(notices)
 
 
 def placeholders(sentence: str) -> set[str | None]:

@@ -321,6 +321,25 @@ class TestTelling:
         attendant(maple).tell(AT_ONCE)
         assert len(notices(maple)) == 2
 
+    def test_a_school_that_writes_spanish_to_its_staff_is_told_in_spanish(self, maple: Maple) -> None:
+        school = maple.settings.school.model_copy(update={"languages": ("es", "en")})
+        maple.settings = maple.settings.model_copy(update={"school": school})
+        families(maple, 8)
+        maple.round()
+        attendant(maple).tell(AT_ONCE)
+        (notice,) = notices(maple)
+        said = text(notice)
+        assert notice["Subject"] == f"Alliance Inbox ha dejado de responder a las familias desde {RIVERA}"
+        for said_too in (
+            "en una hora salieron 5 respuestas (norm.answers_per_hour)",
+            "martes 3 de marzo",
+            f"«alliance answers resume {RIVERA}»",
+            "Qué hacer",
+        ):
+            assert said_too in said
+        for english in ("mailbox", "Stopped", "Why", "What to do", "You get", "Everything"):
+            assert english not in said
+
     def test_mailboxes_that_stop_within_minutes_stand_in_few_notices(self, maple: Maple) -> None:
         families(maple, 6)
         for number in range(6):
