@@ -248,7 +248,7 @@ class Deliverer:
             self._withdraw(mailbox, due)
             self._leave(box, due)
             return False
-        if ends_the_service(delivery) and delivery.draft_id:  # of the mail as it was: a simpler one takes its place
+        if ends_the_service(delivery):  # a simpler mail takes the place of the one that was drafted
             self._withdraw(mailbox, due)
             delivery.step, delivery.draft_id = DeliveryStep.PLANNED, ""
         if delivery.kind is DeliveryKind.REMIND and not self._composer.may_remind():

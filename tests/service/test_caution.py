@@ -1,5 +1,6 @@
-"""A message that kills whoever reads it, past every `except`: real processes die of it, a supervisor starts them again,
-and it ends at the office, once, while every other letter is tagged and every family answered once."""
+"""A message that kills whoever reads it, past every `except`, or whoever carries out what was planned about it: real
+processes die of it, a supervisor starts them again, and the office hears of it, once, while every other letter is
+tagged and every family answered once."""
 
 import email
 import email.policy
@@ -9,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from email.utils import format_datetime
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -57,7 +59,7 @@ address = "{address}"
 teacher = "Ms. {name}"
 stage = "reply"
 connector = "maildir"
-maildir.path = "{name}"
+maildir.path = "{folder}"
 maildir.outgoing = "outgoing"
 """
 
@@ -77,7 +79,7 @@ class School:
         written = _CONFIGURATION.format(database=database)
         for address in (RIVERA, OKAFOR):
             name = address.partition("@")[0]
-            written += _MAILBOX.format(address=address, name=folder / name)
+            written += _MAILBOX.format(address=address, name=name.title(), folder=folder / name)
             for part in ("new", "cur", "tmp"):
                 (folder / name / part).mkdir(parents=True)
         written = written.replace('"outgoing"', f'"{folder / "outgoing"}"')
@@ -119,21 +121,25 @@ class School:
         return [path.read_bytes() for path in sorted((self.folder / "outgoing").rglob("*")) if path.is_file()]
 
     def at_the_office(self, subject: str) -> int:
-        """How often the office got a letter."""
-        mails = [email.message_from_bytes(mail, policy=email.policy.default) for mail in self.sent()]
-        attached = [
-            part.get_content()
-            for mail in mails
-            if mail["To"] == "office@maple.example"
-            for part in mail.walk()
-            if part.get_content_type() == "application/octet-stream"
-        ]
-        return sum(f"Subject: {subject}\r\n".encode() in original for original in attached)
+        """How often the office got a letter, as it came or sealed."""
+        line = f"Subject: {subject}\r\n".encode()
+        parts = [part for mail in self._to_the_office() for part in mail.iter_attachments()]
+        return sum(line in part.as_bytes(policy=email.policy.SMTP) or line in _sealed(part) for part in parts)
 
     def answers(self, family: str) -> int:
         """How often a family was answered."""
         heads = [mail.partition(b"\r\n\r\n")[0] for mail in self.sent()]
         return sum(f"To: {family}".encode() in head for head in heads)
+
+    def told(self) -> list[str]:
+        """Subjects of what the office got without any letter."""
+        return [mail["Subject"] for mail in self._to_the_office() if not list(mail.iter_attachments())]
+
+    def outbox(self, *shown: str) -> list[dict[str, str]]:
+        """The deliveries, as the administrator sees them."""
+        said = CliRunner().invoke(app, ["outbox", "-c", str(self.config), "--json", *shown]).output
+        deliveries: list[dict[str, str]] = json.loads(said)["deliveries"]
+        return deliveries
 
     def once(self) -> int:
         """`alliance run --once`. Returns how it ended."""
@@ -142,6 +148,13 @@ class School:
         process.join(PATIENCE)
         assert process.exitcode is not None
         return process.exitcode
+
+    def wait_for_leases(self) -> None:
+        """Time passes until what somebody left may be taken up."""
+        database = Database.at(str(self.folder / "alliance.db"))
+        with database.write() as connection:
+            connection.exec_driver_sql("UPDATE delivery SET lease_until = created_at WHERE state = 'working'")
+        database.close()
 
     def supervised(self, commands: Sequence[Sequence[str]], until: Callable[[], bool]) -> int:
         """Runs these commands, each again whenever it dies, until that is so. Returns how often one died."""
@@ -169,9 +182,18 @@ class School:
         assert all(process.exitcode in (0, -signal.SIGTERM) for process in running)
         return deaths
 
+    def _to_the_office(self) -> list[EmailMessage]:
+        mails = [email.message_from_bytes(mail, policy=email.policy.default) for mail in self.sent()]
+        return [mail for mail in mails if mail["To"] == "office@maple.example"]
+
     def _process(self, arguments: list[str]) -> ForkServerProcess:
         command = [*arguments, "--config", str(self.config)]
         return _PROCESSES.Process(target=_perform, args=(command, self.log))
+
+
+def _sealed(part: EmailMessage) -> bytes:
+    content = part.get_content() if part.get_content_type() == "application/octet-stream" else b""
+    return bytes(content)
 
 
 @pytest.fixture
@@ -237,6 +259,57 @@ def test_a_letter_in_which_an_administrator_killed_the_service_twice_is_read(sch
     assert school.answers("family1@family.example") == 1
 
 
+URGENT = "Leo did not come home from school and I cannot reach him. Please call me at once, it is an emergency.\r\n"
+KILLED = -signal.SIGKILL
+
+
+def test_a_note_that_kills_whoever_words_it_is_left_and_the_office_asks_somebody_to_answer(school: School) -> None:
+    school.write(RIVERA, f"wording the note kills\r\n{BODY}")
+    behind = [school.write(RIVERA), school.write(OKAFOR)]
+    assert [school.once() for _ in range(4)] == [KILLED] * 3 + [0]
+    assert school.once() == 0
+    assert [school.answers(f"family{number}@family.example") for number in (1, 2, 3)] == [0, 1, 1]
+    assert tagged(school, RIVERA, [behind[0]])
+    assert tagged(school, OKAFOR, [behind[1]])
+    assert school.told() == ["Please look: a family that wrote to Ms. Rivera got no note"]
+    (left,) = school.outbox()
+    assert left["kind"] == "reply"
+    assert left["state"] == "set aside"
+    assert left["error"] == "carrying it out ended the service 3 times"
+
+
+@pytest.mark.parametrize("kills", ["attaching this kills", "sending this kills"])
+def test_urgent_mail_that_kills_on_its_way_reaches_the_office_in_its_simplest_form(school: School, kills: str) -> None:
+    urgent = school.write(RIVERA, f"{URGENT}{kills}\r\n")
+    behind = school.write(OKAFOR, URGENT)
+    for _ in range(3):
+        assert school.once() == KILLED
+        school.wait_for_leases()
+    assert school.once() == 0
+    assert school.once() == 0
+    assert school.told() == ["Urgent: a message from family1@family.example for Ms. Rivera"]
+    assert [school.at_the_office(urgent), school.at_the_office(behind)] == [0, 1]
+    assert [school.answers(f"family{number}@family.example") for number in (1, 2)] == [1, 1]
+    assert [each["state"] for each in school.outbox("--all")].count("done") == 6
+
+
+def test_a_label_that_kills_whoever_writes_it_is_left_and_all_others_are_written(school: School) -> None:
+    killing, letter = school.write(RIVERA, f"{BODY}labelling this kills\r\n"), school.write(RIVERA)
+    assert [school.once() for _ in range(4)] == [KILLED] * 3 + [0]
+    assert school.once() == 0
+    assert tagged(school, RIVERA, [letter])
+    assert school.labels(RIVERA)[killing] == set()
+    assert school.told() == ["Please look: a message for Ms. Rivera has no label"]
+    assert [school.answers(f"family{number}@family.example") for number in (1, 2)] == [1, 1]
+
+
+def test_a_note_over_which_an_administrator_killed_the_service_twice_leaves(school: School) -> None:
+    school.write(RIVERA, f"wording the note is unlucky\r\n{BODY}")
+    assert [school.once() for _ in range(3)] == [KILLED] * 2 + [0]
+    assert school.answers("family1@family.example") == 1
+    assert school.told() == []
+
+
 @pytest.fixture
 def district(tmp_path: Path) -> Iterator[School]:
     with postgres(settings=("fsync=off",)) as server:
@@ -263,4 +336,24 @@ def test_two_workers_die_of_it_and_then_go_on(district: School) -> None:
 
     assert district.supervised([["worker"], ["worker"]], all_is_done) == 3
     assert [district.at_the_office(mail) for mail in (killing, *letters, other)] == [1, 0, 0, 0]
+    assert [district.answers(f"family{number}@family.example") for number in (1, 2, 3, 4)] == [1, 0, 1, 1]
+
+
+@pytest.mark.server("postgres")
+def test_two_workers_die_of_what_they_deliver_and_then_go_on(district: School) -> None:
+    urgent = district.write(RIVERA, f"{URGENT}attaching this kills\r\n")
+    district.write(OKAFOR, f"wording the note kills\r\n{BODY}")
+    letters = [district.write(RIVERA), district.write(OKAFOR)]
+
+    def all_is_done() -> bool:
+        done = tagged(district, RIVERA, letters[:1]) and tagged(district, OKAFOR, letters[1:])
+        done = done and all(district.answers(f"family{number}@family.example") for number in (1, 3, 4))
+        return done and len(district.told()) == 2
+
+    assert district.supervised([["worker"], ["worker"]], all_is_done) in (5, 6)
+    assert sorted(district.told()) == [
+        "Please look: a family that wrote to Ms. Okafor got no note",
+        "Urgent: a message from family1@family.example for Ms. Rivera",
+    ]
+    assert district.at_the_office(urgent) == 0
     assert [district.answers(f"family{number}@family.example") for number in (1, 2, 3, 4)] == [1, 0, 1, 1]
