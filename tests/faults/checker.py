@@ -8,8 +8,8 @@ import email
 import email.policy
 import imaplib
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from itertools import pairwise
@@ -43,6 +43,9 @@ class Expected:
     troubled: Sequence[tuple[float, float]] = ()
     """When something was wrong, from and to, in seconds since 1970. A mail that a server took at such a time may be at
     the office twice: SMTP cannot say that it was taken."""
+    blinded: Sequence[tuple[float, float]] = ()
+    """When the service could not go by what lies in Sent. At any other time a mail that lies there is out: no trouble
+    excuses that it was sent once more."""
 
 
 @dataclass
@@ -141,10 +144,8 @@ def _urgent_at_office(
     """Each urgent letter at the office at least once; twice only where the first was taken in the stated window."""
     taken: dict[str, list[float]] = defaultdict(list)
     for mail in office:
-        for part in mail.message.walk():
-            if part.get_content_type() == "message/rfc822":
-                original = part.get_payload(0)
-                taken[_bare(original["Message-ID"])].append(_taken_at(mail))  # type: ignore[index]
+        for letter in _letters_in(mail):
+            taken[letter].append(_taken_at(mail))
     found.routes = sum(map(len, taken.values()))
     urgent = {mail.id for mails in inboxes.values() for mail in mails if mail.kind == "urgent"}
     owed = urgent if school.stage != "observe" else set()
@@ -152,9 +153,15 @@ def _urgent_at_office(
     old = {mail.id for mails in inboxes.values() for mail in mails if mail.kind in {"old", "robot"}}
     unasked = taken.keys() & (old | urgent - owed)
     found.broken += [f"{each} came to the office, and was not to" for each in sorted(unasked)]
+    twice = any(len(times) > 1 for times in taken.values())
+    sent = [mail for teacher in school.teachers for mail in _folder(school, teacher, "Sent")] if twice else []
+    in_sent = Counter(letter for mail in sent for letter in _letters_in(mail))
     for letter, times in sorted(taken.items()):
         for earlier, later in pairwise(sorted(times)):
-            if any(begin <= min(earlier + SETTLING, later) and earlier <= end for begin, end in expected.troubled):
+            blinded = any(begin <= later and earlier <= end for begin, end in expected.blinded)
+            if in_sent[letter] > 1 and not blinded:
+                found.broken.append(f"{letter} came to the office again after {later - earlier:.1f} s, and lay in Sent")
+            elif any(begin <= min(earlier + SETTLING, later) and earlier <= end for begin, end in expected.troubled):
                 found.excused += 1
             else:
                 windows = ", ".join(f"{begin - earlier:.1f} to {end - earlier:.1f}" for begin, end in expected.troubled)
@@ -214,6 +221,13 @@ def _folder(school: School, user: str, folder: str = "INBOX") -> list[_Mail]:
         return mails
     finally:
         client.logout()
+
+
+def _letters_in(mail: _Mail) -> Iterator[str]:
+    """The letters that a mail to the office brings."""
+    for part in mail.message.walk():
+        if part.get_content_type() == "message/rfc822":
+            yield _bare(part.get_payload(0)["Message-ID"])  # type: ignore[index]
 
 
 def _taken_at(mail: _Mail) -> float:

@@ -10,6 +10,9 @@ from tests.faults.wire import Lie, Moment
 STORM = 3.0
 """Seconds in which letters come and things break."""
 FAMILIES = 4
+"""So many write any time."""
+WITNESSES = 10
+"""And so many more at most, each once, just as something breaks: a fault that meets no mail tries nothing."""
 TEACHERS = 2
 
 
@@ -25,6 +28,7 @@ class Kind(StrEnum):
 
     KILL = "a process is killed"
     KILL_AT = "a process is killed at the n-th command to a server"
+    STAND_STILL = "a process stands still at the n-th command to a server, is replaced, and goes on"
     TERM = "a process is asked to end"
     MAIL_CUT = "the mailboxes' server cannot be reached"
     MAIL_SILENT = "the mailboxes' server takes connections and says nothing"
@@ -50,11 +54,14 @@ class Kind(StrEnum):
 
 CANNOT_LOSE_AN_ANSWER = frozenset({Kind.TERM, Kind.POST_SAYS, Kind.REVOKED, Kind.UPGRADE})
 """What keeps nobody from learning that the outgoing server took a mail: no excuse for an office that has it twice."""
+BLINDS = frozenset({Kind.MAIL_LIES, Kind.MAIL_SILENT, Kind.CLOCK})
+"""What may keep the service from seeing that a mail lies in Sent, or make two of it look at the same time."""
 _ANYWHERE = (
     *(Kind.KILL, Kind.KILL_AT, Kind.KILL_AT, Kind.TERM, Kind.MAIL_CUT, Kind.MAIL_SILENT, Kind.MAIL_LIES),
     *(Kind.MAIL_CRASH, Kind.POST_CUT, Kind.POST_SILENT, Kind.POST_SAYS, Kind.POST_TAKES, Kind.CLOCK, Kind.REVOKED),
     *(Kind.RESTORE, Kind.UPGRADE),
 )
+_TRAPS = frozenset({Kind.KILL_AT, Kind.STAND_STILL})
 _AS_OFTEN_AS_DRAWN = frozenset({Kind.KILL, Kind.KILL_AT, Kind.TERM, Kind.CLOCK})
 _OF_BASE = {
     Base.SQLITE: (Kind.DISK_FULL, Kind.BASE_LOCKED),
@@ -62,10 +69,28 @@ _OF_BASE = {
         *(Kind.BASE_CUT, Kind.BASE_SILENT, Kind.BASE_RESTART, Kind.BASE_CRASH, Kind.BASE_READ_ONLY, Kind.BASE_FULL),
     ),
 }
+_EVERY = 18
+_BESIDES = {
+    **dict.fromkeys((1, 7, 13), Kind.STAND_STILL),
+    **dict.fromkeys((4, 10, 16), Kind.RESTORE),
+    3: Kind.KILL_AT,
+}
+"""What breaks besides in some of eighteen seeds: what a record holds up that others wrote meanwhile, or that was cut in
+two, or has forgotten, is tried by little else."""
+AT_CURSOR = r"(?s).*UPDATE mailbox SET cursor"
+AT_PAGE = r"(?s).*INSERT INTO message "
+"""The statements that record a page: how far the mailbox was read, and then what was read."""
+_STANDS_STILL = {
+    # Where the lease or the cursor of somebody who has stood still is over: with a page in hand, or a mail.
+    Base.POSTGRESQL: (("postgresql", AT_CURSOR), ("imap", r"APPEND"), ("postgresql", AT_CURSOR), ("smtp", r"DATA")),
+    Base.SQLITE: (("imap", r"(UID )?FETCH"), ("imap", r"APPEND"), ("imap", r"UID MOVE"), ("smtp", r"DATA")),
+}
+_OF_POST = frozenset({Kind.POST_CUT, Kind.POST_SILENT, Kind.POST_SAYS, Kind.POST_TAKES})
+_LEAVE_LINES_ALONE = _OF_POST | {Kind.STAND_STILL, Kind.CLOCK}
 _COMMANDS = {
     "imap": (r"UID STORE", r"APPEND", r"UID MOVE", r"UID FETCH", r"FETCH", r"SELECT", r"UID SEARCH", r"LOGIN", r"IDLE"),
     "smtp": (r"MAIL", r"RCPT", r"DATA", r"DOT", r"QUIT"),
-    "postgresql": (r"",),
+    "postgresql": (r"", AT_PAGE),
 }
 _REFUSALS = (
     *(("mail", "451 4.3.0 later"), ("rcpt", "450 4.2.0 later"), ("rcpt", "close"), ("data", "451 4.3.0 later")),
@@ -100,16 +125,24 @@ class Fault:
     lie: Lie = Lie.PRETEND
     says: tuple[str, str] = ("", "")
     minutes: float = 0.0
+    awaited: bool = False
+    """Whether the storm lasts until it has come to that."""
 
     def __str__(self) -> str:
         more = {
-            Kind.KILL_AT: f": {self.wire} {self.command or 'packet'} {self.number}, {self.moment.value}",
+            Kind.KILL_AT: f": {self.wire} {_said(self.command)} {self.number}, {self.moment.value}",
+            Kind.STAND_STILL: f": {self.wire} {_said(self.command)} {self.number}, {self.moment.value}",
             Kind.MAIL_LIES: f": it {self.lie.value}",
+            Kind.POST_TAKES: f", {self.number} times",
             Kind.POST_SAYS: f": {' '.join(self.says)}",
             Kind.CLOCK: f" by {self.minutes:g} minutes",
         }
-        lasting = f", for {self.seconds:.1f} s" if self.seconds and self.kind is not Kind.KILL_AT else ""
+        lasting = f", for {self.seconds:.1f} s" if self.seconds and self.kind not in _TRAPS else ""
         return f"{self.at:4.1f} s  {self.kind.value}{more.get(self.kind, '')}{lasting}"
+
+
+def _said(command: str) -> str:
+    return command.removeprefix("(?s).*").strip() or "packet"
 
 
 @dataclass(frozen=True)
@@ -139,19 +172,32 @@ def plan_of(seed: int, *, commands: Sequence[str] = ("run", "worker")) -> Plan:
     kinds = dict.fromkeys((*_OF_BASE[base], *_ANYWHERE))
     first = list(kinds)[(seed // 2) % len(kinds)]
     chosen = [first, *(draw.choice((*_ANYWHERE, *_OF_BASE[base])) for _ in range(draw.randint(1, 3)))]
+    besides = _BESIDES.get(seed % _EVERY)
+    chosen += [besides] if besides is not None and besides is not Kind.KILL_AT else []
     chosen = [kind for number, kind in enumerate(chosen) if kind not in chosen[:number] or kind in _AS_OFTEN_AS_DRAWN]
+    if besides in _TRAPS:
+        # Whoever is to be hit has to come so far, and what it has in hand is to be there still when it goes on.
+        chosen = [kind for kind in chosen if kind in _LEAVE_LINES_ALONE]
     if Kind.RESTORE in chosen:
         # What a lying server says of Sent cannot be found out by a record that has forgotten it as well.
         chosen = [kind for kind in chosen if kind is not Kind.MAIL_LIES]
-    faults = sorted((_fault(kind, draw, base) for kind in chosen), key=lambda fault: fault.at)
-    letters = sorted((_letter(draw, alone=Kind.RESTORE in chosen) for _ in range(draw.randint(5, 8))), key=_when)
+    unsorted = [_fault(kind, draw, base, seed // 6) for kind in chosen]
+    if besides is Kind.KILL_AT and base is Base.POSTGRESQL:
+        trap = {"wire": "postgresql", "command": AT_PAGE, "number": 1, "moment": Moment.BEFORE, "seconds": 0.0}
+        trap["awaited"] = True
+        unsorted.append(replace(_fault(Kind.KILL_AT, draw, base, 0), **trap))
+    faults = sorted(unsorted, key=lambda fault: fault.at)
+    letters = [_letter(draw, alone=Kind.RESTORE in chosen) for _ in range(draw.randint(5, 8))]
+    hit = [fault for fault in faults for _ in range(2 if fault.kind in _OF_POST else 1)]
+    letters += [_witness(number, fault, draw) for number, fault in enumerate(hit)]
     return Plan(
         seed=seed,
         base=base,
         command=command,
-        processes=draw.choice((1, 2, 2)),
-        stage=draw.choice(("reply",) * 8 + ("tag", "observe")),
-        letters=tuple(letters),
+        # Who stands still is to be alone, until it is replaced: else the other has done already what it has in hand.
+        processes=1 if Kind.STAND_STILL in chosen else draw.choice((1, 2, 2)),
+        stage="reply" if besides is not None else draw.choice(("reply",) * 8 + ("tag", "observe")),
+        letters=tuple(sorted(letters, key=_when)),
         faults=tuple(faults),
     )
 
@@ -166,7 +212,14 @@ def _letter(draw: Random, *, alone: bool) -> Letter:
     return Letter(draw.uniform(0, STORM * 0.8), draw.randrange(FAMILIES), teachers, kind)
 
 
-def _fault(kind: Kind, draw: Random, base: Base) -> Fault:
+def _witness(number: int, fault: Fault, draw: Random) -> Letter:
+    """Somebody writes into a fault, of a family that nobody has answered yet."""
+    at = fault.at + draw.uniform(0.02, 0.2)
+    return Letter(at, FAMILIES + number, (draw.randrange(TEACHERS),), ("routine", "urgent")[number % 2])
+
+
+def _fault(kind: Kind, draw: Random, base: Base, turn: int) -> Fault:
+    """Kinds of which there are some take turns by `turn` with what they hit."""
     fault = Fault(draw.uniform(0.1, STORM * 0.8), kind, process=draw.randrange(2))
     match kind:
         case Kind.KILL_AT:
@@ -176,10 +229,15 @@ def _fault(kind: Kind, draw: Random, base: Base) -> Fault:
             command = draw.choice(_COMMANDS[wire])
             trap = {"wire": wire, "command": command, "number": number, "moment": moment, "seconds": wait}
             fault = replace(fault, at=fault.at / 3, **trap)
+        case Kind.STAND_STILL:
+            wire, command = _STANDS_STILL[base][turn % 4]
+            moment = Moment.BEFORE if wire == "postgresql" else draw.choice((Moment.BEFORE, Moment.AFTER))
+            trap = {"wire": wire, "command": command, "number": 1, "moment": moment}
+            fault = replace(fault, at=fault.at / 3, seconds=draw.uniform(1.5, 2.5), **trap)
         case Kind.CLOCK:
             fault = replace(fault, minutes=draw.choice((-130.0, -40.0, -3.0, 2.0, 19.0, 90.0, 300.0)))
         case Kind.RESTORE:
-            fault = replace(fault, at=fault.at / 2, seconds=draw.uniform(0.8, 1.6))
+            fault = replace(fault, at=fault.at / 2, seconds=draw.uniform(1.5, 3.0))
         case Kind.MAIL_LIES:
             fault = replace(fault, seconds=draw.uniform(0.5, 1.5), lie=draw.choice(list(Lie)))
         case Kind.MAIL_SILENT | Kind.POST_SILENT:
@@ -187,10 +245,9 @@ def _fault(kind: Kind, draw: Random, base: Base) -> Fault:
                 fault, at=fault.at / 2, seconds=draw.uniform(0.5, 5.0)
             )  # longer than servers are waited for
         case Kind.POST_SAYS:
-            fault = replace(fault, seconds=draw.uniform(0.5, 1.5), says=draw.choice(_REFUSALS))
+            fault = replace(fault, at=fault.at / 2, seconds=draw.uniform(1.5, 3.0), says=draw.choice(_REFUSALS))
         case Kind.POST_TAKES:
-            answer = draw.choice(("after close", "after hang"))
-            fault = replace(fault, seconds=draw.uniform(0.5, 1.5), says=("end", answer))
+            fault = replace(fault, at=fault.at / 2, number=draw.randint(3, 5))
         case Kind.KILL | Kind.TERM | Kind.BASE_RESTART | Kind.BASE_CRASH | Kind.UPGRADE:
             pass
         case _:

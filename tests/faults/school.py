@@ -13,17 +13,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
 from email.message import EmailMessage
 from email.utils import format_datetime
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import psutil
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from tests.faults import checker
 from tests.faults.clock import Clock
-from tests.faults.plan import FAMILIES, TEACHERS, Base, Plan
+from tests.faults.plan import FAMILIES, TEACHERS, WITNESSES, Base, Plan
 from tests.faults.servers import Servers
 from tests.faults.wire import Wire, laid
 from tests.servers.dovecot import PASSWORD
@@ -36,6 +38,8 @@ _CONFLICT = (
     "I am very upset about the grade you gave my son. This is unfair and I want to meet with you and the principal."
 )
 _WORDS = {"urgent": _URGENT, "routine": _ROUTINE, "conflict": _CONFLICT, "robot": _ROUTINE, "old": _URGENT}
+_FAMILYS = frozenset({"urgent", "routine", "conflict"})
+_TIDY = "Kept"
 _CONFIGURATION = """
 [school]
 name = "Maple Street School"
@@ -140,12 +144,12 @@ class School:
     @property
     def late_families(self) -> tuple[str, ...]:
         """Who writes when all is well again."""
-        return tuple(self.family(FAMILIES + number) for number in range(TEACHERS))
+        return tuple(self.family(FAMILIES + WITNESSES + number) for number in range(TEACHERS))
 
     @property
     def view(self) -> checker.School:
         """The school as its mail servers show it."""
-        families = (*(self.family(number) for number in range(FAMILIES)), *self.late_families, self.robot)
+        families = (*(self.family(number) for number in range(FAMILIES + WITNESSES)), *self.late_families, self.robot)
         port = self.servers.dovecot.ports[0]
         return checker.School("127.0.0.1", port, PASSWORD, self.teachers, self.office, families, self.plan.stage)
 
@@ -175,10 +179,15 @@ class School:
             process.start()
             self.processes[number : number + 1] = [process]
 
+    @property
+    def starts(self) -> int:
+        """How often a process has said so far that it works."""
+        return len(_AT_WORK.findall(self.log.read_bytes() if self.log.exists() else b""))
+
     def wait_until_up(self) -> None:
         """Until every process says that it works: what breaks before is no trouble to it. Raises TimeoutError."""
         until = time.monotonic() + _ENDS_WITHIN
-        while len(_AT_WORK.findall(self.log.read_bytes() if self.log.exists() else b"")) < len(self.processes):
+        while self.starts < len(self.processes):
             if time.monotonic() > until:
                 raise TimeoutError(f"the service does not start: {self.log.read_text(errors='replace')[-3000:]}")
             time.sleep(0.05)
@@ -203,6 +212,31 @@ class School:
         command = [*arguments, "--config", str(self.folder / "alliance.toml")]
         kept = (self.folder / "clock", self.log, self.sabotage, migrations or self.migrations)
         return _PROCESSES.Process(target=_perform, args=(command, *kept))
+
+    def speaker(self, port: int) -> int | None:
+        """The number of the process that has a connection from this port; None where none has it (any more)."""
+        for number, process in enumerate(tuple(self.processes)):
+            with suppress(psutil.Error):
+                lines = psutil.Process(process.pid).net_connections("tcp")
+                if any(line.laddr and line.laddr.port == port for line in lines):
+                    return number
+        return None
+
+    def tidy_up(self) -> list[tuple[str, int, str]]:
+        """Teachers move to a folder of theirs what nobody has tagged. Returns whose it was: sender, teacher, kind."""
+        moved = []
+        for number, teacher in enumerate(self.teachers):
+            with self.servers.dovecot.client(teacher) as client:
+                client.select_folder("INBOX")
+                untagged = [word for tag in checker.TAGS for word in ("UNKEYWORD", tag)]
+                for uid, told in client.fetch(client.search(untagged), ["BODY.PEEK[HEADER]"]).items():
+                    head = message_from_bytes(told[b"BODY[HEADER]"])
+                    if head["X-Letter"] in _FAMILYS:
+                        if not client.folder_exists(_TIDY):
+                            client.create_folder(_TIDY)
+                        client.move([uid], _TIDY)
+                        moved.append((str(head["From"]), number, str(head["X-Letter"])))
+        return moved
 
     def kill(self, number: int) -> None:
         """SIGKILL to a process, where it lives."""

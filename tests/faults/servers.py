@@ -57,7 +57,7 @@ class PostOffice:
     def _round(self) -> None:
         while (taken := self._bag.get()) is not None:
             mail, at = taken
-            stamped = f"X-Taken-At: {at:.3f}\r\n".encode() + mail.content
+            stamped = f"X-Taken-At: {at:.6f}\r\n".encode() + mail.content
             left = list(mail.recipients)
             while left:
                 with suppress(OSError, SMTPException):

@@ -30,12 +30,15 @@ class Mailboxes:
         mail["X-Letter"] = kind
         self._put(mail, to, tag)
 
-    def route(self, name: str, taken_at: float) -> None:
+    def route(self, name: str, taken_at: float, *, in_sent: bool = False) -> None:
+        """`in_sent`: it lies in the teacher's Sent, too."""
         original = _mail(ANA, TEACHER, f"{name}@family.example")
         mail = _mail(TEACHER, OFFICE, f"alliance.route.{name}@maple.example")
         mail["X-Taken-At"] = str(taken_at)
         mail.add_attachment(original)
         self._put(mail, OFFICE)
+        if in_sent:
+            self._put(mail, TEACHER, folder="Sent")
 
     def answer(self, name: str, words: str, *, to: str = ANA, sender: str = TEACHER, id_: str = "") -> None:
         mail = _mail(f"Ms. Rivera <{sender}>", to, f"alliance.reply.{id_ or name}@maple.example", words)
@@ -74,7 +77,7 @@ def day(server: Dovecot) -> Mailboxes:
     """One urgent letter to two teachers, one routine letter: seen, routed, answered."""
     for user in server.users:
         with server.client(user) as client:
-            for folder in ("INBOX", "Drafts"):
+            for folder in ("INBOX", "Drafts", "Sent"):
                 client.select_folder(folder)
                 client.delete_messages(client.search())
                 client.expunge()
@@ -145,6 +148,27 @@ def test_twice_at_the_office_is_excused_only_where_the_first_was_taken_in_troubl
 def test_trouble_at_the_second_copy_excuses_nothing(day: Mailboxes) -> None:
     day.route("u", 130.0)
     assert not day.judged(troubled=((129.0, 131.0),)).kept
+
+
+@pytest.mark.parametrize(("blinded", "excused"), [((), 0), (((99.0, 101.0),), 1)])
+def test_no_trouble_excuses_that_what_lay_in_sent_went_to_the_office_again(
+    day: Mailboxes, blinded: tuple[tuple[float, float], ...], excused: int
+) -> None:
+    day.letter("x", "urgent", "AllianceUrgent", to=OTHER)
+    day.route("x", 100.0, in_sent=True)
+    day.route("x", 130.0, in_sent=True)
+    judged = day.judged(troubled=((99.0, 101.0),), blinded=blinded)
+    assert judged.excused == excused
+    assert judged.broken == (
+        [] if excused else ["x@family.example came to the office again after 30.0 s, and lay in Sent"]
+    )
+
+
+def test_what_was_sent_twice_and_filed_once_is_excused_in_trouble(day: Mailboxes) -> None:
+    day.letter("x", "urgent", "AllianceUrgent", to=OTHER)
+    day.route("x", 100.0, in_sent=True)
+    day.route("x", 130.0)
+    assert day.judged(troubled=((99.0, 101.0),)).excused == 1
 
 
 def test_two_answers_about_one_letter_are_found(day: Mailboxes) -> None:

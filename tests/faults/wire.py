@@ -20,6 +20,8 @@ Server = tuple[str, int] | str
 """Host and port, or the path of a Unix socket."""
 
 _PIECE = 64 * 1024
+_STATEMENT = 1000
+"""Bytes of a packet in which a statement is looked for."""
 _LITERAL = re.compile(rb"\{(\d+)(\+?)\}\r\n\Z")
 _FETCHED = re.compile(rb"\* \d+ FETCH ", re.IGNORECASE)
 _COUNTS = re.compile(rb"(\* |UIDNEXT )(\d+)( EXISTS|\])")
@@ -48,14 +50,20 @@ class Moment(StrEnum):
 
 @dataclass
 class Trap:
-    """Springs once, at the `number`th command that `pattern` matches from now on."""
+    """Springs at the `number`th command that `pattern` matches from now on, and at so many `times` of them in a row."""
 
     pattern: re.Pattern[str]
     number: int
     moment: Moment
-    spring: Callable[[], None]
+    aim: Callable[[int], Callable[[], None]]
+    """Is told the port that the command came from, and returns what is to happen to whoever gave it."""
     wait: float = 0.0
     """Seconds between the answer and the trap, where it is sprung SOON."""
+    times: int = 1
+    awaited: bool = False
+    """Whether the storm waits for it."""
+    breaks: bool = True
+    """Whether the line is broken with it, as it is where a process dies."""
 
 
 class _Gone(Exception):
@@ -76,7 +84,7 @@ class Wire:
         self._flows = threading.Event()
         self._flows.set()
         self._cut = False
-        self._trap: Trap | None = None
+        self._traps: list[Trap] = []
         self._lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -102,12 +110,23 @@ class Wire:
 
     def heal(self) -> None:
         """Everything passes again, also what waited in silence, and nobody lies."""
-        self._cut, self.lie, self._trap = False, None, None
+        self._cut, self.lie = False, None
         self._flows.set()
 
     def set_trap(self, trap: Trap) -> None:
-        """Replaces the trap that was set, if there was one."""
-        self._trap = trap
+        """One more. Of several that one command would spring, the first one is."""
+        with self._lock:
+            self._traps.append(trap)
+
+    @property
+    def awaits(self) -> bool:
+        """Whether there is a trap that is waited for."""
+        return any(trap.awaited for trap in tuple(self._traps))
+
+    def clear_traps(self) -> None:
+        """Takes away what has not been sprung."""
+        with self._lock:
+            self._traps.clear()
 
     def end(self) -> None:
         """Takes the wire away."""
@@ -122,25 +141,25 @@ class Wire:
         to.sendall(piece)
 
     def trap_for(self, command: str) -> Trap | None:
-        """The trap that this command springs, which is taken away; None for all others."""
+        """The trap that this command springs, which is taken away once it has been often enough; None for others."""
         with self._lock:
             self.commands += 1
-            trap = self._trap
-            if trap is None or not trap.pattern.match(command):
-                return None
-            trap.number -= 1
-            if trap.number > 0:
-                return None
-            self._trap = None
-            return trap
+            for trap in self._traps:
+                if trap.pattern.match(command):
+                    trap.number -= 1
+                    if trap.number <= 0:
+                        trap.times -= 1
+                        self._traps = [each for each in self._traps if each.times > 0]
+                        return trap
+            return None
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
-                client, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+                client, (_, port) = self._listener.accept()
+                threading.Thread(target=self._serve, args=(client, port), daemon=True).start()
 
-    def _serve(self, client: socket.socket) -> None:
+    def _serve(self, client: socket.socket, port: int) -> None:
         if self._cut:
             _close(client, reset=True)
             return
@@ -151,7 +170,7 @@ class Wire:
             return
         with self._lock:
             self._sockets |= {client, server}
-        line = {"imap": _Imap, "smtp": _Smtp, "postgresql": _Packets}[self.speaks](self, client, server)
+        line = {"imap": _Imap, "smtp": _Smtp, "postgresql": _Packets}[self.speaks](self, client, server, port)
         threading.Thread(target=self._half, args=(line.downwards, client, server), daemon=True).start()
         self._half(line.upwards, client, server)
 
@@ -177,10 +196,12 @@ def laid(speaks: Speaks, server: Server, seed: int) -> Iterator[Wire]:
 class _Line:
     """One connection. `upwards` and `downwards` run in threads of their own and end by raising."""
 
-    def __init__(self, wire: Wire, client: socket.socket, server: socket.socket) -> None:
+    def __init__(self, wire: Wire, client: socket.socket, server: socket.socket, port: int) -> None:
+        """`port` is the client's."""
         self.wire = wire
         self.client = client
         self.server = server
+        self.port = port
         self._due: Trap | None = None
         """Sprung by the answer that is on its way."""
 
@@ -195,28 +216,33 @@ class _Line:
         trap = self.wire.trap_for(command)
         if trap is None:
             return
-        if trap.moment is Moment.BEFORE:
-            trap.spring()
+        if trap.moment is not Moment.BEFORE:
+            self._due = trap
+            return
+        trap.aim(self.port)()
+        if trap.breaks:
             raise _Gone
-        self._due = trap
 
     def answer(self, piece: bytes) -> None:
         """Passes an answer on. Raises _Gone where a trap ends it here."""
         trap, self._due = self._due, None
-        if trap is not None and trap.moment is Moment.AFTER:
-            trap.spring()
-            raise _Gone
+        hit = None if trap is None else trap.aim(self.port)  # now: a moment later the line may be nobody's any more
+        if trap is not None and hit is not None and trap.moment is Moment.AFTER:
+            hit()
+            if trap.breaks:
+                raise _Gone
         self.wire.pass_on(self.client, piece)
-        if trap is not None:
-            threading.Timer(trap.wait, trap.spring).start()
+        if trap is not None and hit is not None and trap.moment is Moment.SOON:
+            threading.Timer(trap.wait, hit).start()
 
 
 class _Packets(_Line):
-    """What is not read along."""
+    """What is passed on as it comes. A statement can be told in it where it stands there in words, as it does the first
+    times that a connection uses it."""
 
     def upwards(self) -> None:
         while piece := self.client.recv(_PIECE):
-            self.begin(chr(piece[0]) if 32 < piece[0] < 127 else "")
+            self.begin(piece[:_STATEMENT].decode("latin-1"))
             self.wire.pass_on(self.server, piece)
 
     def downwards(self) -> None:
@@ -250,8 +276,8 @@ class _Smtp(_Line):
 class _Imap(_Line):
     """RFC 3501: tagged commands with literals, and whatever the server says in between."""
 
-    def __init__(self, wire: Wire, client: socket.socket, server: socket.socket) -> None:
-        super().__init__(wire, client, server)
+    def __init__(self, wire: Wire, client: socket.socket, server: socket.socket, port: int) -> None:
+        super().__init__(wire, client, server, port)
         self._tag = b""
         self._command = ""
         self._denied = b""
