@@ -245,14 +245,16 @@ class _Summary:
     def _replying(self) -> str:
         _ = self.words.gettext
         if self.settings.office.reply_to is not None:
-            return _(
-                "Your reply goes to a mailbox that only this service reads, not to the family and not to {teacher}. To "
-                "reach the family, call them, write to the address above, or reply to the attached message."
-            ).format(teacher=self.mailbox.teacher)
-        return _(
-            "If you reply to this mail, your answer goes to {teacher}, not to the family. To reach the family, "
-            "call them, write to the address above, or reply to the attached message."
-        ).format(teacher=self.mailbox.teacher)
+            goes = _(
+                "Your reply goes to a mailbox that only this service reads, not to the family and not to {teacher}."
+            )
+        else:
+            goes = _("If you reply to this mail, your answer goes to {teacher}, not to the family.")
+        if self.attached:
+            reach = _("To reach the family, call them, write to the address above, or reply to the attached message.")
+        else:
+            reach = _("To reach the family, call them or write to the address above.")
+        return self.words.sentences([goes.format(teacher=self.mailbox.teacher), reach])
 
     def _warnings(self) -> list[Block]:
         _ = self.words.gettext

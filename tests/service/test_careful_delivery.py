@@ -213,6 +213,7 @@ class TestWhatBecomesOfIt:
         maple.deliver()
         (mail,) = maple.to_office()
         assert "It is in Ms. Rivera's mailbox; please ask for it at once." in text(mail)
+        assert "attached" not in text(mail).replace("could not be attached", "")
         assert list(mail.iter_attachments()) == []
         assert only(maple, ROUTE).last_error == "carrying it out ended the service 3 times"
 
