@@ -14,7 +14,7 @@ from connectors.away import Absence, TellsAbsence
 from connectors.mailbox import Mailbox
 from service.families import Families
 from service.logs import said
-from store.absences import Absences, is_due
+from store.absences import Absences, believed, is_due
 from store.agenda import Agenda
 from store.ceiling import Ceiling
 from store.database import Database
@@ -37,8 +37,9 @@ class Gate:
 
     def look(self, box: MailboxSettings, background: Background, now: datetime) -> None:
         """Adds to what is known of a page's messages whether its mailbox gives answers now."""
-        background.urgent_room = self._ceiling.room(box.address, now, planning=True)
-        background.absences = self._known(box, now)
+        on_record = background.circumstances
+        background.urgent_room = self._ceiling.room_after(on_record.stop, box.address, now, planning=True)
+        background.absences = self._absences_of(box, believed(on_record.own_answer, now))
 
     def objection(self, box: MailboxSettings, due: Due, now: datetime) -> str | None:
         """Why a mail that is about to leave does not; None where it does. Only answers to families are asked about."""
@@ -80,6 +81,8 @@ class Gate:
             self._absences.told(box.address, absence, now)
 
     def _known(self, box: MailboxSettings, now: datetime) -> tuple[Absence, ...]:
-        told = self._absences.known(box.address, now)
+        return self._absences_of(box, self._absences.known(box.address, now))
+
+    def _absences_of(self, box: MailboxSettings, told: Absence | None) -> tuple[Absence, ...]:
         configured = configured_absences(box, self._settings.school.zone)
         return configured if told is None else (*configured, told)

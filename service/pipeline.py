@@ -302,14 +302,15 @@ class Pipeline:
         candidates = sorted(
             (self._open(box, mailbox, raw, care) for raw in raws), key=lambda c: (c.raw.received_at, c.raw.id)
         )
-        candidates = returning(self._pages.database, box.address, candidates, self._key)
         background = self._pages.background(
             box.address,
             [candidate.identity for candidate in candidates],
             [label.id for label in changes.labels],
             answers_since=now - _ANSWERS_REMEMBERED,
             read_since=read_since or now,
+            resync=changes.resync,
         )
+        candidates = returning(self._pages.database, box.address, candidates, self._key, background.circumstances)
         # Read again: the office has it already, as a message that could not be read.
         background.keys |= {route_key(c.identity.fingerprint) for c in candidates if c.raw.id in at_the_office}
         self._gate.look(box, background, now)

@@ -46,16 +46,20 @@ class Absences:
 
     def known(self, mailbox: str, now: datetime) -> Absence | None:
         """When the teacher's own answer is on; None where it is off, or nobody knows."""
-        found = self._find(mailbox)
-        if found is None or not found.on or found.told_at is None or now - found.told_at > _BELIEVED:
-            return None
-        return Absence(begins=found.begins, ends=found.ends, to_families=found.to_families)
+        return believed(self._find(mailbox), now)
 
     def _find(self, mailbox: str) -> OwnAnswer | None:
         with self._database.glance() as connection, Session(bind=connection) as session:
             found = session.execute(select(OwnAnswer).where(col(OwnAnswer.mailbox) == mailbox)).scalar()
             session.expunge_all()
         return found
+
+
+def believed(told: OwnAnswer | None, now: datetime) -> Absence | None:
+    """When the teacher's own answer is on, by what the mail system last said; None where it is off, or nobody knows."""
+    if told is None or not told.on or told.told_at is None or now - told.told_at > _BELIEVED:
+        return None
+    return Absence(begins=told.begins, ends=told.ends, to_families=told.to_families)
 
 
 def is_due(asked_at: datetime | None, now: datetime) -> bool:

@@ -3,15 +3,16 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlalchemy import Connection, Row, Select, bindparam, select
 from sqlmodel import col
 
 from autoresponder.guards.past import gravity
 from autoresponder.plan import Answer, ReplyFacts
 from store.chunks import chunks
-from store.tables import Delivery, DeliveryKind, DeliveryState, MessageRecord
+from store.tables import Delivery, DeliveryKind, DeliveryState, MessageRecord, UtcDateTime
 
 COUNTS_AS_ANSWER = (DeliveryState.WAITING, DeliveryState.WORKING, DeliveryState.DONE, DeliveryState.UNCERTAIN)
 """States of a reply that the family has, may have, or is about to have."""
@@ -42,12 +43,13 @@ def answers_given(
 ) -> Answers:
     """The answers that a mailbox has given since then to these people, and in these threads."""
     answers = Answers()
+    parameters = {"mailbox": mailbox, "since": since}
     for wanted, column, into in (
         (people, Delivery.recipient, answers.to_person),
         (threads, MessageRecord.thread, answers.in_thread),
     ):
         for chunk in chunks(sorted(wanted)):
-            for row in _rows(connection, mailbox, col(column).in_(chunk), since):
+            for row in connection.execute(_given(column), {**parameters, "wanted": chunk}):
                 key = row.recipient if column is Delivery.recipient else row.thread
                 into.setdefault(key, []).append(_answer(row))
     return answers
@@ -69,22 +71,22 @@ def overtaken(connection: Connection, delivery: Delivery) -> bool:
     return any(gravity(other.tag, crisis=other.crisis) >= mine for other in others)
 
 
-def _rows(
-    connection: Connection, mailbox: str, which: ColumnElement[bool], since: datetime
-) -> list[Row[*tuple[Any, ...]]]:
-    query = (
+@cache
+def _given(wanted: Any) -> Select[*tuple[Any, ...]]:
+    """The statement, made once for each column that says which answers are wanted."""
+    return (
         select(col(Delivery.recipient), col(Delivery.facts), col(Delivery.created_at), col(MessageRecord.thread))
         .join(MessageRecord, col(Delivery.message_id) == col(MessageRecord.id))
         .where(
-            col(Delivery.mailbox) == mailbox,
+            col(Delivery.mailbox) == bindparam("mailbox"),
+            col(MessageRecord.mailbox) == bindparam("mailbox"),  # the same, and known to the index on threads
             col(Delivery.kind) == DeliveryKind.REPLY,
             col(Delivery.state).in_(COUNTS_AS_ANSWER),
-            col(Delivery.created_at) >= since,
-            which,
+            col(Delivery.created_at) >= bindparam("since", type_=UtcDateTime()),
+            col(wanted).in_(bindparam("wanted", expanding=True)),
         )
         .order_by(col(Delivery.id))
     )
-    return list(connection.execute(query).all())
 
 
 def _answer(row: Row[*tuple[Any, ...]]) -> Answer:

@@ -9,9 +9,10 @@ stays shut until a wrong year.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 from sqlmodel import Session, col
 
 from autoresponder.ceiling import HOUR, REMEMBERED, Cause, Given, cause_to_stop, had_alike, urgent_left
@@ -27,7 +28,8 @@ from store.tables import Delivery, DeliveryKind, DeliveryState, MailboxState, No
 
 _CLOCKS_DIFFER = timedelta(minutes=5)
 """How far two workers' clocks may be apart."""
-_FORGOTTEN = timedelta(days=2)
+FORGOTTEN = timedelta(days=2)
+"""After so long nothing is kept of an answer that was let out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +71,16 @@ class Ceiling:
         asked = Given(due.id, delivery.recipient or "", gravity, known, now, due.message.received_at)
         with self._database.write() as connection:
             # SQLite's writers queue in any case; on a server this makes those of one mailbox.
-            connection.execute(
-                select(col(MailboxState.address)).where(col(MailboxState.address) == mailbox).with_for_update()
-            )
-            _put_back(connection, mailbox, now)
-            connection.execute(
-                delete(AnswerLetOut).where(
-                    (col(AnswerLetOut.delivery_id) == due.id) | (col(AnswerLetOut.at) < now - _FORGOTTEN)
-                )
-            )
-            verdict = self._judge(connection, delivery, asked)
+            connection.execute(_turn(), {"mailbox": mailbox})
+            record = _record(connection, mailbox)
+            if record.is_ahead(now):
+                _put_back(connection, mailbox, now)
+                record = _record(connection, mailbox)
+            let_out = [each for each, _ in record.let_out]
+            gone = [each.delivery for each in let_out if each.delivery == due.id or each.at < now - FORGOTTEN]
+            if gone:
+                connection.execute(delete(AnswerLetOut).where(col(AnswerLetOut.delivery_id).in_(gone)))
+            verdict = self._judge(connection, delivery, asked, record)
             if verdict.refused is None:
                 connection.execute(
                     insert(AnswerLetOut).values(
@@ -98,6 +100,10 @@ class Ceiling:
         are not. For `planning`, those that are planned and wait count as given."""
         with self._database.glance() as connection:
             stop = _stop(connection, mailbox)
+        return self.room_after(stop, mailbox, now, planning=planning)
+
+    def room_after(self, stop: AnswerStop | None, mailbox: str, now: datetime, *, planning: bool) -> int | None:
+        """The same where the mailbox's last stop is known; None where it never had one."""
         if stop is None:
             return None
         if max(stop.stopped_at, stop.resumed_at or stop.stopped_at) > now + _CLOCKS_DIFFER:
@@ -108,7 +114,7 @@ class Ceiling:
         if not self._is_stopped(stop, now):
             return None
         with self._database.read() as connection:
-            left = urgent_left(_given(connection, mailbox, now), self._norm.answers_per_hour, now)
+            left = urgent_left(_record(connection, mailbox).given(now), self._norm.answers_per_hour, now)
             waiting = _urgent_waiting(connection, mailbox) if planning else 0
         return max(0, left - waiting)
 
@@ -128,12 +134,12 @@ class Ceiling:
             connection.execute(update(AnswerStop).where(this).values(resumed_at=now))
             return True
 
-    def _judge(self, connection: Connection, delivery: Delivery, asked: Given) -> Verdict:
+    def _judge(self, connection: Connection, delivery: Delivery, asked: Given, record: "_Record") -> Verdict:
         now, per_hour = asked.at, self._norm.answers_per_hour
-        given = _given(connection, delivery.mailbox, now)
+        given = [each for each in record.given(now) if each.delivery != asked.delivery]
         if had_alike(given, asked):
             return Verdict("the family has an answer of this kind already")
-        stop, stopped = _stop(connection, delivery.mailbox), None
+        stop, stopped = record.stop, None
         if stop is None or not self._is_stopped(stop, now):
             over = None if stop is None else self._over_at(stop)
             if over is not None and asked.gravity == 0 and delivery.created_at < over:
@@ -148,8 +154,9 @@ class Ceiling:
         return Verdict("answers from this mailbox are stopped, because too many went out", stopped)
 
     def _standing(self, connection: Connection, mailbox: str, now: datetime) -> Standing:
-        this_hour = len([each for each in _given(connection, mailbox, now) if each.at > now - HOUR])
-        stop = _stop(connection, mailbox)
+        record = _record(connection, mailbox)
+        this_hour = len([each for each in record.given(now) if each.at > now - HOUR])
+        stop = record.stop
         if stop is None or not self._is_stopped(stop, now):
             return Standing(mailbox, this_hour)
         return Standing(mailbox, this_hour, stop.stopped_at, Cause(stop.cause), self._over_at(stop))
@@ -212,9 +219,40 @@ class StopNotices:
             return _stops(connection, (col(AnswerStop.notice) == notice.id) & col(AnswerStop.resumed_at).is_(None))
 
 
-def _given(connection: Connection, mailbox: str, now: datetime) -> list[Given]:
-    """What was let out within the last day, unless it did not leave after all."""
-    rows = connection.execute(
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What is on record of one mailbox's answers."""
+
+    let_out: Sequence[tuple[Given, DeliveryState | None]]
+    """Answers that were let out lately, each with what became of it; None where its delivery was erased."""
+    stop: AnswerStop | None
+
+    def given(self, now: datetime) -> list[Given]:
+        """What was let out within the last day, unless it did not leave after all."""
+        return [each for each, state in self.let_out if each.at > now - REMEMBERED and state in COUNTS_AS_ANSWER]
+
+    def is_ahead(self, now: datetime) -> bool:
+        """Whether a clock that was ahead of `now` wrote any of it."""
+        times = [each.at for each, _ in self.let_out]
+        times += [] if self.stop is None else [self.stop.stopped_at, self.stop.resumed_at or self.stop.stopped_at]
+        return any(at > now + _CLOCKS_DIFFER for at in times)
+
+
+def _record(connection: Connection, mailbox: str) -> _Record:
+    rows = connection.execute(_let_out(), {"mailbox": mailbox})
+    let_out = [(Given(*row[:-1]), row.state) for row in rows]
+    return _Record(let_out, _stop(connection, mailbox))
+
+
+@cache
+def _turn() -> Select[*tuple[Any, ...]]:
+    return select(col(MailboxState.address)).where(col(MailboxState.address) == bindparam("mailbox")).with_for_update()
+
+
+@cache
+def _let_out() -> Select[*tuple[Any, ...]]:
+    """The statement, made once."""
+    return (
         select(
             col(AnswerLetOut.delivery_id),
             col(AnswerLetOut.person),
@@ -222,15 +260,11 @@ def _given(connection: Connection, mailbox: str, now: datetime) -> list[Given]:
             col(AnswerLetOut.known),
             col(AnswerLetOut.at),
             col(AnswerLetOut.wrote_at),
+            col(Delivery.state),
         )
-        .join(Delivery, col(Delivery.id) == col(AnswerLetOut.delivery_id))
-        .where(
-            col(AnswerLetOut.mailbox) == mailbox,
-            col(AnswerLetOut.at) > now - REMEMBERED,
-            col(Delivery.state).in_(COUNTS_AS_ANSWER),
-        )
+        .outerjoin(Delivery, col(Delivery.id) == col(AnswerLetOut.delivery_id))
+        .where(col(AnswerLetOut.mailbox) == bindparam("mailbox"))
     )
-    return [Given(*row) for row in rows]
 
 
 def _urgent_waiting(connection: Connection, mailbox: str) -> int:

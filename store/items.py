@@ -3,9 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, SQLColumnExpression, and_, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    SQLColumnExpression,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlmodel import Session, col
 
 from autoresponder.items import ItemState, Outcome, Word
@@ -80,9 +92,8 @@ class Items:
 
     def of_message(self, message_id: int | None) -> ItemView | None:
         """The item that a message belongs to, if any."""
-        query = select(Item).join(ItemMail, col(ItemMail.item_id) == col(Item.id))
         with self._database.read() as connection, Session(bind=connection) as session:
-            item = session.execute(query.where(col(ItemMail.message_id) == message_id)).scalars().first()
+            item = session.execute(_item_of(), {"message": message_id}).scalars().first()
             view = None if item is None else _view(session, item)
             session.expunge_all()
         return view
@@ -178,24 +189,36 @@ def _move(connection: Connection, view: ItemView, values: dict[str, Any]) -> Non
 
 
 def _view(session: Session, item: Item) -> ItemView:
-    messages = (
-        select(MessageRecord)
+    this = {"item": item.id}
+    messages: list[MessageRecord] = []
+    routes: dict[int, Routed] = {}
+    for message, facts, rfc_message_id in session.execute(_messages_of(), this):
+        messages.append(message)
+        if facts is not None:
+            routes[message.id] = Routed(RouteFacts.model_validate_json(facts), rfc_message_id or "")
+    return ItemView(item, tuple(messages), tuple(session.execute(_events_of(), this).scalars()), routes)
+
+
+# Made once each: making one takes longer than asking it.
+@cache
+def _item_of() -> Query:
+    query = select(Item).join(ItemMail, col(ItemMail.item_id) == col(Item.id))
+    return query.where(col(ItemMail.message_id) == bindparam("message"))
+
+
+@cache
+def _messages_of() -> Query:
+    """The messages of an item, oldest first, each with the route that it has, if any."""
+    route = and_(col(Delivery.message_id) == col(MessageRecord.id), col(Delivery.kind) == DeliveryKind.ROUTE)
+    return (
+        select(MessageRecord, col(Delivery.facts), col(Delivery.rfc_message_id))
         .join(ItemMail, col(ItemMail.message_id) == col(MessageRecord.id))
-        .where(col(ItemMail.item_id) == item.id)
+        .outerjoin(Delivery, route)
+        .where(col(ItemMail.item_id) == bindparam("item"))
         .order_by(col(MessageRecord.received_at), col(MessageRecord.id))
     )
-    events = select(ItemEvent).where(col(ItemEvent.item_id) == item.id).order_by(col(ItemEvent.id))
-    routes = (
-        select(col(Delivery.message_id), col(Delivery.facts), col(Delivery.rfc_message_id))
-        .join(ItemMail, col(ItemMail.message_id) == col(Delivery.message_id))
-        .where(col(ItemMail.item_id) == item.id, col(Delivery.kind) == DeliveryKind.ROUTE)
-    )
-    return ItemView(
-        item,
-        tuple(session.execute(messages).scalars()),
-        tuple(session.execute(events).scalars()),
-        {
-            row.message_id: Routed(RouteFacts.model_validate_json(row.facts), row.rfc_message_id or "")
-            for row in session.execute(routes)
-        },
-    )
+
+
+@cache
+def _events_of() -> Query:
+    return select(ItemEvent).where(col(ItemEvent.item_id) == bindparam("item")).order_by(col(ItemEvent.id))

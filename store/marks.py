@@ -12,12 +12,15 @@ from autoresponder.family import person
 from store.scorecard_tables import AddressSpelling, Mark, MarkKind
 from store.tables import MessageRecord
 
+_MARK = insert(Mark).inline()
+"""Its number is nobody's business."""
+
 
 def mark(connection: Connection, kind: MarkKind, keys: Iterable[str]) -> None:
     """Marks each of `keys`, which mean what `MarkKind` says."""
     rows = [{"kind": kind, "key": key} for key in dict.fromkeys(keys)]
     if rows:
-        connection.execute(insert(Mark), rows)
+        connection.execute(_MARK, rows)
 
 
 def mark_new(connection: Connection, records: Mapping[int, MessageRecord]) -> None:

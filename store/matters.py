@@ -7,9 +7,10 @@ lost, and neither happens twice, whatever crashes.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
 from sqlmodel import col
 
 from autoresponder.identifiers import derived_message_id, message_id_behind
@@ -35,8 +36,8 @@ from store.tables import (
     Item,
     ItemMail,
     MessageRecord,
+    UtcDateTime,
 )
-from store.turns import alone_with
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 BETWEEN_RECIPIENTS = ", "
@@ -112,13 +113,9 @@ def behind(connection: Connection, references: Iterable[str]) -> Mapping[str, Be
 
 def file_matter(connection: Connection, matter: Matter, message_id: int) -> None:
     """Adds a routed message to its family's unfinished item of the same matter, or opens one. Does nothing where the
-    route is another mailbox's."""
-    route = select(col(Delivery.id)).where(
-        col(Delivery.message_id) == message_id, col(Delivery.kind) == DeliveryKind.ROUTE
-    )
-    if connection.execute(route).first() is None:
+    route is another mailbox's. For who has the family's turn (`store.turns`)."""
+    if connection.execute(_route_of(), {"message": message_id}).first() is None:
         return
-    alone_with(connection, [matter.family])
     item_id = _same_matter(connection, matter)
     if item_id is None:
         item_id = _open(connection, matter)
@@ -203,16 +200,8 @@ def _item_query(item_id: int) -> Any:
 
 
 def _same_matter(connection: Connection, matter: Matter) -> int | None:
-    query = (
-        select(col(Item.id), col(Item.topic), col(Item.path), col(Item.tag), col(Item.reference))
-        .where(
-            col(Item.family) == matter.family,
-            col(Item.state).in_(UNFINISHED),
-            col(Item.last_mail_at) >= matter.at - ONE_MATTER,
-        )
-        .order_by(col(Item.id).desc())
-    )
-    for row in connection.execute(query).all():
+    of = {"family": matter.family, "since": matter.at - ONE_MATTER}
+    for row in connection.execute(_unfinished_of(), of).all():
         threads = connection.execute(
             select(col(MessageRecord.thread))
             .join(ItemMail, col(ItemMail.message_id) == col(MessageRecord.id))
@@ -222,6 +211,27 @@ def _same_matter(connection: Connection, matter: Matter) -> int | None:
         if is_same_matter(topic=matter.topic, desk=matter.desk, thread=matter.thread, tag=matter.tag, item=item):
             return int(row.id)
     return None
+
+
+@cache
+def _route_of() -> Select[*tuple[Any, ...]]:
+    """The statement, made once."""
+    this = col(Delivery.message_id) == bindparam("message")
+    return select(col(Delivery.id)).where(this, col(Delivery.kind) == DeliveryKind.ROUTE)
+
+
+@cache
+def _unfinished_of() -> Select[*tuple[Any, ...]]:
+    """The statement, made once: a family's items, the newest first."""
+    return (
+        select(col(Item.id), col(Item.topic), col(Item.path), col(Item.tag), col(Item.reference))
+        .where(
+            col(Item.family) == bindparam("family"),
+            col(Item.state).in_(UNFINISHED),
+            col(Item.last_mail_at) >= bindparam("since", type_=UtcDateTime()),
+        )
+        .order_by(col(Item.id).desc())
+    )
 
 
 def _open(connection: Connection, matter: Matter) -> int:

@@ -2,10 +2,24 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
@@ -20,6 +34,7 @@ from store import letters
 from store.answers import Answers, answers_given
 from store.case_life import CasePart, relabelled, take_part
 from store.chunks import chunks
+from store.circumstances import Circumstances, circumstances_of
 from store.contact_replies import ReplyHeard, hear_reply
 from store.database import Database, dialect_of
 from store.drafts import ask_for_draft, draft_key
@@ -36,6 +51,7 @@ from store.tables import (
     DeliveryState,
     MailboxState,
     MessageRecord,
+    UtcDateTime,
 )
 from store.tombstones import past_answers
 from store.turns import alone, alone_with
@@ -44,6 +60,8 @@ Query: TypeAlias = Select[*tuple[Any, ...]]
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 
 _UNFINISHED = (DeliveryState.WAITING, DeliveryState.WORKING)
+_UNREAD_AT_MOST = timedelta(days=1)
+"""So long ago a mailbox may have been read last whose record is dated ahead."""
 
 
 class CursorMoved(Exception):
@@ -91,7 +109,7 @@ class Background:
     seen: dict[str, Seen] = field(default_factory=dict)
     """By provider id."""
     namesakes: dict[str, list[Seen]] = field(default_factory=dict)
-    """Messages on record with the same Message-ID, or the same fingerprint where there is none."""
+    """Messages on record with the same Message-ID, or the same fingerprint where there is none; of a resync."""
     threads: dict[str, str] = field(default_factory=dict)
     """Thread by Message-ID."""
     teacher_wrote: dict[str, datetime] = field(default_factory=dict)
@@ -106,6 +124,8 @@ class Background:
     """Dedupe keys of deliveries on record."""
     behind: dict[str, Behind] = field(default_factory=dict)
     """The items that the page's messages may be about, by Message-ID of our mail that they answer."""
+    circumstances: Circumstances = field(default_factory=Circumstances)
+    """What is on record of the mailbox and the installation, whatever the page holds."""
     mails: set[str] = field(default_factory=set)
     """Message-IDs, among those of the page's own messages, under which this service sent or is to send something."""
 
@@ -206,15 +226,18 @@ class Pages:
         """The mailbox's state; begins its record, connected `now`, where there is none.
 
         A connection dated in the future was written by a clock that was ahead, and would make all mail old: it counts
-        from `now` on.
+        from `now` on, or, in a mailbox that was read already, from a day before. Nobody knows how long ago it was read
+        last, and the cursor knows what came since.
         """
         with self._database.glance() as connection:
             row = _state(connection, mailbox)
         if row is None or row.connected_at > now:
+            since = now if row is None or row.cursor is None else now - _UNREAD_AT_MOST
             with self._database.write() as connection:
                 begin = dialect_of(connection).insert(MailboxState)
-                begin = begin.values(address=mailbox, cursor=None, connected_at=now)
-                connection.execute(begin.on_conflict_do_update(index_elements=["address"], set_={"connected_at": now}))
+                begin = begin.values(address=mailbox, cursor=None, connected_at=since)
+                begin = begin.on_conflict_do_update(index_elements=["address"], set_={"connected_at": since})
+                connection.execute(begin)
                 row = _state(connection, mailbox)
         if row is None:  # pragma: no cover - the row was written in the same transaction
             raise LookupError(mailbox)
@@ -249,29 +272,37 @@ class Pages:
         *,
         answers_since: datetime,
         read_since: datetime,
+        resync: bool = False,
     ) -> Background:
         """What is on record about these messages and the ids in `relabelled`. `read_since` is when the mailbox was
-        asked for them: a label that was written since may not show yet."""
-        background, query = Background(), _seen_query(mailbox, read_since)
+        asked for them: a label that was written since may not show yet. Namesakes are looked for at a `resync` only."""
+        background, of = Background(), {"mailbox": mailbox, "read_since": read_since}
+        received = [i for i in identities if i.direction is Direction.RECEIVED]
         with self._database.read() as connection:
-            for row in _rows(connection, query, MessageRecord.provider_id, _ids(identities, relabelled)):
+            background.circumstances = circumstances_of(connection, mailbox, answers_since)
+            ids = {identity.provider_id for identity in identities} | set(relabelled)
+            for row in _rows(connection, _seen_query(MessageRecord.provider_id), of, ids):
                 seen = _seen(row)
                 background.seen[seen.provider_id] = seen
-            self._namesakes(connection, query, identities, background)
-            self._threads(connection, mailbox, identities, background)
-            received = [i for i in identities if i.direction is Direction.RECEIVED]
+            if resync:
+                self._namesakes(connection, of, identities, background)
+            named = {reference for identity in identities for reference in identity.references}
+            for row in _rows(connection, _threads_query(), {"mailbox": mailbox}, named):
+                background.threads[row.rfc_message_id] = row.thread
             people = {person(i.sender) for i in received if i.sender}
             threads = {background.thread_of(i) for i in received}
+            for row in _rows(connection, _teacher_wrote_query(), {"mailbox": mailbox}, threads):
+                background.teacher_wrote[row.thread] = row.at
             background.answers = answers_given(connection, mailbox, people, threads, answers_since)
-            background.answers.remember(past_answers(connection, mailbox, people, answers_since))
-            keys = {route_key(i.fingerprint) for i in identities}
-            keys |= {draft_key(mailbox, background.thread_of(i)) for i in identities}
-            keys |= {reply_key(i.sender, i.rfc_message_id or i.fingerprint) for i in identities if i.sender}
-            on_record = select(col(Delivery.dedupe_key))
-            background.keys = {row[0] for row in _rows(connection, on_record, Delivery.dedupe_key, keys)}
+            if background.circumstances.past_answers:
+                background.answers.remember(past_answers(connection, mailbox, people, answers_since))
+            planned = [i for i in identities if not (i.own and i.direction is Direction.SENT)]
+            keys = {route_key(i.fingerprint) for i in planned}
+            keys |= {draft_key(mailbox, background.thread_of(i)) for i in planned}
+            keys |= {reply_key(i.sender, i.rfc_message_id or i.fingerprint) for i in planned if i.sender}
+            background.keys = {row[0] for row in _rows(connection, _on_record(Delivery.dedupe_key), {}, keys)}
             sent = {i.rfc_message_id for i in identities if i.direction is Direction.SENT}
-            mails = select(col(Delivery.rfc_message_id))
-            background.mails = {row[0] for row in _rows(connection, mails, Delivery.rfc_message_id, sent)}
+            background.mails = {row[0] for row in _rows(connection, _on_record(Delivery.rfc_message_id), {}, sent)}
             answered = {reference for i in received for reference in i.references if is_own_message_id(reference)}
             for chunk in chunks(sorted(answered)):
                 background.behind |= behind(connection, chunk)
@@ -279,9 +310,8 @@ class Pages:
 
     def teacher_wrote_at(self, mailbox: str, thread: str) -> datetime | None:
         """When the teacher last wrote into a thread, None where never."""
-        with self._database.read() as connection:
-            query = _teacher_wrote_query(mailbox).where(col(MessageRecord.thread) == thread)
-            row = connection.execute(query).first()
+        with self._database.glance() as connection:
+            row = next(_rows(connection, _teacher_wrote_query(), {"mailbox": mailbox}, [thread]), None)
         return None if row is None else row.at
 
     def carries(self, message_id: int | None, label: Label) -> bool:
@@ -293,9 +323,8 @@ class Pages:
 
     def was_corrected(self, message: MessageRecord) -> bool:
         """Whether the teacher corrected the tag of a message."""
-        query = select(col(Correction.id)).where(col(Correction.message_id) == message.id).limit(1)
         with self._database.glance() as connection:
-            return connection.execute(query).first() is not None
+            return connection.execute(_correction_of(), {"message": message.id}).first() is not None
 
     def set_aside(self) -> list[MessageRecord]:
         """Messages that could not be read, oldest first."""
@@ -324,15 +353,8 @@ class Pages:
 
     @staticmethod
     def _advance(connection: Connection, page: Page) -> None:
-        cursor = col(MailboxState.cursor)
-        moved = connection.execute(
-            update(MailboxState)
-            .where(
-                col(MailboxState.address) == page.mailbox,
-                cursor.is_(None) if page.cursor_before is None else cursor == page.cursor_before,
-            )
-            .values(cursor=page.cursor_after)
-        )
+        of = {"of": page.mailbox, "before": page.cursor_before, "after": page.cursor_after}
+        moved = connection.execute(_advance(begins=page.cursor_before is None), of)
         if moved.rowcount != 1:
             raise CursorMoved(page.mailbox)
 
@@ -373,8 +395,7 @@ class Pages:
         ids: Sequence[int] = ()
         if page.entries:
             rows = [entry.record.model_dump(exclude={"id"}) for entry in page.entries]
-            statement = insert(MessageRecord).returning(col(MessageRecord.id), sort_by_parameter_order=True)
-            ids = [each for each in connection.execute(statement, rows).scalars() if each is not None]
+            ids = [each for each in connection.execute(_recording(), rows).scalars() if each is not None]
             deliveries += [
                 delivery.model_dump(exclude={"id"}) | {"message_id": message_id}
                 for message_id, entry in zip(ids, page.entries, strict=True)
@@ -392,27 +413,15 @@ class Pages:
 
     @staticmethod
     def _namesakes(
-        connection: Connection, query: Query, identities: Sequence[Identity], background: Background
+        connection: Connection, of: Mapping[str, object], identities: Sequence[Identity], background: Background
     ) -> None:
         named = {i.rfc_message_id for i in identities if i.rfc_message_id}
         nameless = {i.fingerprint for i in identities if not i.rfc_message_id}
-        for row in _rows(connection, query, MessageRecord.rfc_message_id, named):
+        for row in _rows(connection, _seen_query(MessageRecord.rfc_message_id), of, named):
             background.namesakes.setdefault(row.rfc_message_id, []).append(_seen(row))
-        for row in _rows(connection, query, MessageRecord.fingerprint, nameless):
+        for row in _rows(connection, _seen_query(MessageRecord.fingerprint), of, nameless):
             if row.rfc_message_id is None:
                 background.namesakes.setdefault(row.fingerprint, []).append(_seen(row))
-
-    @staticmethod
-    def _threads(connection: Connection, mailbox: str, identities: Sequence[Identity], background: Background) -> None:
-        named = {reference for identity in identities for reference in identity.references}
-        query = select(col(MessageRecord.rfc_message_id), col(MessageRecord.thread)).where(
-            col(MessageRecord.mailbox) == mailbox
-        )
-        for row in _rows(connection, query, MessageRecord.rfc_message_id, named):
-            background.threads[row.rfc_message_id] = row.thread
-        threads = {background.thread_of(identity) for identity in identities}
-        for row in _rows(connection, _teacher_wrote_query(mailbox), MessageRecord.thread, threads):
-            background.teacher_wrote[row.thread] = row.at
 
 
 def _take_turn(connection: Connection, page: Page) -> None:
@@ -454,18 +463,41 @@ def _take_letter(connection: Connection, message_id: int, entry: Entry, said: le
 
 
 def _state(connection: Connection, mailbox: str) -> AnyRow | None:
+    return connection.execute(_state_query(), {"mailbox": mailbox}).first()
+
+
+# Each statement is made once: making one takes longer than asking it.
+@cache
+def _state_query() -> Query:
     query = select(col(MailboxState.address), col(MailboxState.cursor), col(MailboxState.connected_at))
-    return connection.execute(query.where(col(MailboxState.address) == mailbox)).first()
+    return query.where(col(MailboxState.address) == bindparam("mailbox"))
 
 
-def _ids(identities: Sequence[Identity], relabelled: Sequence[str]) -> set[str]:
-    return {identity.provider_id for identity in identities} | set(relabelled)
+@cache
+def _advance(*, begins: bool) -> Update:
+    cursor = col(MailboxState.cursor)
+    was = cursor.is_(None) if begins else cursor == bindparam("before")
+    return (
+        update(MailboxState).where(col(MailboxState.address) == bindparam("of"), was).values(cursor=bindparam("after"))
+    )
 
 
-def _seen_query(mailbox: str, read_since: datetime) -> Query:
+@cache
+def _correction_of() -> Query:
+    return select(col(Correction.id)).where(col(Correction.message_id) == bindparam("message")).limit(1)
+
+
+@cache
+def _recording() -> Any:
+    return insert(MessageRecord).returning(col(MessageRecord.id), sort_by_parameter_order=True)
+
+
+@cache
+def _seen_query(wanted: Any) -> Query:
     message, delivery = MessageRecord, Delivery
     # A label of ours that lacks on a mail of the teacher's is taken for their word: also where writing it was given up,
     # or was done while the mailbox was being read, it is not theirs.
+    read_since = bindparam("read_since", type_=UtcDateTime())
     written_since = and_(col(delivery.state) == DeliveryState.DONE, col(delivery.finished_at) > read_since)
     not_shown = or_(col(delivery.state) == DeliveryState.SET_ASIDE, written_since)
     tagging = and_(
@@ -487,15 +519,33 @@ def _seen_query(mailbox: str, read_since: datetime) -> Query:
             col(delivery.facts).label("tag_facts"),
         )
         .outerjoin(delivery, tagging)
-        .where(col(message.mailbox) == mailbox)
+        .where(col(message.mailbox) == bindparam("mailbox"), _is_wanted(wanted))
     )
 
 
-def _teacher_wrote_query(mailbox: str) -> Query:
+@cache
+def _threads_query() -> Query:
+    message = MessageRecord
+    query = select(col(message.rfc_message_id), col(message.thread))
+    return query.where(col(message.mailbox) == bindparam("mailbox"), _is_wanted(message.rfc_message_id))
+
+
+@cache
+def _on_record(wanted: Any) -> Query:
+    return select(col(wanted)).where(_is_wanted(wanted))
+
+
+def _is_wanted(column: Any) -> ColumnElement[bool]:
+    return col(column).in_(bindparam("wanted", expanding=True))
+
+
+@cache
+def _teacher_wrote_query() -> Query:
     return (
         select(col(MessageRecord.thread), func.max(col(MessageRecord.received_at)).label("at"))
         .where(
-            col(MessageRecord.mailbox) == mailbox,
+            col(MessageRecord.mailbox) == bindparam("mailbox"),
+            _is_wanted(MessageRecord.thread),
             col(MessageRecord.direction) == Direction.SENT,
             col(MessageRecord.own).is_(False),
         )
@@ -518,6 +568,8 @@ def _seen(row: AnyRow) -> Seen:
     )
 
 
-def _rows(connection: Connection, query: Query, column: Any, wanted: Iterable[str | None]) -> Iterator[AnyRow]:
+def _rows(
+    connection: Connection, query: Query, parameters: Mapping[str, object], wanted: Iterable[str | None]
+) -> Iterator[AnyRow]:
     for chunk in chunks(sorted({value for value in wanted if value is not None})):
-        yield from connection.execute(query.where(col(column).in_(chunk)))
+        yield from connection.execute(query, {**parameters, "wanted": chunk})

@@ -8,9 +8,10 @@ is planned from the record of the correction (`store.follow_ups`): it commits he
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, or_, select, update
 from sqlmodel import col
 
 from autoresponder.items import UNFINISHED, ItemState
@@ -65,13 +66,7 @@ def no_conflict(connection: Connection, fingerprint: str, at: datetime) -> None:
 def heed(connection: Connection, fingerprints: Sequence[str], new: Mapping[int, MessageRecord]) -> None:
     """What somebody said of a message holds for `new` copies of it, too; `new` by number, of these fingerprints or
     others."""
-    message = MessageRecord
-    said = connection.execute(
-        select(col(message.fingerprint), col(Correction.to_tag))
-        .join(Correction, col(Correction.message_id) == col(message.id))
-        .where(col(message.fingerprint).in_(fingerprints), col(message.direction) == Direction.RECEIVED)
-        .order_by(col(Correction.id))
-    )
+    message, said = MessageRecord, connection.execute(_said_of(), {"fingerprints": list(fingerprints)})
     last = {row.fingerprint: row.to_tag for row in said if not row.fingerprint.startswith(_UNREAD)}
     for number, record in new.items():
         if record.fingerprint in last:
@@ -79,6 +74,21 @@ def heed(connection: Connection, fingerprints: Sequence[str], new: Mapping[int, 
             for copy in _copies(connection, record.fingerprint, col(message.tag) != (tag or Tag.ROUTINE)):
                 if copy.id == number:
                     _copy(connection, copy, tag, record.recorded_at, "another copy of the message was corrected")
+
+
+@cache
+def _said_of() -> Select[*tuple[Any, ...]]:
+    """The statement, made once: what was said of messages of these contents, in order."""
+    message = MessageRecord
+    return (
+        select(col(message.fingerprint), col(Correction.to_tag))
+        .join(Correction, col(Correction.message_id) == col(message.id))
+        .where(
+            col(message.fingerprint).in_(bindparam("fingerprints", expanding=True)),
+            col(message.direction) == Direction.RECEIVED,
+        )
+        .order_by(col(Correction.id))
+    )
 
 
 def cancel_unbegun(connection: Connection, message_id: int, reason: str, at: datetime | None) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from hashlib import sha256
 
-from sqlalchemy import Connection, Select, select, text
+from sqlalchemy import Connection, select, text
 from sqlmodel import col
 
 from store.installation import secret_of
@@ -12,14 +12,19 @@ from store.tables import Installation
 _FAMILIES = 7_043
 """Tells these locks from others of this database (pg_advisory_xact_lock's first key)."""
 _IN_ORDER = text(
-    "SELECT pg_advisory_xact_lock(:space, one.number) FROM (SELECT unnest(:numbers) AS number ORDER BY 1) AS one"
+    "SELECT pg_advisory_xact_lock(:space, one.number) "
+    "FROM (SELECT id FROM installation FOR SHARE) AS turn, (SELECT unnest(:numbers) AS number ORDER BY 1) AS one"
 )
+"""First what keeps out who has to be alone, then the families' own locks."""
 
 
 def alone(connection: Connection) -> None:
     """Until the transaction ends no other worker passes here, nor where one takes a family's turn. On a server this
     makes them queue, as SQLite does anyway."""
-    _queue(connection, _turn().with_for_update())
+    turn = select(col(Installation.id)).with_for_update()
+    if connection.execute(turn).scalar() is None:  # there is nothing to queue for yet
+        secret_of(connection)
+        connection.execute(turn)
 
 
 def alone_with(connection: Connection, families: Iterable[str]) -> None:
@@ -28,19 +33,10 @@ def alone_with(connection: Connection, families: Iterable[str]) -> None:
     needs several turns takes them together, so that two never wait for each other."""
     if connection.dialect.name != "postgresql":
         return
-    _queue(connection, _turn().with_for_update(read=True))
-    numbers = sorted({_number(family) for family in families})
-    connection.execute(_IN_ORDER, {"space": _FAMILIES, "numbers": numbers})
-
-
-def _turn() -> Select[tuple[int | None]]:
-    return select(col(Installation.id))
-
-
-def _queue(connection: Connection, turn: Select[tuple[int | None]]) -> None:
-    if connection.execute(turn).scalar() is None:  # there is nothing to queue for yet
+    of = {"space": _FAMILIES, "numbers": sorted({_number(family) for family in families})}
+    if connection.execute(_IN_ORDER, of).first() is None:  # there is nothing to queue for yet
         secret_of(connection)
-        connection.execute(turn)
+        connection.execute(_IN_ORDER, of)
 
 
 def _number(family: str) -> int:

@@ -69,7 +69,7 @@ DATA_MAP: tuple[Held, ...] = (
     Held("address_spelling", "how an address stands on mail", Fate.ERASED, "spelling address"),
     Held(
         "answer_let_out", "answers of the last two days, to stop loops", Fate.ERASED,
-        "delivery_id person wrote_at", "mailbox gravity known at", age="2 days",
+        "delivery_id person wrote_at", "mailbox gravity known at", age="2 to 3 days",
     ),
     Held(
         "letter_recipient", "addresses that a teacher wrote to", Fate.ERASED, "message_id address", age=_WITH,

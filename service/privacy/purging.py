@@ -26,7 +26,9 @@ from scorecard.terms import terms_of
 from service.logs import place
 from service.privacy.receipts import write_receipt
 from store import audit
+from store.answer_tables import AnswerLetOut
 from store.case_tables import CaseMail, ConflictCase
+from store.ceiling import FORGOTTEN
 from store.contact_tables import Contact, HeardReply, Incident
 from store.database import Database, dialect_of
 from store.digest_tables import DigestRecord
@@ -182,6 +184,8 @@ class Purge:
             erased.delete_behind(connection, ConflictCase, found[ConflictCase])
             for table, where in (*_lists(cut), *_small(cut, self._at(cut.mail)), *_roster(cut)):
                 erased.delete(connection, table, where)
+            # No record of a family, and so no receipt: each mailbox forgets its own as it answers again.
+            connection.execute(delete(AnswerLetOut).where(col(AnswerLetOut.at) < self.clock() - FORGOTTEN))
             old = self.clock() - ANSWERS_REMEMBERED
             erased.delete(connection, PastAnswer, col(PastAnswer.at) < old)
         together.update(erased.rows)

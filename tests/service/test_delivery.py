@@ -442,6 +442,16 @@ class TestClocks:
         maple.rounds(2)
         assert maple.routed() == ["urgent bus"]
 
+    def test_a_clock_set_back_does_not_make_mail_old_that_came_since_and_was_not_read_yet(self) -> None:
+        maple = Maple()
+        maple.round()
+        maple.clock.forward(hours=-2)
+        bus = maple.write("urgent bus")
+        maple.clock.forward(minutes=30)  # the service was down, or the mail server was
+        maple.round()
+        assert maple.labels(bus) == {Label.URGENT}
+        assert maple.routed() == ["urgent bus"]
+
     def test_a_clock_that_was_years_ahead_when_the_mailbox_was_connected_does_not_silence_it(self) -> None:
         maple = Maple()
         maple.clock.forward(days=3000)
