@@ -157,6 +157,8 @@ class RouteFacts(_Frozen):
     family_told: bool
     """Whether a reply to the family is planned."""
     no_reply_reason: str = ""
+    no_reply_guard: str = ""
+    """Which guard gave it; none in facts from before that was kept."""
     unsure: bool = False
     unread: bool = False
     """Whether the service could not read it: that it may be urgent is all that is known."""

@@ -182,6 +182,7 @@ def make_plan(
             received_at=message.received_at,
             family_told=reply is not None,
             no_reply_reason=refusal.reason if refusal else "",
+            no_reply_guard=refusal.guard if refusal else "",
             unsure=verdict.unsure,
             sender_unverified=senders.spoofed(case) is not None,
             otherwise=verdict.otherwise,

@@ -23,6 +23,7 @@ from autoresponder.outgoing import (
     text_field,
 )
 from autoresponder.plan import Occasion, RouteFacts
+from autoresponder.refusals import why_no_note
 from autoresponder.wording import OFFICE, STAFF_LANGUAGES, Wording, wording, written_languages
 from classifier.verdict import Verdict
 from config.settings import OFFICE_DESK, MailboxSettings, Settings
@@ -338,7 +339,8 @@ class _Summary:
     def _told(self) -> str:
         _ = self.words.gettext
         if not self.facts.family_told:
-            why = one_line(self.facts.no_reply_reason, _SENTENCE_CHARACTERS)
+            why = why_no_note(self.facts.no_reply_guard, self.facts.no_reply_reason, self.words)
+            why = one_line(why, _SENTENCE_CHARACTERS)
             return _("nothing ({why})").format(why=why) if why else _("nothing")
         if self.reply_sent is False:
             return _("nothing yet; the automatic note to them could not be sent")

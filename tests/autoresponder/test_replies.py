@@ -430,7 +430,7 @@ def test_a_language_that_nobody_translated_falls_back_to_one_that_somebody_did(
 
 IN_CATALOGUE = {
     OFFICE: {
-        *("routes.py", "tells.py", "case_notes.py", "alerts.py"),
+        *("routes.py", "refusals.py", "tells.py", "case_notes.py", "alerts.py"),
         *("digest.py", "digest_contacts.py", "digest_glow.py"),
     },
     CONVERSATION: {"conversation.py", "glow.py", "grow.py"},

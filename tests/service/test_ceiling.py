@@ -98,7 +98,7 @@ class TestStopping:
         assert left(maple) == 5 + 5
         assert len(maple.routed()) == 8
         told = [text(mail) for mail in maple.to_office()]
-        assert sum("Answers from this mailbox are stopped" in each for each in told) == 3, (
+        assert sum("answers from this mailbox are stopped" in each for each in told) == 3, (
             "the office knows who was not told"
         )
 
