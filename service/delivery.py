@@ -40,7 +40,7 @@ from store.cases import Cases
 from store.deadly import ends_the_service, is_left, may_end_it, why_left
 from store.items import Items
 from store.label_words import labels_from
-from store.outbox import Due, LeaseLost, Outbox
+from store.outbox import AT_ONCE_AT_MOST, Due, LeaseLost, Outbox
 from store.pages import Pages
 from store.tables import DeliveryKind, DeliveryState, DeliveryStep
 
@@ -131,7 +131,8 @@ class Deliverer:
         self._refused = None
         postponed: set[int] = set()
         while not enough():
-            batch = [due for due in self._outbox.due(box.address, self._clock()) if due.id not in postponed]
+            found = self._outbox.due(box.address, self._clock())
+            batch = [due for due in found if due.id not in postponed]
             if not batch:
                 break
             to_tag = [due for due in batch if due.delivery.kind is DeliveryKind.TAG]
@@ -153,6 +154,8 @@ class Deliverer:
                     break
                 tags += self._tag(box, mailbox, others[start : start + _CHUNK_OF_TAGS])
             postponed.update(due.id for due in to_tag)
+            if len(found) < AT_ONCE_AT_MOST:
+                break
         return Delivered(tags, routes, replies, drafts, self._refused)
 
     def _tag(self, box: MailboxSettings, mailbox: Mailbox, chunk: Sequence[Due]) -> int:

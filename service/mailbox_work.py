@@ -82,7 +82,7 @@ class MailboxWork:
         with closing(self._assembly.pipeline.sweep(box, mailbox, lambda: self._is_due(box), agenda)) as pages:
             for swept in pages:
                 self._watcher.swept(swept)
-                if swept.recorded:
+                if swept.plans:
                     agenda = self._ask(box)
                 delivered_after_last_page = swept.free
                 if swept.free:

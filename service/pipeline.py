@@ -120,8 +120,8 @@ class Swept:
     more: bool = False
     free: bool = True
     """Whether the mailbox is free for deliveries until the next page is asked for."""
-    recorded: bool = True
-    """Whether there was anything to put on record: what waits in the mailbox may have changed with it."""
+    plans: bool = True
+    """Whether what waits in the mailbox may have changed with it: not where it held nothing but mail of our own."""
 
 
 def _nothing() -> bool:
@@ -273,7 +273,7 @@ class Pipeline:
         for `changes`, where that was not just now: what was labelled after that, they may not show. With `care` no
         message is read that kills whoever reads it. Raises CursorMoved, MailboxError."""
         if changes.cursor == state.cursor and not (changes.messages or changes.labels or changes.removed):
-            return Swept(mailbox=box.address, progress=changes.progress, more=changes.more, recorded=False)
+            return Swept(mailbox=box.address, progress=changes.progress, more=changes.more, plans=False)
         page = self._page(box, mailbox, state, changes, read_since=read_since, care=care)
         self._pages.commit(page)
         return Swept(
@@ -283,6 +283,7 @@ class Pipeline:
             removed=len(page.removed),
             progress=changes.progress,
             more=changes.more,
+            plans=_plans(page),
         )
 
     def _page(
@@ -534,6 +535,11 @@ class Pipeline:
             record.unsure = Label.CHECK in candidate.raw.labels
             return with_mails(Entry(record), message, plan, background, identity, box, matter)
         return with_mails(labelled(record, plan.labels, box), message, plan, background, identity, box, matter)
+
+
+def _plans(page: Page) -> bool:
+    others = any(entry.deliveries or not entry.record.own for entry in page.entries)
+    return bool(others or page.deliveries or page.relabelled or page.renamed or page.removed)
 
 
 def _parse(box: MailboxSettings, raw: RawMessage) -> Message:

@@ -7,11 +7,11 @@ before. What comes due a moment later is found at the next look. Cursors are com
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select
 from sqlmodel import col
 
 from store import cases, digests, glow_drafts, items, notices, outbox
@@ -21,8 +21,9 @@ from store.chunks import chunks
 from store.database import Database
 from store.digest_tables import DigestRecord
 from store.glow_tables import GlowDraft, GlowWish
+from store.moments import later, times
 from store.pages import AnyRow, Query
-from store.tables import Correction, Delivery, MailboxState, Notice, Parking, UtcDateTime
+from store.tables import Correction, Delivery, MailboxState, Notice, Parking
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +96,13 @@ def _question(*, many: bool) -> Query:
     box = col(MailboxState.address)
     correction = and_(col(Correction.mailbox) == box, col(Correction.followed_at).is_(None))
     wish = and_(col(GlowWish.mailbox) == box, col(GlowWish.done_at).is_(None))
-    draft = and_(col(GlowDraft.mailbox) == box, glow_drafts.is_due(_later))
-    notice = and_(digests.unsent(box), col(Notice.id) == col(DigestRecord.notice_id), notices.is_due(_later))
+    draft = and_(col(GlowDraft.mailbox) == box, glow_drafts.is_due(later))
+    notice = and_(digests.unsent(box), col(Notice.id) == col(DigestRecord.notice_id), notices.is_due(later))
     answers = {
         "follow_ups": exists().where(correction),
-        "items": exists().where(items.waits(box), items.is_due(_later)),
-        "cases": exists().where(cases.waits(box), cases.is_due(_later)),
-        "deliveries": exists().where(col(Delivery.mailbox) == box, outbox.is_due(_later)),
+        "items": exists().where(items.waits(box), items.is_due(later)),
+        "cases": exists().where(cases.waits(box), cases.is_due(later)),
+        "deliveries": exists().where(col(Delivery.mailbox) == box, outbox.is_due(later)),
         "good_news": or_(exists().where(wish), exists().where(draft)),
         "morning_mail": exists().where(notice),
         "morning": _only(select(func.max(col(DigestRecord.day))).where(col(DigestRecord.mailbox) == box)),
@@ -125,31 +126,8 @@ def _only(query: Any) -> ColumnElement[Any]:
     return found
 
 
-def _later(by: timedelta) -> BindParameter[datetime]:
-    """The place in the statement where the time so much later goes."""
-    return bindparam(_place(by), type_=UtcDateTime())
-
-
-def _place(by: timedelta) -> str:
-    """Short: of a statement of more than 4,096 characters psycopg does not remember how it is put together."""
-    return f"t{by // timedelta(seconds=1)}"
-
-
-@cache
-def _times_wanted() -> tuple[timedelta, ...]:
-    wanted: list[timedelta] = []
-
-    def note(by: timedelta) -> BindParameter[datetime]:
-        wanted.append(by)
-        return _later(by)
-
-    for part in (items, cases, outbox, glow_drafts, notices):
-        part.is_due(note)
-    return tuple(dict.fromkeys(wanted))
-
-
 def _times(now: datetime) -> dict[str, datetime]:
-    return {_place(by): now + by for by in _times_wanted()}
+    return times(now, items.is_due, cases.is_due, outbox.is_due, glow_drafts.is_due, notices.is_due)
 
 
 def _agenda(row: AnyRow, now: datetime) -> Agenda:

@@ -1,11 +1,26 @@
 """The outbox: deliveries that are due, who works on them, and what became of them (decision 3)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, SQLColumnExpression, and_, case, func, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    SQLColumnExpression,
+    Update,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlmodel import Session, col
 
 from store.answers import overtaken
@@ -13,7 +28,7 @@ from store.database import Database, dialect_of
 from store.drafts import asked_no_more
 from store.label_words import words
 from store.marks import mark
-from store.moments import AT_ONCE, Moment, moment
+from store.moments import AT_ONCE, Moment, later, times
 from store.pages import Query, route_key
 from store.scorecard_tables import MarkKind
 from store.tables import Delivery, DeliveryKind, DeliveryState, DeliveryStep, MessageRecord, UtcDateTime, _StateWord
@@ -22,6 +37,8 @@ _FURTHEST_AHEAD = timedelta(minutes=20)
 """Longer than anything is put off."""
 _UNFINISHED = tuple(literal(state, _StateWord()) for state in (DeliveryState.WAITING, DeliveryState.WORKING))
 """Each a parameter of its own: a list as one parameter makes the statement be written out anew each time."""
+AT_ONCE_AT_MOST = 100
+"""So many deliveries are handed out at once."""
 LONGEST_LEASE = timedelta(hours=2)
 """Longer than any lease lasts, with the settling time that may follow: one that ends later was given by a clock that
 was ahead."""
@@ -58,16 +75,10 @@ class Outbox:
         self._holder = holder
         self._lease = lease
 
-    def due(self, mailbox: str, now: datetime, *, limit: int = 100) -> list[Due]:
+    def due(self, mailbox: str, now: datetime, *, limit: int = AT_ONCE_AT_MOST) -> list[Due]:
         """Deliveries of a mailbox whose time has come, or whose worker has gone: urgent routes first, then oldest."""
-        query = (
-            _with_message()
-            .where(col(Delivery.mailbox) == mailbox, is_due(moment(now)))
-            .order_by(_URGENT_FIRST, col(Delivery.next_attempt_at), col(Delivery.id))
-            .limit(limit)
-        )
         with self._database.glance() as connection:
-            return _all(connection, query)
+            return _all(connection, _due_in(), {"mailbox": mailbox, "most": limit, **times(now, is_due)})
 
     def next_due_at(self, mailbox: str) -> datetime | None:
         """When the next delivery of a mailbox comes due, None where none waits."""
@@ -79,27 +90,17 @@ class Outbox:
         """Takes a delivery; None where another worker took it first or it is no longer due. `died` says that whoever
         had it before is dead."""
         delivery = due.delivery
-        death = {"deaths": delivery.deaths + 1} if died else {}
+        this = {"this": due.id, "tried": delivery.attempts, "died": delivery.deaths}
+        new = {
+            "new_attempts": delivery.attempts + 1,
+            "new_deaths": delivery.deaths + died,
+            "new_holder": self._holder,
+            "new_until": now + self._lease,
+        }
         with self._database.write() as connection:
-            taken = connection.execute(
-                update(Delivery)
-                .where(
-                    col(Delivery.id) == due.id,
-                    col(Delivery.attempts) == delivery.attempts,
-                    col(Delivery.deaths) == delivery.deaths,  # whoever starts again after a death counts it, too
-                    is_due(moment(now)),
-                )
-                .values(
-                    state=DeliveryState.WORKING,
-                    attempts=delivery.attempts + 1,
-                    lease_holder=self._holder,
-                    lease_until=now + self._lease,
-                    **death,
-                )
-            )
-            if taken.rowcount != 1:
+            if connection.execute(_claim(), {**this, **new, **times(now, is_due)}).rowcount != 1:
                 return None
-            return _all(connection, _with_message().where(col(Delivery.id) == due.id))[0]
+            return _all(connection, _this(), {"this": due.id})[0]
 
     def drafted(self, due: Due, draft_id: str) -> None:
         """The mail is saved as a draft. Raises LeaseLost."""
@@ -238,7 +239,7 @@ class Outbox:
         """All deliveries in these states, oldest first."""
         query = _with_message().where(col(Delivery.state).in_(states)).order_by(col(Delivery.id))
         with self._database.read() as connection:
-            return _all(connection, query)
+            return _all(connection, query, {})
 
     def retry(self, ids: Sequence[int] | None, now: datetime) -> int:
         """Puts deliveries that were set aside back in line, all of them where `ids` is None. Returns how many.
@@ -270,13 +271,9 @@ class Outbox:
             self._write(connection, due, **values)
 
     def _write(self, connection: Connection, due: Due, **values: Any) -> None:
-        ours = update(Delivery).where(
-            col(Delivery.id) == due.id,
-            col(Delivery.state) == DeliveryState.WORKING,
-            col(Delivery.lease_holder) == self._holder,
-            col(Delivery.attempts) == due.delivery.attempts,
-        )
-        if connection.execute(ours.values(values)).rowcount != 1:
+        this = {"this": due.id, "holder": self._holder, "tried": due.delivery.attempts}
+        new = {f"new_{name}": value for name, value in values.items()}
+        if connection.execute(_written(tuple(values)), {**this, **new}).rowcount != 1:
             raise LeaseLost(f"delivery {due.id} was taken over by another worker")
         if values.get("state") is DeliveryState.DONE:
             mark(connection, MarkKind.MESSAGE, [str(due.delivery.message_id)])
@@ -306,9 +303,58 @@ def _with_message() -> Query:
     return select(Delivery, MessageRecord).join(MessageRecord, col(Delivery.message_id) == col(MessageRecord.id))
 
 
-def _all(connection: Connection, query: Query) -> list[Due]:
+# Made once each: making one takes longer than asking it.
+@cache
+def _due_in() -> Query:
+    urgent_first = (_URGENT_FIRST, col(Delivery.next_attempt_at), col(Delivery.id))
+    query = _with_message().where(col(Delivery.mailbox) == bindparam("mailbox"), is_due(later))
+    return query.order_by(*urgent_first).limit(bindparam("most", type_=Integer()))
+
+
+@cache
+def _this() -> Query:
+    return _with_message().where(col(Delivery.id) == bindparam("this"))
+
+
+@cache
+def _claim() -> Update:
+    """Whoever starts again after a death counts it, and so does who was in the middle of that."""
+    return (
+        update(Delivery)
+        .where(
+            col(Delivery.id) == bindparam("this"),
+            col(Delivery.attempts) == bindparam("tried"),
+            col(Delivery.deaths) == bindparam("died"),
+            is_due(later),
+        )
+        .values(
+            state=DeliveryState.WORKING,
+            attempts=bindparam("new_attempts"),
+            deaths=bindparam("new_deaths"),
+            lease_holder=bindparam("new_holder"),
+            lease_until=bindparam("new_until"),
+        )
+    )
+
+
+@cache
+def _written(names: tuple[str, ...]) -> Update:
+    """What the holder of a lease writes into these columns."""
+    return (
+        update(Delivery)
+        .where(
+            col(Delivery.id) == bindparam("this"),
+            col(Delivery.state) == DeliveryState.WORKING,
+            col(Delivery.lease_holder) == bindparam("holder"),
+            col(Delivery.attempts) == bindparam("tried"),
+        )
+        .values({name: bindparam(f"new_{name}") for name in names})
+    )
+
+
+def _all(connection: Connection, query: Query, parameters: Mapping[str, object]) -> list[Due]:
     with Session(bind=connection) as session:
-        found = [Due(delivery, message) for delivery, message in session.execute(query).all()]
+        found = [Due(delivery, message) for delivery, message in session.execute(query, parameters).all()]
         session.expunge_all()
     return found
 

@@ -205,7 +205,7 @@ class MessageRecord(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("mailbox", "provider_id"),
         Index("ix_message_rfc", "mailbox", "rfc_message_id"),
-        Index("ix_message_fingerprint", "mailbox", "fingerprint"),
+        Index("ix_message_content", "fingerprint", "mailbox"),
         Index("ix_message_thread", "mailbox", "thread", "direction"),
         Index("ix_message_received", "mailbox", "received_at"),
         Index("ix_message_family", "mailbox", "family", "received_at"),

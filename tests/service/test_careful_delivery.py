@@ -99,7 +99,11 @@ class TestWhatCounts:
         maple.deliver()
         assert (only(maple, REPLY).deaths, len(maple.answers())) == (1, 1)
 
-    @pytest.mark.parametrize("process", [ELSEWHERE, process_name(), f"{ELSEWHERE.rpartition('.')[0]}.bbbb"])
+    @pytest.mark.parametrize(
+        "process",
+        [ELSEWHERE, process_name(), f"{ELSEWHERE.rpartition('.')[0]}.bbbb"],
+        ids=["elsewhere", "this", "the next there"],  # the same in every process that runs tests
+    )
     def test_one_that_left_in_good_order_or_lives_did_not(self, maple: Maple, process: str) -> None:
         maple.write()
         maple.sweep()
