@@ -21,6 +21,8 @@ _BUSY_SECONDS = 30
 _KEPT_CONNECTED = 16
 """Connections to a server that a process with many threads keeps, as it has needed them at once: each new one is a
 process there, and knows no statement yet."""
+_KEPT_PREPARED = 400
+"""Statements that a connection to PostgreSQL keeps prepared; a worker has some two hundred, each in several lengths."""
 _MIGRATING = 0x616C6C69
 """The number of the lock that lets one worker at a time bring the tables of a PostgreSQL up to date."""
 
@@ -65,6 +67,8 @@ class Database:
         if url.get_backend_name() == "sqlite":
             event.listen(self.engine, "connect", _set_pragmas)
             event.listen(self.engine, "begin", _begin)
+        elif self.engine.dialect.driver == "psycopg":
+            event.listen(self.engine, "connect", _keep_prepared)
 
     @classmethod
     def open(cls, location: str, *, folder: Path | None = None) -> "Database":
@@ -219,6 +223,12 @@ def _set_pragmas(connection: Any, _record: object) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _keep_prepared(connection: Any, _record: object) -> None:
+    """Every statement that a worker asks again and again stays prepared; planning one takes longer than carrying it
+    out."""
+    connection.prepared_max = _KEPT_PREPARED
 
 
 def _begin(connection: Connection) -> None:

@@ -7,8 +7,8 @@ from threading import Barrier
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import func, inspect, select
-from sqlmodel import SQLModel
+from sqlalchemy import func, inspect, select, text
+from sqlmodel import Session, SQLModel, col
 
 from store import tables
 from store.database import Database, Shape
@@ -45,6 +45,21 @@ def test_a_read_sees_one_moment_whatever_is_committed_meanwhile(server: Postgres
         assert connection.execute(marks).scalar_one() == before
     with database.read() as connection:
         assert connection.execute(marks).scalar_one() == before + 1
+    database.close()
+
+
+def test_a_statement_that_is_asked_again_and_again_stays_prepared_whatever_else_is_read(server: Postgres) -> None:
+    database = Database.open(server.database())
+    prepared = text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%scorecard_mark%'")
+    for _ in range(10):
+        with database.read() as connection, Session(bind=connection) as session:
+            session.execute(select(func.count()).select_from(Mark)).scalar_one()
+        with database.glance() as connection:
+            connection.execute(select(func.max(col(Mark.id))))
+        with database.write() as connection:
+            mark(connection, MarkKind.ADDRESS, ["bo@home.example"])
+    with database.read() as connection:
+        assert connection.execute(prepared).scalar_one() >= 3
     database.close()
 
 
