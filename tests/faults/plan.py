@@ -72,7 +72,7 @@ _OF_BASE = {
 _EVERY = 18
 _BESIDES = {
     **dict.fromkeys((1, 7, 13), Kind.STAND_STILL),
-    **dict.fromkeys((4, 10, 16), Kind.RESTORE),
+    **dict.fromkeys((0, 2, 14), Kind.RESTORE),
     3: Kind.KILL_AT,
 }
 """What breaks besides in some of eighteen seeds: what a record holds up that others wrote meanwhile, or that was cut in
@@ -87,6 +87,12 @@ _STANDS_STILL = {
 }
 _OF_POST = frozenset({Kind.POST_CUT, Kind.POST_SILENT, Kind.POST_SAYS, Kind.POST_TAKES})
 _LEAVE_LINES_ALONE = _OF_POST | {Kind.STAND_STILL, Kind.CLOCK}
+_KEEP_FROM_SENT = frozenset(
+    {
+        *(Kind.KILL, Kind.KILL_AT, Kind.MAIL_CUT, Kind.MAIL_SILENT, Kind.MAIL_LIES, Kind.MAIL_CRASH, Kind.REVOKED),
+        *(Kind.POST_CUT, Kind.POST_SILENT, Kind.POST_TAKES, Kind.STAND_STILL),
+    }
+)
 _COMMANDS = {
     "imap": (r"UID STORE", r"APPEND", r"UID MOVE", r"UID FETCH", r"FETCH", r"SELECT", r"UID SEARCH", r"LOGIN", r"IDLE"),
     "smtp": (r"MAIL", r"RCPT", r"DATA", r"DOT", r"QUIT"),
@@ -179,8 +185,8 @@ def plan_of(seed: int, *, commands: Sequence[str] = ("run", "worker")) -> Plan:
         # Whoever is to be hit has to come so far, and what it has in hand is to be there still when it goes on.
         chosen = [kind for kind in chosen if kind in _LEAVE_LINES_ALONE]
     if Kind.RESTORE in chosen:
-        # What a lying server says of Sent cannot be found out by a record that has forgotten it as well.
-        chosen = [kind for kind in chosen if kind is not Kind.MAIL_LIES]
+        # Of what is out and lies not in Sent, a record that has forgotten it as well cannot know.
+        chosen = [kind for kind in chosen if kind not in _KEEP_FROM_SENT]
     unsorted = [_fault(kind, draw, base, seed // 6) for kind in chosen]
     if besides is Kind.KILL_AT and base is Base.POSTGRESQL:
         trap = {"wire": "postgresql", "command": AT_PAGE, "number": 1, "moment": Moment.BEFORE, "seconds": 0.0}

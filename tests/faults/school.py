@@ -87,6 +87,8 @@ password_env = "PASSWORD"
 """
 _ENDS_WITHIN = 120.0
 _UNTIL_TRIED_AGAIN = 0.2
+_IN_HAND = 10.0
+"""Seconds that a process has for finishing what it is at, before it is killed."""
 _AT_WORK = re.compile(rb'"event": "(running|working)"')
 _ROOT = Path(__file__).parents[2]
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
@@ -289,10 +291,12 @@ class School:
         self._tool("pg_dump", "-f", "backup.sql")
 
     def restore(self) -> None:
-        """The database is as it was last night. The processes are stopped first, and started after."""
+        """The database is as it was last night. The processes are asked to end first, and started after."""
         for number in range(len(self.processes)):
+            self.end(number)
+        for number, process in enumerate(self.processes):
+            process.join(_IN_HAND)
             self.kill(number)
-        for process in self.processes:
             process.join()
         with self._administered:
             self._put_back()
