@@ -130,8 +130,11 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads, and sees one moment of the database: that of its first statement."""
         with self.engine.connect() as connection:
-            if connection.dialect.name == "postgresql":  # where each statement else sees what was committed before it
-                connection.execution_options(isolation_level="REPEATABLE READ")
+            if connection.dialect.name != "postgresql":
+                yield connection
+                return
+            # Where each statement else sees what was committed before it.
+            connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():  # ends in a commit: at a rollback psycopg forgets what the server has prepared
                 yield connection
 

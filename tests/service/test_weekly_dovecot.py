@@ -3,9 +3,10 @@
 import email
 import email.policy
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -33,7 +34,7 @@ role = "leader"
 def of_last_week(*_: object, **__: object) -> Report:
     """The sample's scorecard, as if its last week had just gone by: the server's clock is the real one."""
     report = sample_report()
-    now = datetime.now(UTC).date()
+    now = datetime.now(ZoneInfo(where_it_is_six())).date()  # where it may be Monday already
     by = now - timedelta(days=now.weekday() + 7) - report.groups[0].weeks[-1].monday
     weeks = [replace(each, monday=each.monday + by) for each in report.groups[0].weeks]
     return replace(report, groups=[replace(report.groups[0], weeks=weeks, by_week={}), *report.groups[1:]])
