@@ -3,7 +3,7 @@ room. Who signs in anew for every look at ten thousand mailboxes spends the day 
 
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,6 +40,8 @@ class Shelf:
         self._most = most
         self._clock = clock
         self._idle: OrderedDict[str, _Idle] = OrderedDict()
+        self._idle_of: Counter[str] = Counter()
+        """How many of `_idle` are each server's: counting thousands at each turn would cost as much as the turn."""
         self._busy: dict[str, int] = {}
         self._shares: Mapping[str, int] = {}
         self._lock = threading.Lock()
@@ -56,7 +58,7 @@ class Shelf:
         connection too many is the smaller harm. Raises what opening raises."""
         server = self._server_of(box)
         with self._lock:
-            found = self._idle.pop(box.address, None)
+            found = self._take_down(box.address)
             self._busy[server] = self._busy.get(server, 0) + 1
             out = self._over(server)
             full = found is None and self._count(server) > self._share(server) and not urgent
@@ -66,7 +68,7 @@ class Shelf:
         if full:
             raise NoRoom(f"{self._share(server)} mailboxes of {server} are open already, and all of them are busy")
         if found is not None:
-            return found.mailbox
+            return found
         try:
             return self._open_mailbox(box)
         except BaseException:
@@ -79,11 +81,12 @@ class Shelf:
         server = self._server_of(box)
         with self._lock:
             self._busy[server] -= 1
-            double = self._idle.pop(box.address, None)
+            double = self._take_down(box.address)
             self._idle[box.address] = _Idle(mailbox, server, self._clock())
-            out = [double.mailbox] if double is not None else []
+            self._idle_of[server] += 1
+            out = [double] if double is not None else []
             while len(self._idle) > self._most:
-                out.append(self._idle.popitem(last=False)[1].mailbox)
+                out += filter(None, [self._take_down(next(iter(self._idle)))])
             out += self._over(server)
         _close_all(out)
 
@@ -103,9 +106,8 @@ class Shelf:
         before = self._clock() - idle_for
         out: list[Mailbox] = []
         with self._lock:
-            for address, each in list(self._idle.items()):
-                if each.since < before:
-                    out.append(self._idle.pop(address).mailbox)
+            old = [address for address, each in self._idle.items() if each.since < before]
+            out += filter(None, map(self._take_down, old))
         _close_all(out)
         return len(out)
 
@@ -117,7 +119,14 @@ class Shelf:
         return self._shares.get(server, 1_000_000)
 
     def _count(self, server: str) -> int:
-        return self._busy.get(server, 0) + sum(each.server == server for each in self._idle.values())
+        return self._busy.get(server, 0) + self._idle_of[server]
+
+    def _take_down(self, address: str) -> Mailbox | None:
+        found = self._idle.pop(address, None)
+        if found is None:
+            return None
+        self._idle_of[found.server] -= 1
+        return found.mailbox
 
     def _over(self, server: str) -> list[Mailbox]:
         """Idle mailboxes of a server that are too many, the longest idle first; taken off the shelf."""
@@ -127,7 +136,7 @@ class Shelf:
         if many <= 0:
             return []
         addresses = [address for address, each in self._idle.items() if each.server == server][:many]
-        return [self._idle.pop(address).mailbox for address in addresses]
+        return list(filter(None, map(self._take_down, addresses)))
 
 
 def _close_all(mailboxes: list[Mailbox]) -> None:

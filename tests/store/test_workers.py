@@ -193,6 +193,18 @@ class TestDeath:
         self.dies(database, BO)
         assert names(other.take("imap", 1, LIVE)) == ["a@maple.example"]
 
+    def test_a_clock_that_jumps_ahead_has_nobody_take_what_is_in_hand_until_they_said_that_they_live(
+        self, database: Database
+    ) -> None:
+        bo = set_up(database, "a", "b")
+        alive(database, VICTOR)
+        assert len(bo.take("imap", 10, LIVE)) == 2
+        say(database, "UPDATE worker SET alive_until = NOW - interval '1 hour'")
+        victor = MailboxTurns(database, VICTOR)
+        assert [bo.take("imap", 10, LIVE), victor.take("imap", 10, LIVE)] == [[], []]
+        alive(database, BO, VICTOR)
+        assert [bo.take("imap", 10, LIVE), victor.take("imap", 10, LIVE)] == [[], []]
+
     def test_who_was_taken_for_dead_cannot_end_the_turn_of_another(self, database: Database) -> None:
         turns = set_up(database, "a@maple.example")
         alive(database, VICTOR)
