@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _SWITCH_INTERVAL = 0.05
 """Seconds that a thread may work while others wait for the interpreter; Python's own is a tenth. Each of the many that
-wait asks that often, and is let in for a few lines before the next one asks: at a district's peak that took nearly half
-of the looks (`python -m benchmarks.district`)."""
+wait asks that often, and whoever works is interrupted: at a district's peak by dozens of them, all the time
+(`python -m benchmarks.district`)."""
 
 
 def register(app: typer.Typer) -> None:
