@@ -106,7 +106,7 @@ class Ceiling:
         """The same where the mailbox's last stop is known; None where it never had one."""
         if stop is None:
             return None
-        if max(stop.stopped_at, stop.resumed_at or stop.stopped_at) > now + _CLOCKS_DIFFER:
+        if _Record((), stop).is_ahead(now):
             # As of now, before anything is planned: what is planned from here on is later than the end of the stop.
             with self._database.write() as connection:
                 _put_back(connection, mailbox, now)

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Integer,
     SQLColumnExpression,
     Update,
     and_,
@@ -75,10 +74,11 @@ class Outbox:
         self._holder = holder
         self._lease = lease
 
-    def due(self, mailbox: str, now: datetime, *, limit: int = AT_ONCE_AT_MOST) -> list[Due]:
-        """Deliveries of a mailbox whose time has come, or whose worker has gone: urgent routes first, then oldest."""
+    def due(self, mailbox: str, now: datetime) -> list[Due]:
+        """Deliveries of a mailbox whose time has come, or whose worker has gone: urgent routes first, then oldest; at
+        most `AT_ONCE_AT_MOST`."""
         with self._database.glance() as connection:
-            return _all(connection, _due_in(), {"mailbox": mailbox, "most": limit, **times(now, is_due)})
+            return _all(connection, _due_in(), {"mailbox": mailbox, **times(now, is_due)})
 
     def next_due_at(self, mailbox: str) -> datetime | None:
         """When the next delivery of a mailbox comes due, None where none waits."""
@@ -308,7 +308,7 @@ def _with_message() -> Query:
 def _due_in() -> Query:
     urgent_first = (_URGENT_FIRST, col(Delivery.next_attempt_at), col(Delivery.id))
     query = _with_message().where(col(Delivery.mailbox) == bindparam("mailbox"), is_due(later))
-    return query.order_by(*urgent_first).limit(bindparam("most", type_=Integer()))
+    return query.order_by(*urgent_first).limit(AT_ONCE_AT_MOST)
 
 
 @cache

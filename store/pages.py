@@ -354,7 +354,7 @@ class Pages:
     @staticmethod
     def _advance(connection: Connection, page: Page) -> None:
         of = {"of": page.mailbox, "before": page.cursor_before, "after": page.cursor_after}
-        moved = connection.execute(_advance(begins=page.cursor_before is None), of)
+        moved = connection.execute(_moving(begins=page.cursor_before is None), of)
         if moved.rowcount != 1:
             raise CursorMoved(page.mailbox)
 
@@ -474,7 +474,7 @@ def _state_query() -> Query:
 
 
 @cache
-def _advance(*, begins: bool) -> Update:
+def _moving(*, begins: bool) -> Update:
     cursor = col(MailboxState.cursor)
     was = cursor.is_(None) if begins else cursor == bindparam("before")
     return (

@@ -1,11 +1,8 @@
 """What counts as a death of whoever carries a delivery out, what does not, and what becomes of one that kills."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event
 
 from connectors.errors import SendUncertain
 from connectors.labels import Label
@@ -21,6 +18,7 @@ from store.tables import Delivery, DeliveryKind, DeliveryState
 from store.vitals import read_vitals
 from tests.service.maple import OFFICE, RIVERA, Maple
 from tests.service.notices_of_maple import text
+from tests.service.questions import questions
 from tests.service.test_delivery import connected
 from tests.service.test_teachers_drafts import ANGRY
 
@@ -71,22 +69,6 @@ def words_to(maple: Maple, person: str) -> list[str]:
     """The short mails that really left for one of the staff, on one line each, their subjects first."""
     found = [mail for mail in maple._departed() if mail["To"] == person and mail[MARKER] == "tell"]
     return [f"{mail['Subject']} {text(mail)}" for mail in found]
-
-
-@contextmanager
-def questions(maple: Maple) -> Iterator[list[str]]:
-    """What the database is asked meanwhile."""
-    asked: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if not statement.startswith("BEGIN"):
-            asked.append(statement.split(None, 1)[0])
-
-    event.listen(maple.database.engine, "before_cursor_execute", note)
-    try:
-        yield asked
-    finally:
-        event.remove(maple.database.engine, "before_cursor_execute", note)
 
 
 class TestWhatCounts:

@@ -1,11 +1,7 @@
 """A look at a mailbox in which nothing happened and nothing waits costs one question to the database, and writes
 nothing: ten thousand mailboxes are looked at every minute."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
-from sqlalchemy import event
 
 from connectors.errors import TagFailed
 from service.assembly import Assembly
@@ -13,6 +9,7 @@ from service.mailbox_work import MailboxWork
 from service.parking import Attendant
 from service.watcher import Quiet
 from tests.service.maple import RIVERA, Maple
+from tests.service.questions import questions
 
 
 @pytest.fixture
@@ -25,22 +22,6 @@ def maple() -> Maple:
 
 def work_of(assembly: Assembly) -> MailboxWork:
     return MailboxWork(assembly, Attendant(assembly, environ={}), Quiet(), lambda: False)
-
-
-@contextmanager
-def questions(maple: Maple) -> Iterator[list[str]]:
-    """What the database is asked meanwhile, without the frame of transactions."""
-    asked: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if not statement.startswith("BEGIN"):
-            asked.append(statement.split(None, 1)[0])
-
-    event.listen(maple.database.engine, "before_cursor_execute", note)
-    try:
-        yield asked
-    finally:
-        event.remove(maple.database.engine, "before_cursor_execute", note)
 
 
 def test_nothing_new_and_nothing_due_is_one_question(maple: Maple) -> None:
