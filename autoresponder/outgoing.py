@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from email.generator import BytesGenerator
 from email.header import Header
+from email.headerregistry import HeaderRegistry
 from email.message import EmailMessage
 from email.policy import EmailPolicy
 from email.utils import format_datetime, quote
@@ -52,7 +53,21 @@ def _folded(name: str, value: str) -> str:
     return f"{name}: {value}\r\n"
 
 
-WIRE = _WirePolicy(linesep="\r\n", cte_type="7bit", max_line_length=78)
+class _Kinds(HeaderRegistry):
+    """Makes the class of each field once; Python's own makes it anew for each field of each mail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        made = self._made.get(name)
+        if made is None:
+            made = self._made[name] = super().__getitem__(name)
+        return made
+
+
+WIRE = _WirePolicy(linesep="\r\n", cte_type="7bit", max_line_length=78, header_factory=_Kinds())
 """Policy of every mail that we build."""
 
 

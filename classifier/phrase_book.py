@@ -110,14 +110,6 @@ class Token:
         """True where anything may stand here."""
         return not self.words and not self.stems
 
-    def is_among(self, present: frozenset[str]) -> bool:
-        """True where one of the words `present` could stand here."""
-        return (
-            self.is_gap
-            or not self.words.isdisjoint(present)
-            or any(word.startswith(self.stems) for word in present if self.stems)
-        )
-
     def commonness(self, uses: Mapping[str, int]) -> tuple[int, int]:
         """Lower where fewer texts will have it: a word that many phrases use is an everyday word, and so is a short
         one. `uses` counts the phrases that each word is in."""

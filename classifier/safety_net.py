@@ -80,8 +80,12 @@ class _Patterns:
         self._by_word: dict[str, list[int]] = {}
         self._by_stem: dict[str, list[int]] = {}
         common = Counter(word for _, phrase in self._alarms for token in phrase for word in token.words)
+        self._others: list[list[tuple[frozenset[str], tuple[str, ...]]]] = []
+        """What else has to be there for each phrase, what is least common first."""
         for number, (_, phrase) in enumerate(self._alarms):
-            rarest = min((token for token in phrase if not token.is_gap), key=lambda token: token.commonness(common))
+            spoken = {token for token in phrase if not token.is_gap}
+            rarest, *others = sorted(spoken, key=lambda token: token.commonness(common))
+            self._others.append([(token.words, token.stems) for token in others])
             for word in rarest.words:
                 self._by_word.setdefault(word, []).append(number)
             for stem in rarest.stems:
@@ -127,7 +131,19 @@ class _Patterns:
             numbers.update(self._by_word.get(word, ()))
             if word.startswith(self._stems):
                 numbers.update(*(found for stem, found in self._by_stem.items() if word.startswith(stem)))
-        return sorted(number for number in numbers if all(token.is_among(present) for token in self._alarms[number][1]))
+        begun = dict[tuple[str, ...], bool]()
+        found = []
+        for number in numbers:
+            for words, stems in self._others[number]:
+                if not words.isdisjoint(present):
+                    continue
+                if stems not in begun:  # of none: no
+                    begun[stems] = any(word.startswith(stems) for word in present)
+                if not begun[stems]:
+                    break
+            else:
+                found.append(number)
+        return sorted(found)
 
     def _matcher(self, number: int) -> Any:
         matcher = self._matchers.pop(number, None)

@@ -2,10 +2,10 @@
 `alliance run` or a worker of a district, does it by this one way."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import inf
 from random import Random
 from typing import TYPE_CHECKING
@@ -35,6 +35,8 @@ PAUSE_FOR_A_PERSON = 900.0
 account that keeps knocking."""
 DELIVERING_AT_MOST = 20.0
 """Seconds after which a mailbox with much to deliver looks for new mail again: some of it may be urgent."""
+_AGENDA_HOLDS = timedelta(seconds=5)
+"""How old an agenda may be when a turn begins: after a longer wait for a thread it is asked for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +72,21 @@ class MailboxWork:
         self._agendas = Agendas(assembly.database)
         self._jitter = Random()  # noqa: S311 - spreads retries, guards no secret
 
-    def turn(self, box: MailboxSettings, mailbox: Mailbox, most: Slice = Slice()) -> bool:
+    def agendas(self, mailboxes: Sequence[str]) -> Mapping[str, Agenda]:
+        """What waits in each of them, by address, for whoever begins many turns at once."""
+        return self._agendas.of_all(mailboxes, self._assembly.clock())
+
+    def turn(self, box: MailboxSettings, mailbox: Mailbox, most: Slice = Slice(), agenda: Agenda | None = None) -> bool:
         """Reads what is new, page by page, and delivers in between: urgent mail waits neither for old mail nor for a
-        long line of replies. True where there was more to read than `most` allows. Raises what the mailbox and the
-        database raise; what was committed stays."""
+        long line of replies. `agenda` spares a question, where it was asked for since this turn was taken. True where
+        there was more to read than `most` allows. Raises what the mailbox and the database raise; what was committed
+        stays."""
         delivered: list[Delivered] = []
         until = time.monotonic() + most.reading
         delivered_after_last_page = False
         more = False
-        agenda = self._ask(box)
+        if agenda is None or not self._holds(agenda):
+            agenda = self._ask(box)
         with closing(self._assembly.pipeline.sweep(box, mailbox, lambda: self._is_due(box), agenda)) as pages:
             for swept in pages:
                 self._watcher.swept(swept)
@@ -140,6 +148,9 @@ class MailboxWork:
 
     def _ask(self, box: MailboxSettings) -> Agenda:
         return self._agendas.of(box.address, self._assembly.clock())
+
+    def _holds(self, agenda: Agenda) -> bool:
+        return timedelta(0) <= self._assembly.clock() - agenda.at <= _AGENDA_HOLDS
 
     def _note(self, box: MailboxSettings, agenda: Agenda, delivered: Sequence[Delivered]) -> None:
         """The mailbox could be read; what came of sending says whether it works altogether."""

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select
 from sqlmodel import col
 
 from store import cases, digests, glow_drafts, items, notices, outbox
+from store.among import among_given
 from store.answer_tables import OwnAnswer
 from store.caution_tables import CarefulMailbox
 from store.chunks import chunks
@@ -24,6 +25,9 @@ from store.glow_tables import GlowDraft, GlowWish
 from store.moments import later, times
 from store.pages import AnyRow, Query
 from store.tables import Correction, Delivery, MailboxState, Notice, Parking
+
+_OF_ONE = col(MailboxState.address) == bindparam("mailbox")
+_OF_MANY = among_given(MailboxState.address, "mailboxes", {"mailboxes"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ class Agendas:
     def of(self, mailbox: str, now: datetime) -> Agenda:
         """That of one mailbox."""
         with self._database.glance() as connection:
-            row = connection.execute(_question(many=False), {"mailbox": mailbox, **_times(now)}).first()
+            row = connection.execute(_question(_OF_ONE), {"mailbox": mailbox, **_times(now)}).first()
         return Agenda(now) if row is None else _agenda(row, now)
 
     def of_all(self, mailboxes: Sequence[str], now: datetime) -> Mapping[str, Agenda]:
@@ -85,13 +89,13 @@ class Agendas:
         found = {mailbox: Agenda(now) for mailbox in mailboxes}
         with self._database.glance() as connection:
             for chunk in chunks(mailboxes):
-                rows = connection.execute(_question(many=True), {"mailboxes": chunk, **_times(now)})
+                rows = connection.execute(_question(_OF_MANY), {"mailboxes": chunk, **_times(now)})
                 found.update((row.address, _agenda(row, now)) for row in rows)
         return found
 
 
 @cache
-def _question(*, many: bool) -> Query:
+def _question(of: ColumnElement[bool]) -> Query:
     """The statement, made once: making it takes longer than asking it."""
     box = col(MailboxState.address)
     correction = and_(col(Correction.mailbox) == box, col(Correction.followed_at).is_(None))
@@ -116,8 +120,7 @@ def _question(*, many: bool) -> Query:
         "morning_mail_at": _only(digests.next_at(box)),
     }
     state = (box, col(MailboxState.cursor), col(MailboxState.connected_at))
-    query = select(*state, *(answer.label(name) for name, answer in answers.items()))
-    return query.where(box.in_(bindparam("mailboxes", expanding=True)) if many else box == bindparam("mailbox"))
+    return select(*state, *(answer.label(name) for name, answer in answers.items())).where(of)
 
 
 def _only(query: Any) -> ColumnElement[Any]:

@@ -11,9 +11,11 @@ from sqlmodel import col
 
 from autoresponder.guards.past import gravity
 from autoresponder.plan import Answer, ReplyFacts
+from store.among import among_given, one_of, values_of
 from store.chunks import chunks
 from store.tables import Delivery, DeliveryKind, DeliveryState, MessageRecord, UtcDateTime
 
+_WANTED = "wanted"
 COUNTS_AS_ANSWER = (DeliveryState.WAITING, DeliveryState.WORKING, DeliveryState.DONE, DeliveryState.UNCERTAIN)
 """States of a reply that the family has, may have, or is about to have."""
 
@@ -49,7 +51,8 @@ def answers_given(
         (threads, MessageRecord.thread, answers.in_thread),
     ):
         for chunk in chunks(sorted(wanted)):
-            for row in connection.execute(_given(column), {**parameters, "wanted": chunk}):
+            these = values_of(_WANTED, chunk)
+            for row in connection.execute(_given(column, frozenset(these)), {**parameters, **these}):
                 key = row.recipient if column is Delivery.recipient else row.thread
                 into.setdefault(key, []).append(_answer(row))
     return answers
@@ -59,20 +62,25 @@ def overtaken(connection: Connection, delivery: Delivery) -> bool:
     """Whether a later answer to the same person, as grave or graver, makes this one (waiting, or set aside for a time)
     one too many."""
     facts = ReplyFacts.model_validate_json(delivery.facts)
-    later = select(col(Delivery.facts)).where(
-        col(Delivery.mailbox) == delivery.mailbox,
-        col(Delivery.recipient) == delivery.recipient,
-        col(Delivery.kind) == DeliveryKind.REPLY,
-        col(Delivery.id) > delivery.id,
-        col(Delivery.state).in_(COUNTS_AS_ANSWER),
-    )
-    others = (ReplyFacts.model_validate_json(each) for each in connection.execute(later).scalars())
+    this = {"mailbox": delivery.mailbox, "recipient": delivery.recipient, "this": delivery.id}
+    others = (ReplyFacts.model_validate_json(each) for each in connection.execute(_later(), this).scalars())
     mine = gravity(facts.tag, crisis=facts.crisis)
     return any(gravity(other.tag, crisis=other.crisis) >= mine for other in others)
 
 
 @cache
-def _given(wanted: Any) -> Select[*tuple[Any, ...]]:
+def _later() -> Select[*tuple[Any, ...]]:
+    return select(col(Delivery.facts)).where(
+        col(Delivery.mailbox) == bindparam("mailbox"),
+        col(Delivery.recipient) == bindparam("recipient"),
+        col(Delivery.kind) == DeliveryKind.REPLY,
+        col(Delivery.id) > bindparam("this"),
+        one_of(Delivery.state, COUNTS_AS_ANSWER),
+    )
+
+
+@cache
+def _given(wanted: Any, given: frozenset[str]) -> Select[*tuple[Any, ...]]:
     """The statement, made once for each column that says which answers are wanted."""
     return (
         select(col(Delivery.recipient), col(Delivery.facts), col(Delivery.created_at), col(MessageRecord.thread))
@@ -81,9 +89,9 @@ def _given(wanted: Any) -> Select[*tuple[Any, ...]]:
             col(Delivery.mailbox) == bindparam("mailbox"),
             col(MessageRecord.mailbox) == bindparam("mailbox"),  # the same, and known to the index on threads
             col(Delivery.kind) == DeliveryKind.REPLY,
-            col(Delivery.state).in_(COUNTS_AS_ANSWER),
+            one_of(Delivery.state, COUNTS_AS_ANSWER),
             col(Delivery.created_at) >= bindparam("since", type_=UtcDateTime()),
-            col(wanted).in_(bindparam("wanted", expanding=True)),
+            among_given(wanted, _WANTED, given),
         )
         .order_by(col(Delivery.id))
     )

@@ -16,6 +16,7 @@ from autoresponder.cases import CaseRules, CaseState, answered
 from connectors.labels import Label, Tag, tag_of
 from connectors.mailbox import Direction
 from store import marks
+from store.among import among, one_of
 from store.case_matters import (
     MAIL,
     MAILS,
@@ -155,7 +156,7 @@ def weigh(connection: Connection, case_id: int, at: datetime) -> None:
     """Puts on record who waits for whom in a case, as its mail says."""
     row = case_row(connection, case_id)
     mails = connection.execute(
-        select(col(MessageRecord.received_at)).join(*MAIL).where(is_in(case_id), col(MessageRecord.tag).in_(GRAVE))
+        select(col(MessageRecord.received_at)).join(*MAIL).where(is_in(case_id), one_of(MessageRecord.tag, GRAVE))
     )
     found = answered(list(mails.scalars()), _answers(connection, row), since=row.opened_at)
     values: dict[str, Any] = {
@@ -245,7 +246,7 @@ def _open(connection: Connection, mail: ConflictMail, received: datetime, at: da
 
 def _tag_taken(connection: Connection, row: AnyRow, at: datetime) -> None:
     grave = select(col(CaseMail.message_id)).join(*RECORD)
-    if connection.execute(grave.where(is_in(row.id), col(MessageRecord.tag).in_(GRAVE))).first() is not None:
+    if connection.execute(grave.where(is_in(row.id), one_of(MessageRecord.tag, GRAVE))).first() is not None:
         weigh(connection, row.id, at)
     elif row.state is CaseState.OPEN:
         values = {"state": CaseState.NO_CONFLICT, "changed_at": at}
@@ -274,9 +275,9 @@ def _answers(connection: Connection, row: AnyRow) -> list[datetime]:
     families, threads = {each.family for each in held} | {row.family}, {each.thread for each in held}
     shared = select(col(MessageRecord.thread)).where(
         col(MessageRecord.mailbox) == row.mailbox,
-        col(MessageRecord.thread).in_(threads),
+        among(MessageRecord.thread, list(threads)),
         col(MessageRecord.direction) == Direction.RECEIVED,
-        col(MessageRecord.family).not_in(families),
+        ~among(MessageRecord.family, list(families)),
     )
     own = threads - set(connection.execute(shared).scalars())
     written = (
@@ -284,7 +285,7 @@ def _answers(connection: Connection, row: AnyRow) -> list[datetime]:
         .join(TeacherLetter, col(TeacherLetter.message_id) == col(MessageRecord.id))
         .where(
             col(MessageRecord.mailbox) == row.mailbox,
-            or_(col(TeacherLetter.family).in_(families), col(MessageRecord.thread).in_(own)),
+            or_(among(TeacherLetter.family, list(families)), among(MessageRecord.thread, list(own))),
         )
     )
     talks = talks_with(connection, row.mailbox, {each.sender for each in held})

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
 from sqlmodel import col
 
 from autoresponder.cases import CaseRules, CaseState
+from store.among import among
 from store.case_tables import CaseMail, ConflictCase, TeacherLetter
 from store.tables import MessageRecord
 
@@ -65,7 +66,7 @@ def of_copy(connection: Connection, mail: ConflictMail) -> int | None:
 def concerned(connection: Connection, mailbox: str, thread: str, families: Sequence[str]) -> list[int]:
     """Cases that a mail of the teacher's may be an answer in, by number."""
     query = select(col(CaseMail.case_id)).join(*RECORD).distinct().order_by(col(CaseMail.case_id))
-    who = or_(col(MessageRecord.family).in_(families), col(MessageRecord.thread) == thread)
+    who = or_(among(MessageRecord.family, families), col(MessageRecord.thread) == thread)
     return list(connection.execute(query.where(col(MessageRecord.mailbox) == mailbox, who)).scalars())
 
 
@@ -80,7 +81,7 @@ def marked_case(connection: Connection, message_id: int) -> AnyRow | None:
     families = {record.family, *connection.execute(to).scalars()} - {None, ""}
     in_thread = select(col(CaseMail.case_id)).join(*RECORD).where(col(MessageRecord.thread) == record.thread)
     if families:
-        in_thread = in_thread.where(col(MessageRecord.family).in_(families))
+        in_thread = in_thread.where(among(MessageRecord.family, list(families)))
     query = case_query().where(col(ConflictCase.mailbox) == record.mailbox, col(ConflictCase.id).in_(in_thread))
     found = connection.execute(query.order_by(col(ConflictCase.id).desc())).all()
     return next((row for row in found if row.state is CaseState.OPEN), held or next(iter(found), None))

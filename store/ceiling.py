@@ -19,11 +19,13 @@ from autoresponder.ceiling import HOUR, REMEMBERED, Cause, Given, cause_to_stop,
 from autoresponder.guards.past import gravity
 from autoresponder.plan import ReplyFacts
 from config.settings import Norm
+from store.among import one_of
 from store.answer_tables import AnswerLetOut, AnswerStop
 from store.answers import COUNTS_AS_ANSWER
 from store.database import Database
 from store.notices import write_notice
 from store.outbox import Due
+from store.pages import Query
 from store.tables import Delivery, DeliveryKind, DeliveryState, MailboxState, Notice, NoticeKind
 
 _CLOCKS_DIFFER = timedelta(minutes=5)
@@ -178,7 +180,7 @@ class StopNotices:
     def untold(self) -> list[AnswerStop]:
         """Stops that no notice tells of yet, in order of mailbox. One that was resumed by somebody is known already."""
         with self._database.read() as connection:
-            return _stops(connection, col(AnswerStop.notice).is_(None) & col(AnswerStop.resumed_at).is_(None))
+            return _stops(connection, _going_on().where(col(AnswerStop.notice).is_(None)))
 
     def announced_at(self) -> datetime | None:
         """When the latest notice of a stop was put on record."""
@@ -216,7 +218,7 @@ class StopNotices:
     def told_of(self, notice: Notice) -> list[AnswerStop]:
         """The stops that a notice tells of and that nobody has resumed, in order of mailbox."""
         with self._database.read() as connection:
-            return _stops(connection, (col(AnswerStop.notice) == notice.id) & col(AnswerStop.resumed_at).is_(None))
+            return _stops(connection, _going_on().where(col(AnswerStop.notice) == notice.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +277,7 @@ def _urgent_waiting(connection: Connection, mailbox: str) -> int:
         .where(
             col(Delivery.mailbox) == mailbox,
             col(Delivery.kind) == DeliveryKind.REPLY,
-            col(Delivery.state).in_((DeliveryState.WAITING, DeliveryState.WORKING)),
+            one_of(Delivery.state, (DeliveryState.WAITING, DeliveryState.WORKING)),
             col(AnswerLetOut.delivery_id).is_(None),
         )
     )
@@ -306,11 +308,20 @@ def _write_stop(connection: Connection, mailbox: str, cause: Cause, now: datetim
 
 
 def _stop(connection: Connection, mailbox: str) -> AnswerStop | None:
-    return next(iter(_stops(connection, col(AnswerStop.mailbox) == mailbox)), None)
+    return next(iter(_stops(connection, _stop_of(), mailbox=mailbox)), None)
 
 
-def _stops(connection: Connection, where: Any) -> list[AnswerStop]:
+@cache
+def _stop_of() -> Query:
+    return select(AnswerStop).where(col(AnswerStop.mailbox) == bindparam("mailbox"))
+
+
+def _going_on() -> Query:
+    return select(AnswerStop).where(col(AnswerStop.resumed_at).is_(None)).order_by(col(AnswerStop.mailbox))
+
+
+def _stops(connection: Connection, query: Query, **parameters: object) -> list[AnswerStop]:
     with Session(bind=connection) as session:
-        found = list(session.execute(select(AnswerStop).where(where).order_by(col(AnswerStop.mailbox))).scalars())
+        found = list(session.execute(query, parameters).scalars())
         session.expunge_all()
     return found

@@ -156,6 +156,17 @@ class Database:
         with self.engine.connect().execution_options(alliance_writes=True) as connection, connection.begin():
             yield connection
 
+    @contextmanager
+    def write_at_once(self) -> Iterator[Connection]:
+        """For one statement that writes: on a server it goes without a transaction around it, as in `glance`, and
+        stands as soon as it is carried out. An exception later in the block takes nothing back there."""
+        if self.engine.dialect.name != "postgresql":
+            with self.write() as connection:
+                yield connection
+            return
+        with self.glance() as connection:
+            yield connection
+
     def close(self) -> None:
         """Lets go of every connection."""
         self.engine.dispose()

@@ -15,6 +15,7 @@ from autoresponder.identifiers import derived_message_id
 from autoresponder.items import UNFINISHED, ItemState
 from autoresponder.plan import Occasion, ReplyFacts, RouteFacts
 from connectors.labels import Tag
+from store.among import one_of
 from store.answers import COUNTS_AS_ANSWER
 from store.case_life import retagged
 from store.case_tables import CaseMail
@@ -173,7 +174,7 @@ def _with_what_the_family_was_told(connection: Connection, facts: RouteFacts, me
         select(col(Delivery.facts)).where(
             col(Delivery.message_id) == message.id,
             col(Delivery.kind) == DeliveryKind.REPLY,
-            col(Delivery.state).in_(COUNTS_AS_ANSWER),
+            one_of(Delivery.state, COUNTS_AS_ANSWER),
         )
     ).scalar()
     if answer is None:

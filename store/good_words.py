@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, func, or_, select
 from sqlmodel import col
 
 from autoresponder.family import person
+from store.among import among
 from store.case_tables import TeacherLetter
 from store.contact_tables import Contact, ContactTone, Judgement, LetterRecipient
 from store.roster_tables import RosterAddress, RosterCare
@@ -48,7 +49,7 @@ def _addresses(connection: Connection, mailbox: str, family: str) -> set[str]:
 
 def _written(mailbox: str, family: str, addresses: Collection[str]) -> Select[Any]:
     to_family = select(col(TeacherLetter.message_id)).where(col(TeacherLetter.family) == family)
-    to_address = select(col(LetterRecipient.message_id)).where(col(LetterRecipient.address).in_(addresses))
+    to_address = select(col(LetterRecipient.message_id)).where(among(LetterRecipient.address, list(addresses)))
     recipients = (
         select(func.count())
         .select_from(LetterRecipient)
@@ -73,10 +74,10 @@ def _told(mailbox: str, addresses: Collection[str]) -> Select[Any]:
     students = (
         select(col(RosterCare.student))
         .join(RosterAddress, col(RosterAddress.person) == col(RosterCare.guardian))
-        .where(col(RosterAddress.address).in_(addresses))
+        .where(among(RosterAddress.address, list(addresses)))
     )
     return select(func.max(col(Contact.on_day))).where(
-        col(Contact.mailbox).in_({mailbox, person(mailbox)}),
+        among(Contact.mailbox, [mailbox, person(mailbox)]),
         col(Contact.student).in_(students),
         col(Contact.tone) == ContactTone.GOOD_NEWS,
         col(Contact.withdrawn_at).is_(None),

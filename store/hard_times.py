@@ -10,6 +10,7 @@ from autoresponder.cases import CaseState
 from autoresponder.family import person
 from autoresponder.items import ItemState
 from connectors.labels import Tag
+from store.among import among, one_of
 from store.case_tables import CaseMail, ConflictCase
 from store.tables import Item, ItemMail, MessageRecord
 
@@ -37,7 +38,7 @@ def in_need(connection: Connection, addresses: Collection[str], now: datetime) -
     or the teacher is at it, and shortly after. Of what never came to the office, only mail from `addresses`, as they
     stand on mail, is found."""
     at_the_office = or_(
-        col(Item.state).in_((ItemState.OPEN, ItemState.CLAIMED)),
+        one_of(Item.state, (ItemState.OPEN, ItemState.CLAIMED)),
         and_(col(Item.state) == ItemState.RETURNED, col(Item.last_mail_at) > now - _RETURNED),
         and_(col(Item.state) == ItemState.DONE, col(Item.last_mail_at) > now - _QUIET),
     )
@@ -48,7 +49,7 @@ def in_need(connection: Connection, addresses: Collection[str], now: datetime) -
         .where(col(Item.tag) == Tag.URGENT, at_the_office)
     )
     lately = select(col(MessageRecord.sender)).where(
-        col(MessageRecord.sender).in_(sorted(addresses)),
+        among(MessageRecord.sender, sorted(addresses)),
         col(MessageRecord.received_at) > now - _QUIET,
         col(MessageRecord.tag) == Tag.URGENT,
     )

@@ -22,6 +22,7 @@ from sqlmodel import Session, col
 
 from autoresponder.items import ItemState, Outcome, Word
 from autoresponder.plan import RouteFacts
+from store.among import one_of
 from store.database import Database
 from store.item_events import note
 from store.matters import say
@@ -76,7 +77,7 @@ class Items:
 
     def listing(self, states: Sequence[ItemState]) -> list[ItemView]:
         """All items in these states, oldest first."""
-        query = select(Item).where(col(Item.state).in_(states)).order_by(col(Item.opened_at), col(Item.id))
+        query = select(Item).where(one_of(Item.state, states)).order_by(col(Item.opened_at), col(Item.id))
         with self._database.read() as connection, Session(bind=connection) as session:
             found = [_view(session, item) for item in session.execute(query).scalars().all()]
             session.expunge_all()

@@ -26,6 +26,7 @@ from autoresponder.items import (
 )
 from autoresponder.plan import RouteFacts, TellFacts, Told
 from connectors.labels import Tag
+from store.among import among, one_of
 from store.handled import mark_handled
 from store.item_events import note
 from store.relabelling import no_longer_urgent
@@ -104,7 +105,7 @@ def behind(connection: Connection, references: Iterable[str]) -> Mapping[str, Be
     found = connection.execute(
         select(col(Delivery.rfc_message_id), col(ItemMail.item_id))
         .join(ItemMail, col(ItemMail.message_id) == col(Delivery.message_id))
-        .where(col(Delivery.rfc_message_id).in_(wanted), col(Delivery.kind).in_(_TO_THE_OFFICE))
+        .where(among(Delivery.rfc_message_id, wanted), one_of(Delivery.kind, _TO_THE_OFFICE))
     ).all()
     items = {row.item_id: _behind(connection, row.item_id) for row in found}
     by_message_id = {row.rfc_message_id: items[row.item_id] for row in found}
@@ -181,7 +182,7 @@ def _behind(connection: Connection, item_id: int) -> Behind:
     recipients = connection.execute(
         select(col(Delivery.recipient))
         .join(ItemMail, col(ItemMail.message_id) == col(Delivery.message_id))
-        .where(col(ItemMail.item_id) == item_id, col(Delivery.kind).in_(_TO_THE_OFFICE))
+        .where(col(ItemMail.item_id) == item_id, one_of(Delivery.kind, _TO_THE_OFFICE))
     ).scalars()
     told = {address for each in recipients if each for address in each.split(BETWEEN_RECIPIENTS)}
     holder = connection.execute(_item_query(item_id)).one().holder
@@ -227,7 +228,7 @@ def _unfinished_of() -> Select[*tuple[Any, ...]]:
         select(col(Item.id), col(Item.topic), col(Item.path), col(Item.tag), col(Item.reference))
         .where(
             col(Item.family) == bindparam("family"),
-            col(Item.state).in_(UNFINISHED),
+            one_of(Item.state, UNFINISHED),
             col(Item.last_mail_at) >= bindparam("since", type_=UtcDateTime()),
         )
         .order_by(col(Item.id).desc())

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Session, col
 
+from store.among import among_given, one_of, values_of
 from store.answers import overtaken
 from store.database import Database, dialect_of
 from store.drafts import asked_no_more
@@ -42,7 +43,7 @@ LONGEST_LEASE = timedelta(hours=2)
 """Longer than any lease lasts, with the settling time that may follow: one that ends later was given by a clock that
 was ahead."""
 _URGENT_FIRST = case(
-    (col(Delivery.kind).in_((DeliveryKind.ROUTE, DeliveryKind.ESCALATE)), 0),
+    (one_of(Delivery.kind, (DeliveryKind.ROUTE, DeliveryKind.ESCALATE)), 0),
     (col(Delivery.kind) == DeliveryKind.TAG, 1),
     else_=2,
 )
@@ -97,7 +98,7 @@ class Outbox:
             "new_holder": self._holder,
             "new_until": now + self._lease,
         }
-        with self._database.write() as connection:
+        with self._database.write_at_once() as connection:
             if connection.execute(_claim(), {**this, **new, **times(now, is_due)}).rowcount != 1:
                 return None
             return _all(connection, _this(), {"this": due.id})[0]
@@ -179,15 +180,9 @@ class Outbox:
         """Labels were written: tagging is idempotent and needs no claim."""
         if not done:
             return
-        with self._database.write() as connection:
-            connection.execute(
-                update(Delivery)
-                .where(
-                    col(Delivery.id).in_([due.id for due in done]),
-                    col(Delivery.state).in_(_UNFINISHED),
-                )
-                .values(state=DeliveryState.DONE, finished_at=now, last_error=None)
-            )
+        with self._database.write_at_once() as connection:
+            these = values_of("this", [due.id for due in done])
+            connection.execute(_tagged(frozenset(these)), {**these, "now": now})
 
     def postpone_tag(self, due: Due, at: datetime, error: str, *, give_up: bool) -> None:
         """Labels could not be written."""
@@ -267,7 +262,7 @@ class Outbox:
             return int(done.rowcount)
 
     def _set(self, due: Due, **values: Any) -> None:
-        with self._database.write() as connection:
+        with self._database.write_at_once() as connection:
             self._write(connection, due, **values)
 
     def _write(self, connection: Connection, due: Due, **values: Any) -> None:
@@ -335,6 +330,13 @@ def _claim() -> Update:
             lease_until=bindparam("new_until"),
         )
     )
+
+
+@cache
+def _tagged(given: frozenset[str]) -> Update:
+    now = bindparam("now", type_=UtcDateTime())
+    unfinished = update(Delivery).where(among_given(Delivery.id, "this", given), col(Delivery.state).in_(_UNFINISHED))
+    return unfinished.values(state=DeliveryState.DONE, finished_at=now, last_error=None)
 
 
 @cache

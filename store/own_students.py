@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from autoresponder.family import person
 from autoresponder.naming import Student
+from store.among import among
 from store.chunks import chunks
 from store.roster_tables import RosterAddress, RosterCare, RosterFamily, RosterMembership, RosterPerson
 
@@ -30,7 +31,7 @@ def own_students(connection: Connection, mailbox: str, day: date) -> list[Studen
     with_them = select(col(RosterMembership.person)).where(_attends(day))
     people: set[str] = set()
     for chunk in chunks(sorted(classes)):
-        people |= set(connection.execute(with_them.where(col(RosterMembership.school_class).in_(chunk))).scalars())
+        people |= set(connection.execute(with_them.where(among(RosterMembership.school_class, chunk))).scalars())
     return _students(connection, day, people)
 
 
@@ -99,4 +100,4 @@ def _of(connection: Connection, query: Any, column: Any, wanted: set[str] | None
     """The rows of these people; all where `wanted` is None."""
     if wanted is None:
         return list(connection.execute(query))
-    return [row for chunk in chunks(sorted(wanted)) for row in connection.execute(query.where(column.in_(chunk)))]
+    return [row for chunk in chunks(sorted(wanted)) for row in connection.execute(query.where(among(column, chunk)))]

@@ -1,9 +1,9 @@
 """What is already on record about a page of changes, and the one transaction that records it (decision 2)."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeAlias
 
 from sqlalchemy import (
@@ -31,6 +31,7 @@ from connectors.away import Absence
 from connectors.labels import Label, Tag
 from connectors.mailbox import Direction
 from store import letters
+from store.among import among_given, one_of, values_of
 from store.answers import Answers, answers_given
 from store.case_life import CasePart, relabelled, take_part
 from store.chunks import chunks
@@ -60,6 +61,7 @@ Query: TypeAlias = Select[*tuple[Any, ...]]
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 
 _UNFINISHED = (DeliveryState.WAITING, DeliveryState.WORKING)
+_WANTED = "wanted"
 _UNREAD_AT_MOST = timedelta(days=1)
 """So long ago a mailbox may have been read last whose record is dated ahead."""
 
@@ -250,19 +252,9 @@ class Pages:
 
     def known(self, mailbox: str, ids: Sequence[str]) -> Mapping[str, frozenset[Label]]:
         """Which of `ids` are on record, and with which labels (a `connectors.mailbox.Known`)."""
-        message = MessageRecord
-        found: dict[str, frozenset[Label]] = {}
-        with self._database.read() as connection:
-            for chunk in chunks(ids):
-                rows = connection.execute(
-                    select(col(message.provider_id), col(message.labels)).where(
-                        col(message.mailbox) == mailbox,
-                        col(message.provider_id).in_(chunk),
-                        col(message.removed_at).is_(None),
-                    )
-                )
-                found.update((row.provider_id, labels_from(row.labels)) for row in rows)
-        return found
+        with self._database.glance() as connection:
+            rows = _rows(connection, _known_query, {"mailbox": mailbox}, ids)
+            return {row.provider_id: labels_from(row.labels) for row in rows}
 
     def background(
         self,
@@ -281,17 +273,17 @@ class Pages:
         with self._database.read() as connection:
             background.circumstances = circumstances_of(connection, mailbox, answers_since)
             ids = {identity.provider_id for identity in identities} | set(relabelled)
-            for row in _rows(connection, _seen_query(MessageRecord.provider_id), of, ids):
+            for row in _rows(connection, partial(_seen_query, MessageRecord.provider_id), of, ids):
                 seen = _seen(row)
                 background.seen[seen.provider_id] = seen
             if resync:
                 self._namesakes(connection, of, identities, background)
             named = {reference for identity in identities for reference in identity.references}
-            for row in _rows(connection, _threads_query(), {"mailbox": mailbox}, named):
+            for row in _rows(connection, _threads_query, {"mailbox": mailbox}, named):
                 background.threads[row.rfc_message_id] = row.thread
             people = {person(i.sender) for i in received if i.sender}
             threads = {background.thread_of(i) for i in received}
-            for row in _rows(connection, _teacher_wrote_query(), {"mailbox": mailbox}, threads):
+            for row in _rows(connection, _teacher_wrote_query, {"mailbox": mailbox}, threads):
                 background.teacher_wrote[row.thread] = row.at
             background.answers = answers_given(connection, mailbox, people, threads, answers_since)
             if background.circumstances.past_answers:
@@ -300,9 +292,11 @@ class Pages:
             keys = {route_key(i.fingerprint) for i in planned}
             keys |= {draft_key(mailbox, background.thread_of(i)) for i in planned}
             keys |= {reply_key(i.sender, i.rfc_message_id or i.fingerprint) for i in planned if i.sender}
-            background.keys = {row[0] for row in _rows(connection, _on_record(Delivery.dedupe_key), {}, keys)}
+            background.keys = {row[0] for row in _rows(connection, partial(_on_record, Delivery.dedupe_key), {}, keys)}
             sent = {i.rfc_message_id for i in identities if i.direction is Direction.SENT}
-            background.mails = {row[0] for row in _rows(connection, _on_record(Delivery.rfc_message_id), {}, sent)}
+            background.mails = {
+                row[0] for row in _rows(connection, partial(_on_record, Delivery.rfc_message_id), {}, sent)
+            }
             answered = {reference for i in received for reference in i.references if is_own_message_id(reference)}
             for chunk in chunks(sorted(answered)):
                 background.behind |= behind(connection, chunk)
@@ -311,7 +305,7 @@ class Pages:
     def teacher_wrote_at(self, mailbox: str, thread: str) -> datetime | None:
         """When the teacher last wrote into a thread, None where never."""
         with self._database.glance() as connection:
-            row = next(_rows(connection, _teacher_wrote_query(), {"mailbox": mailbox}, [thread]), None)
+            row = next(_rows(connection, _teacher_wrote_query, {"mailbox": mailbox}, [thread]), None)
         return None if row is None else row.at
 
     def carries(self, message_id: int | None, label: Label) -> bool:
@@ -417,9 +411,9 @@ class Pages:
     ) -> None:
         named = {i.rfc_message_id for i in identities if i.rfc_message_id}
         nameless = {i.fingerprint for i in identities if not i.rfc_message_id}
-        for row in _rows(connection, _seen_query(MessageRecord.rfc_message_id), of, named):
+        for row in _rows(connection, partial(_seen_query, MessageRecord.rfc_message_id), of, named):
             background.namesakes.setdefault(row.rfc_message_id, []).append(_seen(row))
-        for row in _rows(connection, _seen_query(MessageRecord.fingerprint), of, nameless):
+        for row in _rows(connection, partial(_seen_query, MessageRecord.fingerprint), of, nameless):
             if row.rfc_message_id is None:
                 background.namesakes.setdefault(row.fingerprint, []).append(_seen(row))
 
@@ -493,7 +487,7 @@ def _recording() -> Any:
 
 
 @cache
-def _seen_query(wanted: Any) -> Query:
+def _seen_query(wanted: Any, given: frozenset[str]) -> Query:
     message, delivery = MessageRecord, Delivery
     # A label of ours that lacks on a mail of the teacher's is taken for their word: also where writing it was given up,
     # or was done while the mailbox was being read, it is not theirs.
@@ -503,7 +497,7 @@ def _seen_query(wanted: Any) -> Query:
     tagging = and_(
         col(delivery.message_id) == col(message.id),
         col(delivery.kind) == DeliveryKind.TAG,
-        or_(col(delivery.state).in_(_UNFINISHED), and_(col(message.direction) == Direction.SENT, not_shown)),
+        or_(one_of(delivery.state, _UNFINISHED), and_(col(message.direction) == Direction.SENT, not_shown)),
     )
     return (
         select(
@@ -519,33 +513,43 @@ def _seen_query(wanted: Any) -> Query:
             col(delivery.facts).label("tag_facts"),
         )
         .outerjoin(delivery, tagging)
-        .where(col(message.mailbox) == bindparam("mailbox"), _is_wanted(wanted))
+        .where(col(message.mailbox) == bindparam("mailbox"), _is_wanted(wanted, given))
     )
 
 
 @cache
-def _threads_query() -> Query:
+def _known_query(given: frozenset[str]) -> Query:
+    message = MessageRecord
+    return select(col(message.provider_id), col(message.labels)).where(
+        col(message.mailbox) == bindparam("mailbox"),
+        _is_wanted(message.provider_id, given),
+        col(message.removed_at).is_(None),
+    )
+
+
+@cache
+def _threads_query(given: frozenset[str]) -> Query:
     message = MessageRecord
     query = select(col(message.rfc_message_id), col(message.thread))
-    return query.where(col(message.mailbox) == bindparam("mailbox"), _is_wanted(message.rfc_message_id))
+    return query.where(col(message.mailbox) == bindparam("mailbox"), _is_wanted(message.rfc_message_id, given))
 
 
 @cache
-def _on_record(wanted: Any) -> Query:
-    return select(col(wanted)).where(_is_wanted(wanted))
+def _on_record(wanted: Any, given: frozenset[str]) -> Query:
+    return select(col(wanted)).where(_is_wanted(wanted, given))
 
 
-def _is_wanted(column: Any) -> ColumnElement[bool]:
-    return col(column).in_(bindparam("wanted", expanding=True))
+def _is_wanted(column: Any, given: frozenset[str]) -> ColumnElement[bool]:
+    return among_given(column, _WANTED, given)
 
 
 @cache
-def _teacher_wrote_query() -> Query:
+def _teacher_wrote_query(given: frozenset[str]) -> Query:
     return (
         select(col(MessageRecord.thread), func.max(col(MessageRecord.received_at)).label("at"))
         .where(
             col(MessageRecord.mailbox) == bindparam("mailbox"),
-            _is_wanted(MessageRecord.thread),
+            _is_wanted(MessageRecord.thread, given),
             col(MessageRecord.direction) == Direction.SENT,
             col(MessageRecord.own).is_(False),
         )
@@ -569,7 +573,11 @@ def _seen(row: AnyRow) -> Seen:
 
 
 def _rows(
-    connection: Connection, query: Query, parameters: Mapping[str, object], wanted: Iterable[str | None]
+    connection: Connection,
+    query: Callable[[frozenset[str]], Query],
+    parameters: Mapping[str, object],
+    wanted: Iterable[str | None],
 ) -> Iterator[AnyRow]:
     for chunk in chunks(sorted({value for value in wanted if value is not None})):
-        yield from connection.execute(query, {**parameters, "wanted": chunk})
+        these = values_of(_WANTED, chunk)
+        yield from connection.execute(query(frozenset(these)), {**parameters, **these})

@@ -11,13 +11,14 @@ from datetime import datetime
 from functools import cache
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, or_, select, update
 from sqlmodel import col
 
 from autoresponder.items import UNFINISHED, ItemState
 from autoresponder.plan import TagFacts
 from connectors.labels import REMARKS, Label, Tag
 from connectors.mailbox import Direction
+from store.among import among_given, one_of, values_of
 from store.case_life import retagged
 from store.item_events import note
 from store.label_words import labels_from, words
@@ -66,7 +67,8 @@ def no_conflict(connection: Connection, fingerprint: str, at: datetime) -> None:
 def heed(connection: Connection, fingerprints: Sequence[str], new: Mapping[int, MessageRecord]) -> None:
     """What somebody said of a message holds for `new` copies of it, too; `new` by number, of these fingerprints or
     others."""
-    message, said = MessageRecord, connection.execute(_said_of(), {"fingerprints": list(fingerprints)})
+    message, these = MessageRecord, values_of("content", fingerprints)
+    said = connection.execute(_said_of(frozenset(these)), these)
     last = {row.fingerprint: row.to_tag for row in said if not row.fingerprint.startswith(_UNREAD)}
     for number, record in new.items():
         if record.fingerprint in last:
@@ -77,14 +79,14 @@ def heed(connection: Connection, fingerprints: Sequence[str], new: Mapping[int, 
 
 
 @cache
-def _said_of() -> Select[*tuple[Any, ...]]:
+def _said_of(given: frozenset[str]) -> Select[*tuple[Any, ...]]:
     """The statement, made once: what was said of messages of these contents, in order."""
     message = MessageRecord
     return (
         select(col(message.fingerprint), col(Correction.to_tag))
         .join(Correction, col(Correction.message_id) == col(message.id))
         .where(
-            col(message.fingerprint).in_(bindparam("fingerprints", expanding=True)),
+            among_given(message.fingerprint, "content", given),
             col(message.direction) == Direction.RECEIVED,
         )
         .order_by(col(Correction.id))
@@ -101,7 +103,7 @@ def cancel_unbegun(connection: Connection, message_id: int, reason: str, at: dat
         .where(
             col(Delivery.message_id) == message_id,
             col(Delivery.state) == DeliveryState.WAITING,
-            col(Delivery.kind).not_in((DeliveryKind.TELL, DeliveryKind.REMIND, DeliveryKind.DRAFT)),
+            ~one_of(Delivery.kind, (DeliveryKind.TELL, DeliveryKind.REMIND, DeliveryKind.DRAFT)),
             untouched,
         )
         .values(state=DeliveryState.CANCELLED, last_error=reason, finished_at=at)
@@ -166,7 +168,7 @@ def _close_items(connection: Connection, message_id: int, at: datetime) -> None:
     query = (
         select(col(Item.id))
         .join(ItemMail, col(ItemMail.item_id) == col(Item.id))
-        .where(col(ItemMail.message_id) == message_id, col(Item.tag) == Tag.URGENT, col(Item.state).in_(UNFINISHED))
+        .where(col(ItemMail.message_id) == message_id, col(Item.tag) == Tag.URGENT, one_of(Item.state, UNFINISHED))
     )
     for item_id in filter(None, connection.execute(query).scalars().all()):
         urgent = (
@@ -187,7 +189,7 @@ def _unwritten(connection: Connection, message_id: int) -> tuple[frozenset[Label
         select(col(Delivery.facts)).where(
             col(Delivery.message_id) == message_id,
             col(Delivery.kind) == DeliveryKind.TAG,
-            col(Delivery.state).in_((DeliveryState.WAITING, DeliveryState.WORKING)),
+            one_of(Delivery.state, (DeliveryState.WAITING, DeliveryState.WORKING)),
         )
     ).scalars()
     replaced = (labels for each in facts for labels in TagFacts.model_validate_json(each).replaced)

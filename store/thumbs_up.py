@@ -8,6 +8,7 @@ from sqlmodel import col
 
 from autoresponder.guards import content, thanks
 from connectors.mailbox import Direction
+from store.among import among
 from store.tables import MessageRecord
 
 _GUARDS = (content.reaction.__name__, thanks.thanks_only.__name__)
@@ -20,12 +21,12 @@ def thumbs_up(connection: Connection, mailbox: str, senders: Collection[str], si
         select(func.count())
         .select_from(MessageRecord)
         .where(
-            col(MessageRecord.sender).in_(sorted(senders)),
+            among(MessageRecord.sender, sorted(senders)),
             col(MessageRecord.mailbox) == mailbox,
             col(MessageRecord.received_at) >= since,
             col(MessageRecord.received_at) < until,
             col(MessageRecord.direction) == Direction.RECEIVED,
-            col(MessageRecord.guard).in_(_GUARDS),
+            among(MessageRecord.guard, _GUARDS),
         )
     )
     return int(connection.execute(query).scalar_one())

@@ -14,6 +14,7 @@ from sqlmodel import col
 
 from autoresponder.family import person
 from autoresponder.plan import Answer
+from store.among import among
 from store.chunks import chunks
 from store.database import Database, dialect_of
 from store.erasure_tables import PastAnswer, Retention, Tombstone
@@ -72,7 +73,7 @@ def buried(connection: Connection, names: Collection[tuple[What, str]], key: byt
     digests = {digest_of(*name, key): name for name in names}
     found: set[tuple[What, str]] = set()
     for some in chunks(sorted(digests)):
-        rows = connection.execute(select(col(Tombstone.digest)).where(col(Tombstone.digest).in_(some))).scalars()
+        rows = connection.execute(select(col(Tombstone.digest)).where(among(Tombstone.digest, some))).scalars()
         found |= {digests[digest] for digest in rows}
     return found
 
@@ -114,7 +115,7 @@ def past_answers(
     for some in chunks(sorted(digests)):
         rows = connection.execute(
             select(col(of.person), col(of.tag), col(of.crisis), col(of.at)).where(
-                col(of.mailbox) == mailbox, col(of.person).in_(some), col(of.at) >= since
+                col(of.mailbox) == mailbox, among(of.person, some), col(of.at) >= since
             )
         )
         for row in rows:

@@ -15,6 +15,7 @@ from autoresponder.alerts import AlertKind
 from autoresponder.items import ItemState
 from connectors.labels import Tag
 from connectors.mailbox import Direction
+from store.among import one_of
 from store.answer_tables import AnswerStop
 from store.database import Database
 from store.operating_tables import Alert, Look
@@ -149,7 +150,7 @@ def _waiting(connection: Connection) -> tuple[Waiting, ...]:
 def _given_up(connection: Connection) -> tuple[tuple[int, datetime], ...]:
     query = (
         select(col(Delivery.id), col(Delivery.created_at))
-        .where(OPEN_DELIVERY, col(Delivery.state) == DeliveryState.SET_ASIDE, col(Delivery.kind).in_(URGENT))
+        .where(OPEN_DELIVERY, col(Delivery.state) == DeliveryState.SET_ASIDE, one_of(Delivery.kind, URGENT))
         .order_by(col(Delivery.id))
     )
     return tuple((int(row[0] or 0), row[1]) for row in connection.execute(query))

@@ -46,6 +46,14 @@ def main() -> None:
     parser.add_argument("--warm", type=float, default=1, help="minutes at the rate of the peak that are not measured")
     parser.add_argument("--minutes", type=float, default=5, help="at the rate of the peak")
     parser.add_argument("--families", type=float, default=0.5, help="share of mail from families, the rest is lists'")
+    parser.add_argument(
+        "--tags",
+        type=float,
+        nargs=2,
+        default=(),
+        metavar=("URGENT", "CONFLICT"),
+        help="shares of letters, the others are routine; a third each, as in the corpus, where it is left out",
+    )
     parser.add_argument("--old", type=int, default=5, help="mailboxes that are connected with 300 old messages each")
     parser.add_argument("--seed", type=int, default=2026)
     options = parser.parse_args()
@@ -91,8 +99,8 @@ def _morning(
     )
 
     def begin(seed: int, minutes: float) -> None:
-        shares = {"family_share": options.families, "mailboxes": boxes}
-        _ask(path, do="begin", seed=seed, per_second=per_second, seconds=minutes * 60, **shares)
+        mix = {"families": options.families, "tags": options.tags, "mailboxes": boxes}
+        _ask(path, do="begin", seed=seed, per_second=per_second, seconds=minutes * 60, **mix)
 
     begin(options.seed + 1, options.warm)  # what a worker makes once, for each language that it meets
     time.sleep(options.warm * 60)

@@ -4,7 +4,7 @@ Seeded: the same seed, the same letters at the same mailboxes in the same order.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
@@ -26,7 +26,18 @@ class Letter:
 
     subject: str
     body: str
-    urgent: bool
+    tag: str
+    """As people labelled it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """What comes."""
+
+    families: float
+    """Share of mail from families; the rest is lists'."""
+    tags: Sequence[float] = ()
+    """Shares of letters that are urgent and conflict, the others routine; the corpus' own where it is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +61,25 @@ def addresses(count: int) -> list[str]:
 def letters() -> tuple[Letter, ...]:
     """All that the corpus holds."""
     lines = (line for path in sorted(_CORPUS.glob("*.jsonl")) for line in path.read_text("utf-8").splitlines())
-    return tuple(Letter(each["subject"], each["body"], each["label"] == "urgent") for each in map(json.loads, lines))
+    return tuple(Letter(each["subject"], each["body"], each["label"]) for each in map(json.loads, lines))
 
 
-def post(random: Random, mailbox: str, number: int, at: datetime, *, family_share: float) -> Posted:
-    """Message `number` to a mailbox: a family's letter, or (one minus `family_share`) a list's."""
-    letter = random.choice(letters())
-    from_family = random.random() < family_share
+@cache
+def _letters_of(tag: str) -> tuple[Letter, ...]:
+    return tuple(letter for letter in letters() if letter.tag == tag)
+
+
+def _letter(random: Random, mix: Mix) -> Letter:
+    if not mix.tags:
+        return random.choice(letters())
+    tags = ("urgent", "conflict", "routine")
+    return random.choice(_letters_of(random.choices(tags, (*mix.tags, 1 - sum(mix.tags)))[0]))
+
+
+def post(random: Random, mailbox: str, number: int, at: datetime, mix: Mix) -> Posted:
+    """Message `number` to a mailbox: a family's letter, or a list's."""
+    letter = _letter(random, mix)
+    from_family = random.random() < mix.families
     family = random.randrange(_FAMILIES)
     teacher = mailbox.partition("@")[0]
     sender = f"guardian{family}.of.{teacher}@family{family % 7}.example" if from_family else "news@list.example"
@@ -76,7 +99,7 @@ def post(random: Random, mailbox: str, number: int, at: datetime, *, family_shar
         paragraphs = "".join(f"<div style='font:14px Calibri'>{line}</div>" for line in letter.body.split("\n\n"))
         mail.add_alternative(f"<html><body>{paragraphs}</body></html>", subtype="html")
         mail.set_boundary(f"=_{random.getrandbits(96):024x}")
-    return Posted(mailbox, mail.as_bytes(policy=SMTP), message_id, letter.urgent and from_family)
+    return Posted(mailbox, mail.as_bytes(policy=SMTP), message_id, letter.tag == "urgent" and from_family)
 
 
 def arrivals(random: Random, mailboxes: list[str], per_second: float, seconds: float) -> Iterator[tuple[float, str]]:

@@ -21,7 +21,7 @@ from typing import Any
 
 from autoresponder.identifiers import derived_message_id, original_key
 from benchmarks.district import wire
-from benchmarks.district.post import addresses, arrivals, post
+from benchmarks.district.post import Mix, addresses, arrivals, post
 from connectors.mime import parse_message
 
 OFFICE = "office@district.example"
@@ -118,10 +118,10 @@ class Provider:
             await writer.drain()
         writer.close()
 
-    def deliver(self, mailbox: str, *, family_share: float) -> None:
+    def deliver(self, mailbox: str, mix: Mix) -> None:
         """A message comes in now."""
         now, self._number = time.time(), self._number + 1
-        posted = post(self._random, mailbox, self._number, datetime.now(UTC), family_share=family_share)
+        posted = post(self._random, mailbox, self._number, datetime.now(UTC), mix)
         self._put(self._boxes[mailbox], posted.content, now, sent=False)
         message = parse_message(posted.content, mailbox=mailbox, id="", received_at=datetime.now(UTC))
         route = derived_message_id(original_key(message), "route", mailbox)
@@ -131,7 +131,7 @@ class Provider:
         """Mail that lies in a mailbox before it is connected."""
         for _ in range(count):
             self._number += 1
-            posted = post(self._random, mailbox, self._number, datetime.now(UTC), family_share=0.7)
+            posted = post(self._random, mailbox, self._number, datetime.now(UTC), Mix(0.7))
             message = self._put(self._boxes[mailbox], posted.content, time.time() - 86_400, sent=False)
             message.old = True
             self._old_left += 1
@@ -241,9 +241,10 @@ class Provider:
 async def _morning(provider: Provider, mailboxes: list[str], asked: dict[str, Any]) -> None:
     """Mail comes in, at the rate and for the time asked for."""
     began = time.monotonic()
+    mix = Mix(asked["families"], asked["tags"])
     for at, mailbox in arrivals(Random(asked["seed"]), mailboxes, asked["per_second"], asked["seconds"]):
         await asyncio.sleep(max(0.0, began + at - time.monotonic()))
-        provider.deliver(mailbox, family_share=asked["family_share"])
+        provider.deliver(mailbox, mix)
 
 
 def _id_of(content: bytes) -> str:

@@ -1,5 +1,6 @@
 """`alliance worker`: one worker of a district, of any number."""
 
+import gc
 import signal
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +21,11 @@ _SWITCH_INTERVAL = 0.05
 """Seconds that a thread may work while others wait for the interpreter; Python's own is a tenth. Each of the many that
 wait asks that often, and whoever works is interrupted: at a district's peak by dozens of them, all the time
 (`python -m benchmarks.district`)."""
+
+
+_OBJECTS_BETWEEN = 20_000
+"""New objects after which Python looks for those that keep each other alive; its own 700 are made in the middle of
+every message, and each look stops all threads."""
 
 
 def register(app: typer.Typer) -> None:
@@ -47,6 +53,7 @@ def worker(
     logging.getLogger("procrastinate").setLevel(logging.WARNING)
     share_memory_pools()
     sys.setswitchinterval(_SWITCH_INTERVAL)
+    gc.set_threshold(_OBJECTS_BETWEEN)
     settings = load_settings(config)
     configure(verbose=verbose, style=settings.monitoring.logs)
     database = open_district(settings)
@@ -55,6 +62,7 @@ def worker(
 
     clock = database_clock(database)
     assembly = assemble(settings, database, clock)
+    gc.freeze()  # what stands now, the models above all, stays
 
     try:
         with monitored(assembly, "worker", LogWatcher(), os.environ) as pulse:

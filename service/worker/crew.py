@@ -17,6 +17,7 @@ from connectors.mailbox import Mailbox
 from service.logs import place
 from service.mailbox_work import MailboxWork, Slice
 from service.worker.shelf import NoRoom, Shelf
+from store.agenda import Agenda
 from store.mailbox_turns import Ended, Turn
 from store.worker_tables import Pace
 
@@ -93,12 +94,14 @@ class Crew:
             self._changed.wait_for(lambda: self._stopping or self._room(system).live >= self._several, seconds)
             return self._room(system)
 
-    def begin(self, system: str, turn: Turn) -> None:
-        """Has a thread work on a mailbox as soon as one is free."""
+    def begin(self, system: str, turns: Sequence[Turn]) -> None:
+        """Has threads work on mailboxes as soon as some are free. What waits in them is asked for all at once."""
+        agendas = self._agendas(turns)
         with self._changed:
-            self._busy[system] += 1
-            self._backlogs += turn.pace is Pace.BACKLOG
-        self._pool.submit(self._take, system, turn)
+            self._busy[system] += len(turns)
+            self._backlogs += sum(turn.pace is Pace.BACKLOG for turn in turns)
+        for turn in turns:
+            self._pool.submit(self._take, system, turn, agendas.get(turn.mailbox))
 
     def ended(self) -> Sequence[Ended]:
         """The turns that ended since this was last asked."""
@@ -133,10 +136,17 @@ class Crew:
         free = max(0, min(self._places - self._busy.total(), self._per_system - self._busy[system]))
         return Room(free, max(0, min(free, self._backlog - self._backlogs)))
 
-    def _take(self, system: str, turn: Turn) -> None:
+    def _agendas(self, turns: Sequence[Turn]) -> Mapping[str, Agenda]:
+        try:
+            return self._work.agendas([turn.mailbox for turn in turns])
+        except Exception as error:  # noqa: BLE001 - each turn asks for its own, and says what is the matter
+            log.warning("what waits could not be asked for several mailboxes at once", error=place(error))
+            return {}
+
+    def _take(self, system: str, turn: Turn, agenda: Agenda | None) -> None:
         ended = Ended(turn, Pace.FAILING, _FULL_SHELF_PAUSE, turn.failures + 1)
         try:
-            ended = self._turn(turn)
+            ended = self._turn(turn, agenda)
         except Exception as error:  # noqa: BLE001 - a thread must not end without saying how
             log.error("a turn ended unexpectedly", mailbox=turn.mailbox, error=place(error))
         finally:
@@ -146,13 +156,13 @@ class Crew:
                 self._ended.append(ended)
                 self._changed.notify_all()
 
-    def _turn(self, turn: Turn) -> Ended:
+    def _turn(self, turn: Turn, agenda: Agenda | None) -> Ended:
         if self._stopping:
             return Ended(turn, turn.pace, 0.0, turn.failures, at_once=True)
         box = self._boxes[turn.mailbox]
         try:
             mailbox = self._shelf.borrow(box)
-            more = self._using(box, mailbox, lambda: self._look(box, mailbox))
+            more = self._using(box, mailbox, lambda: self._look(box, mailbox, agenda))
         except NoRoom:
             # It stays live, since old mail has its turns last; and a live one is told from when it was due.
             late = turn.late if turn.pace is Pace.LIVE else 0.0
@@ -164,8 +174,8 @@ class Crew:
             return Ended(turn, Pace.BACKLOG, 0.0, at_once=True)
         return Ended(turn, Pace.LIVE, self._until_next(box))
 
-    def _look(self, box: MailboxSettings, mailbox: Mailbox) -> bool:
-        more = self._work.turn(box, mailbox, SLICE)
+    def _look(self, box: MailboxSettings, mailbox: Mailbox, agenda: Agenda | None) -> bool:
+        more = self._work.turn(box, mailbox, SLICE, agenda)
         if isinstance(mailbox, Ringing):
             mailbox.listen()
         return more

@@ -255,8 +255,8 @@ class Worker:
         if most <= 0:
             return 0
         turns = self._turns.take(system, most, paces, self._strangers)
-        for turn in turns:
-            self._crew.begin(system, turn)
+        if turns:
+            self._crew.begin(system, turns)
         return len(turns)
 
     def _deliver_urgent(self, address: str) -> None:

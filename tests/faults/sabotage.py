@@ -45,7 +45,8 @@ def cursor_before_page() -> None:
 def lease_not_asked() -> None:
     """Whoever was offered a delivery takes it, also where another worker has it in hand."""
 
-    def claim(self: Outbox, due: Due, now: datetime) -> Due | None:
+    def claim(self: Outbox, due: Due, now: datetime, *, died: bool = False) -> Due | None:
+        del died
         with self._database.write() as connection:
             ours = update(Delivery).where(
                 col(Delivery.id) == due.id, col(Delivery.state).in_((DeliveryState.WAITING, DeliveryState.WORKING))
@@ -57,7 +58,7 @@ def lease_not_asked() -> None:
             )
             if taken.rowcount != 1:
                 return None
-            return outbox._all(connection, outbox._with_message().where(col(Delivery.id) == due.id))[0]
+            return outbox._all(connection, outbox._this(), {"this": due.id})[0]
 
     def write(self: Outbox, connection: Any, due: Due, **values: Any) -> None:
         connection.execute(update(Delivery).where(col(Delivery.id) == due.id).values(values))
@@ -85,9 +86,16 @@ def done_before_sent() -> None:
 
     finish = Outbox.finish
 
-    def once(self: Outbox, due: Due, state: DeliveryState, now: datetime, error: str | None = None) -> None:
+    def once(
+        self: Outbox,
+        due: Due,
+        state: DeliveryState,
+        now: datetime,
+        error: str | None = None,
+        then: Delivery | None = None,
+    ) -> None:
         if due.delivery.state is not DeliveryState.DONE:
-            finish(self, due, state, now, error)
+            finish(self, due, state, now, error, then)
         due.delivery.state = state
 
     Outbox.sending, Outbox.finish = too_early, once  # type: ignore[method-assign]

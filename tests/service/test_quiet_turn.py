@@ -32,6 +32,28 @@ def test_nothing_new_and_nothing_due_is_one_question(maple: Maple) -> None:
     assert asked == ["SELECT"]
 
 
+def test_many_mailboxes_whose_turns_begin_together_are_one_question(maple: Maple) -> None:
+    work, box, mailbox = work_of(maple.assembly()), maple.box(), maple.mailbox()
+    work.turn(box, mailbox)
+    with questions(maple) as asked:
+        agendas = work.agendas([box.address, "somebody.else@maple.example"])
+        work.turn(box, mailbox, agenda=agendas[box.address])
+    assert asked == ["SELECT"]
+
+
+@pytest.mark.parametrize("seconds", [6, -1])
+def test_what_was_asked_long_before_the_turn_began_is_asked_again(maple: Maple, seconds: int) -> None:
+    work, box, mailbox = work_of(maple.assembly()), maple.box(), maple.mailbox()
+    work.turn(box, mailbox)
+    before = work.agendas([box.address])[box.address]
+    maple.write("routine")
+    work.turn(box, mailbox)
+    maple.clock.forward(seconds=seconds)
+    maple.write("urgent bus")
+    work.turn(box, mailbox, agenda=before)
+    assert maple.routed() == ["urgent bus"]
+
+
 def test_when_to_come_back_is_one_question_too(maple: Maple) -> None:
     work = work_of(maple.assembly())
     with questions(maple) as asked:

@@ -7,7 +7,7 @@ from threading import Barrier
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import func, inspect, select, text
+from sqlalchemy import func, insert, inspect, select, text
 from sqlmodel import Session, SQLModel, col
 
 from store import tables
@@ -60,6 +60,15 @@ def test_a_statement_that_is_asked_again_and_again_stays_prepared_whatever_else_
             mark(connection, MarkKind.ADDRESS, ["bo@home.example"])
     with database.read() as connection:
         assert connection.execute(prepared).scalar_one() >= 3
+    database.close()
+
+
+def test_one_statement_that_writes_is_done_as_soon_as_it_is_carried_out(server: Postgres) -> None:
+    database = Database.open(server.database())
+    with database.write_at_once() as connection:
+        connection.execute(insert(Mark).values(kind=MarkKind.ADDRESS, key="ana@home.example"))
+        with database.read() as other:
+            assert other.execute(select(func.count()).select_from(Mark)).scalar_one() == 1
     database.close()
 
 

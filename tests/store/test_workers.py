@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text
 
 from connectors.labels import Tag
 from connectors.mailbox import Direction
@@ -59,6 +59,25 @@ def say(database: Database, statement: str, **values: object) -> None:
 
 def names(turns: list[Turn]) -> list[str]:
     return [turn.mailbox for turn in turns]
+
+
+def test_taking_turns_reads_no_mailboxes_that_are_not_due(database: Database) -> None:
+    turns = set_up(database, "first@maple.example")
+    turns.add({f"later{number}@maple.example": "imap" for number in range(3000)}, 0)
+    say(database, "UPDATE mailbox_turn SET due_at = NOW + interval '1 hour' WHERE mailbox LIKE 'later%'")
+    say(database, "ANALYZE mailbox_turn")
+    read: list[int] = []
+
+    def count(connection: Connection, *_: object) -> None:
+        if not read:
+            read.append(0)
+            query = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'mailbox_turn'"
+            read[0] = int(connection.exec_driver_sql(query).scalar_one())
+
+    event.listen(database.engine, "after_cursor_execute", count)
+    assert names(turns.take("imap", 8, LIVE)) == ["first@maple.example"]
+    assert 0 < read[0] < 100
+
 
 
 class TestTurns:
