@@ -1,7 +1,7 @@
 # `make` alone prints what there is to do. PYTHON chooses the interpreter: make install PYTHON=python3.13
 
 PYTHON ?= python3
-WORKERS ?= 4
+WORKERS ?= 3
 LANGUAGES := en es zh-Hans zh-Hant vi ar pt ht ru ko tl fr
 VENV := .venv
 BIN := $(VENV)/bin
