@@ -19,7 +19,7 @@ from autoresponder.wording import LANGUAGES, Wording, written_languages
 from config.crisis import numbers_of
 from config.settings import MailboxSettings, Settings
 from connectors.labels import Tag
-from connectors.message import MARKER, Message
+from connectors.message import CRISIS, MARKER, NOTE, Message
 
 __all__ = ["LANGUAGES", "compose_reply", "reply_address", "reply_message_id", "reply_note"]
 
@@ -60,6 +60,7 @@ def compose_reply(
     mail["X-Auto-Response-Suppress"] = "All"  # [MS-OXCMAIL] §2.1.3.2.20
     # No Precedence: RFC 3834 §3.1.8 recommends none, and "bulk" sends a note to a parent into the spam folder.
     mail[MARKER] = "reply"
+    mail[NOTE] = CRISIS if facts.crisis else facts.tag.value
     note.fill(mail)
     return mail
 

@@ -9,6 +9,10 @@ MARKER = "X-Alliance-Inbox"
 whatever a server makes of its Message-ID."""
 REACTION = "text/vnd.google.email-reaction+json"
 """The part that makes a mail an emoji reaction (https://developers.google.com/workspace/gmail/reactions/format)."""
+NOTE = "X-Alliance-Note"
+"""Header field of an answer to a family: which note it is, a tag's word or `CRISIS`. A record that was put back from a
+backup learns it from Sent, and so the family does not get the same words again."""
+CRISIS = "crisis"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from classifier.verdict import Verdict
 from config.settings import MailboxSettings, Stage
 from connectors.labels import PICKED, REMARKS, TEACHERS, Label, Tag, tag_of
 from connectors.mailbox import Direction, LabelState, RawMessage
-from connectors.message import MARKER, Message
+from connectors.message import CRISIS, MARKER, NOTE, Message
 from store.drafts import draft_key
 from store.label_words import labels_from, words
 from store.matters import BETWEEN_RECIPIENTS, Behind, Matter
@@ -221,8 +221,10 @@ def with_answer(record: MessageRecord, message: Message, background: Background,
     if delivery.dedupe_key in background.keys:
         return Entry(record)
     at = record.received_at
-    # Which note it was nobody can tell; the routine one leaves room for an urgent one.
-    facts = ReplyFacts(tag=Tag.ROUTINE, languages=(), received_at=at, reply_by=at, same_day_closed=False)
+    note = message.headers.get(NOTE, "").strip()
+    # Where the mail does not say which note it was, the routine one leaves room for an urgent one.
+    tag = Tag.URGENT if note == CRISIS else Tag(note) if note in list(Tag) else Tag.ROUTINE
+    facts = ReplyFacts(tag=tag, languages=(), received_at=at, reply_by=at, same_day_closed=False, crisis=note == CRISIS)
     delivery.facts, delivery.recipient, delivery.rfc_message_id = (
         facts.model_dump_json(),
         person(recipient),

@@ -445,6 +445,22 @@ class TestRestoredRecord:
         assert len(maple.answers()) == 2
         assert maple.routed() == ["urgent bus"]
 
+    @pytest.mark.parametrize("deleted", [True, False])
+    def test_after_a_restored_urgent_answer_an_urgent_letter_is_routed_and_gets_no_same_words_again(
+        self, tmp_path: Path, deleted: bool
+    ) -> None:
+        def happened(maple: Maple) -> None:
+            first = maple.write("urgent bus")
+            maple.rounds(2)
+            if deleted:
+                maple.delete(first)
+
+        maple = self.restored(tmp_path, happened, atomic=False)
+        maple.write("urgent train")
+        maple.rounds(3)
+        assert maple.routed() == ["urgent bus", "urgent train"]
+        assert len(maple.answers()) == 1
+
 
 class TestPrivacy:
     """No word of a message is on record or in a log."""
