@@ -32,7 +32,7 @@ from autoresponder.wording import (
 )
 from config.settings import Crisis, CrisisLine, Settings
 from connectors.labels import Tag
-from connectors.message import MARKER, Address, Headers, Message
+from connectors.message import CRISIS, MARKER, NOTE, Address, Headers, Message
 from connectors.mime import parse_message
 from tests.autoresponder.sample import IN_THE_US, ORIGINAL, SETTINGS, TEACHER, TUESDAY_NOON, original, reply_facts
 
@@ -358,6 +358,13 @@ anything = st.text(max_size=60) | st.sampled_from(
 )
 
 
+@pytest.mark.parametrize("tag", Tag)
+def test_an_answer_says_which_note_it_is(tag: Tag) -> None:
+    facts = reply_facts(tag)
+    assert reply(facts=facts)[NOTE] == tag.value
+    assert reply(facts=facts.model_copy(update={"crisis": True}))[NOTE] == CRISIS
+
+
 @settings(max_examples=120, deadline=None)
 @given(subject=anything, name=anything, message_id=anything, references=st.lists(anything, max_size=4))
 def test_no_words_of_the_original_can_break_or_add_a_header(
@@ -382,7 +389,7 @@ def test_no_words_of_the_original_can_break_or_add_a_header(
     )
     mail, lines = reply(message), wire(message).split(b"\r\n")
     assert set(mail.keys()) - {"In-Reply-To", "References"} == {
-        "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "X-Auto-Response-Suppress", MARKER,
+        "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "X-Auto-Response-Suppress", MARKER, NOTE,
         "Content-Language", "MIME-Version", "Content-Type",
     }  # fmt: skip
     assert mail["To"] == "ana@family.example"
