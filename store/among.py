@@ -32,7 +32,7 @@ def one_of(column: Any, words: Iterable[StrEnum]) -> ColumnElement[bool]:
 def among(column: Any, values: Sequence[Any]) -> ColumnElement[bool]:
     """True where `column` holds one of `values`."""
     held: ColumnElement[Any] = column.expression
-    if not _places(values):
+    if not _have_places(values):
         return _Among(held, bindparam(None, values, _List(held.type)))
     return held.in_([bindparam(None, value, held.type) for value in in_few_lengths(values)])
 
@@ -47,12 +47,12 @@ def among_given(column: Any, name: str, given: Collection[str]) -> ColumnElement
 
 def values_of(name: str, values: Sequence[Any]) -> dict[str, Any]:
     """The parameters by which `values` go into such a statement."""
-    if not _places(values):
+    if not _have_places(values):
         return {name: values}
     return {f"{name}_{number}": value for number, value in enumerate(in_few_lengths(values))}
 
 
-def _places(values: Sequence[Any]) -> bool:
+def _have_places(values: Sequence[Any]) -> bool:
     """Whether each value has a place of its own."""
     return 0 < len(values) <= _MOST_PLACES
 

@@ -21,8 +21,6 @@ _SWITCH_INTERVAL = 0.05
 """Seconds that a thread may work while others wait for the interpreter; Python's own is a tenth. Each of the many that
 wait asks that often, and whoever works is interrupted: at a district's peak by dozens of them, all the time
 (`python -m benchmarks.district`)."""
-
-
 _OBJECTS_BETWEEN = 20_000
 """New objects after which Python looks for those that keep each other alive; its own 700 are made in the middle of
 every message, and each look stops all threads."""

@@ -45,8 +45,7 @@ def cursor_before_page() -> None:
 def lease_not_asked() -> None:
     """Whoever was offered a delivery takes it, also where another worker has it in hand."""
 
-    def claim(self: Outbox, due: Due, now: datetime, *, died: bool = False) -> Due | None:
-        del died
+    def claim(self: Outbox, due: Due, now: datetime, **_: object) -> Due | None:
         with self._database.write() as connection:
             ours = update(Delivery).where(
                 col(Delivery.id) == due.id, col(Delivery.state).in_((DeliveryState.WAITING, DeliveryState.WORKING))
@@ -86,16 +85,9 @@ def done_before_sent() -> None:
 
     finish = Outbox.finish
 
-    def once(
-        self: Outbox,
-        due: Due,
-        state: DeliveryState,
-        now: datetime,
-        error: str | None = None,
-        then: Delivery | None = None,
-    ) -> None:
+    def once(self: Outbox, due: Due, state: DeliveryState, *rest: Any, **named: Any) -> None:
         if due.delivery.state is not DeliveryState.DONE:
-            finish(self, due, state, now, error, then)
+            finish(self, due, state, *rest, **named)
         due.delivery.state = state
 
     Outbox.sending, Outbox.finish = too_early, once  # type: ignore[method-assign]
