@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DatabaseError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import QueuePool
 
 _BUSY_SECONDS = 30
 _KEPT_CONNECTED = 16
@@ -56,7 +56,9 @@ class Database:
         if url.get_backend_name() == "sqlite":
             options["connect_args"] = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
             if url.database in {None, "", ":memory:"}:
-                options["poolclass"] = StaticPool
+                # It lives as long as its one connection, which threads have one after the other: two at once would
+                # begin a transaction within the other's.
+                options |= {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0, "pool_timeout": _BUSY_SECONDS}
         else:
             options |= {"pool_size": connections, "max_overflow": _KEPT_CONNECTED, "pool_use_lifo": True}
         try:
