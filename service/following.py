@@ -3,9 +3,11 @@ for what is a conflict after all.
 
 The correction is on record from the page that brought it (`store.relabelling`), and stays to be followed until what
 follows from it is planned (`store.follow_ups`). The message is read once more meanwhile, since its topic says which
-desk gets it; one that nobody can read goes to the office itself.
+desk gets it; one that nobody can read goes to the office itself. Where a process died lately it is read with care, as
+`service.caution` has it.
 """
 
+from contextlib import nullcontext
 from datetime import datetime
 
 import structlog
@@ -26,6 +28,7 @@ from connectors.message import Message
 from connectors.mime import parse_message
 from service.about import matter_of
 from service.assembly import Assembly
+from service.caution import Care
 from service.letters import letter_of
 from service.logs import place, said
 from store.deadly import is_dangerous
@@ -37,8 +40,9 @@ log = structlog.get_logger()
 _ANY_TOPIC = "other"
 
 
-def follow(box: MailboxSettings, mailbox: Mailbox, assembly: Assembly) -> int:
-    """Plans what follows from the corrections in a mailbox. Returns how many messages go to the office for it.
+def follow(box: MailboxSettings, mailbox: Mailbox, assembly: Assembly, *, careful: bool = False) -> int:
+    """Plans what follows from the corrections in a mailbox. Returns how many messages go to the office for it. Where
+    `careful`, a process died in this mailbox lately.
 
     Raises MailboxError where the mailbox cannot be reached; what was not planned then is planned the next time.
     """
@@ -46,7 +50,8 @@ def follow(box: MailboxSettings, mailbox: Mailbox, assembly: Assembly) -> int:
     went = 0
     for each in follow_ups.of(box.address):
         try:
-            went += _follow(box, mailbox, assembly, follow_ups, each)
+            with assembly.pipeline.cautious.reading(box.address) if careful else nullcontext() as care:
+                went += _follow(box, mailbox, assembly, follow_ups, each, care)
         except (MailboxError, SQLAlchemyError):
             raise
         except Exception as error:  # noqa: BLE001 - one message must never stop the mailbox; it is tried again each time
@@ -55,12 +60,17 @@ def follow(box: MailboxSettings, mailbox: Mailbox, assembly: Assembly) -> int:
 
 
 def _follow(
-    box: MailboxSettings, mailbox: Mailbox, assembly: Assembly, follow_ups: FollowUps, follow_up: FollowUp
+    box: MailboxSettings,
+    mailbox: Mailbox,
+    assembly: Assembly,
+    follow_ups: FollowUps,
+    follow_up: FollowUp,
+    care: Care | None,
 ) -> bool:
     record, now = follow_up.message, assembly.clock()
     theirs = record.direction is Direction.RECEIVED and not (record.own or record.backfill)
     if box.stage is not Stage.OBSERVE and theirs and record.tag is follow_up.correction.to_tag:
-        message = _read(box, mailbox, record, assembly)
+        message = _read(box, mailbox, record, assembly, care)
         if record.tag is Tag.CONFLICT:
             answerable = message is not None and why_no_draft(_case(message, assembly.settings, now)) is None
             draft = answerable and box.stage is Stage.REPLY
@@ -76,12 +86,16 @@ def _follow(
     return False
 
 
-def _read(box: MailboxSettings, mailbox: Mailbox, record: MessageRecord, assembly: Assembly) -> Message | None:
-    """The message; None where it cannot be read."""
+def _read(
+    box: MailboxSettings, mailbox: Mailbox, record: MessageRecord, assembly: Assembly, care: Care | None
+) -> Message | None:
+    """The message; None where it cannot be read, or ends whoever reads it."""
     if is_dangerous(assembly.database, record):
         return None
     try:
         raw = mailbox.fetch(record.provider_id)
+        if care is not None and care.begin(raw) is not None:
+            return None
         return parse_message(raw.raw, mailbox=box.address, id=raw.id, received_at=raw.received_at, size=raw.size)
     except (MessageGone, FetchFailed) as error:
         log.warning("a message that was marked as urgent cannot be read", mailbox=box.address, error=said(error))

@@ -4,7 +4,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import inf
 from random import Random
@@ -91,7 +91,7 @@ class MailboxWork:
             for swept in pages:
                 self._watcher.swept(swept)
                 if swept.plans:
-                    agenda = self._ask(box)
+                    agenda = self._ask_again(box, agenda)
                 delivered_after_last_page = swept.free
                 if swept.free:
                     delivered.append(self.tend(box, mailbox, most.delivering, agenda))
@@ -119,7 +119,7 @@ class MailboxWork:
         if not waits.due:
             return Delivered()
         if waits.follow_ups:
-            follow(box, mailbox, assembly)
+            follow(box, mailbox, assembly, careful=waits.careful)
         if waits.items:
             escalate(box, assembly.items(), assembly.settings, assembly.calendar, assembly.clock())
         if waits.cases:
@@ -148,6 +148,11 @@ class MailboxWork:
 
     def _ask(self, box: MailboxSettings) -> Agenda:
         return self._agendas.of(box.address, self._assembly.clock())
+
+    def _ask_again(self, box: MailboxSettings, before: Agenda) -> Agenda:
+        """In the middle of a turn: with care to its end, though reading has come beyond where a process died."""
+        agenda = self._ask(box)
+        return replace(agenda, careful=True) if before.careful else agenda
 
     def _holds(self, agenda: Agenda) -> bool:
         return timedelta(0) <= self._assembly.clock() - agenda.at <= _AGENDA_HOLDS

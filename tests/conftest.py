@@ -2,12 +2,14 @@
 
 import gc
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from connectors.allowance import share
 from connectors.backoff import wait_at_most
+from tests.servers.postgres import Postgres, postgres
 from tests.servers.required import required
 
 pytest.register_assert_rewrite("connectors.contract")
@@ -16,6 +18,7 @@ settings.register_profile("default", deadline=None, suppress_health_check=[Healt
 settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
+_OBJECTS_BEFORE_COLLECTING = 20_000
 _SERVERS = {
     "dovecot": ("dovecot", "dovecot-imapd dovecot-lmtpd"),
     "doveadm": ("doveadm", "dovecot-core"),
@@ -29,9 +32,11 @@ _SERVERS = {
 
 
 def pytest_collection_finish() -> None:
-    """Thousands of tests, and what they import, stay to the end: the collector need not look at them each time."""
+    """Thousands of tests, and what they import, stay to the end: the collector need not look at them each time, nor
+    look for what it may free after every seven hundred objects."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_OBJECTS_BEFORE_COLLECTING)
 
 
 def pytest_runtest_teardown() -> None:
@@ -47,3 +52,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         for name in marker.args:
             program, package = _SERVERS.get(name, (name, name))
             required(program, package)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """A PostgreSQL for all tests of this process that need no more than databases of their own."""
+    with postgres() as running:
+        yield running

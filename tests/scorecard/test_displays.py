@@ -86,8 +86,9 @@ def test_the_team_of_a_school_that_goes_with_a_small_one_does_not_tell_of_the_sm
 def assert_lists_name_nobody_withheld(figures: Figures, hidden: frozenset[Group]) -> None:
     """A list that names families names none of a withheld group."""
     named: dict[Group, set[str]] = {}
+    groups = figures.report().groups
     with figures.database.read() as connection:
-        for each in figures.report().groups:
+        for each in groups:
             behind = events_behind(
                 connection, figures.settings, figures.calendar, NOW, LEADER,
                 (each.group.grouping, each.group.key), Indicator.FIRST_CONTACT,

@@ -11,7 +11,7 @@ from store.database import Database
 from store.roster_tables import RosterFamily, RosterImport
 from tests.scorecard.test_roster_import import NOW, now_picture, rows
 from tests.scorecard.test_roster_killed import AFTER, BEFORE, FIRST, SECOND, bring
-from tests.servers.postgres import postgres
+from tests.servers.postgres import Postgres
 from tests.service import test_family_continuity as continuity
 from tests.service.maple import Maple
 
@@ -19,17 +19,16 @@ pytestmark = pytest.mark.server("postgres")
 
 
 @pytest.fixture(scope="module")
-def empty() -> Iterator[Callable[[], Database]]:
+def empty(postgres_server: Postgres) -> Iterator[Callable[[], Database]]:
     opened: list[Database] = []
-    with postgres() as server:
 
-        def database() -> Database:
-            opened.append(server.school())
-            return opened[-1]
+    def database() -> Database:
+        opened.append(postgres_server.school())
+        return opened[-1]
 
-        yield database
-        for each in opened:
-            each.close()
+    yield database
+    for each in opened:
+        each.close()
 
 
 def test_imports_at_the_same_time_leave_what_one_leaves(empty: Callable[[], Database]) -> None:

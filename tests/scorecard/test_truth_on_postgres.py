@@ -1,6 +1,6 @@
 """Every figure of the scorecard is true on a real PostgreSQL too, after any history."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from store.database import Database
 from tests.scorecard.history import HISTORIES, STEPS
 from tests.scorecard.test_truth import go_through, small_steps
-from tests.servers.postgres import postgres
+from tests.servers.postgres import Postgres
 
 __all__ = ["small_steps"]
 
@@ -17,9 +17,8 @@ pytestmark = pytest.mark.server("postgres")
 
 
 @pytest.fixture(scope="module")
-def empty() -> Iterator[Callable[[], Database]]:
-    with postgres() as server:
-        yield server.school
+def empty(postgres_server: Postgres) -> Callable[[], Database]:
+    return postgres_server.school
 
 
 @settings(max_examples=7, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))

@@ -29,6 +29,8 @@ ATTACHING_KILLS, SENDING_KILLS = b"attaching this kills", b"sending this kills"
 """Words of messages that are read well: what kills is to word the family's note, to attach the message to a mail to the
 office, or to hand over whatever mail it is attached to; in the other case, an administrator does."""
 LABELLING_KILLS = b"labelling this kills"
+FOLLOWING_KILLS = b"following this kills"
+"""What kills is to read it once more, when the teacher has corrected its label."""
 _UNLUCKY_TIMES = 2
 
 
@@ -47,6 +49,11 @@ class _Deaths:
         if UNLUCKY in raw:
             self._die_of_an_administrator()
         return parse_message(raw, **more)  # type: ignore[arg-type]
+
+    def parse_again(self, raw: bytes, **more: object) -> Message:
+        if FOLLOWING_KILLS in raw:
+            _die()
+        return self.parse(raw, **more)
 
     def word(self, original: Message, *facts: object, **more: object) -> EmailMessage:
         if WORDING_KILLS in original.text:
@@ -100,8 +107,9 @@ def perform(arguments: list[str], log: Path) -> None:
         return deaths.label(mailbox, wanted)
 
     deaths = _Deaths(log)
-    for module in (composing, following, pipeline, teachers_drafts):
+    for module in (composing, pipeline, teachers_drafts):
         module.parse_message = deaths.parse  # type: ignore[attr-defined]
+    following.parse_message = deaths.parse_again  # type: ignore[assignment]
     composing.compose_reply, composing.compose_route = deaths.word, deaths.attach  # type: ignore[attr-defined]
     MaildirMailbox.send_draft, MaildirMailbox.tag_many = send_draft, tag_many  # type: ignore[method-assign]
     run_command.assemble = assemble  # type: ignore[assignment]

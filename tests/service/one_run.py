@@ -3,22 +3,37 @@
 Forked from a server that has this module, and with it the classifier, loaded already: a test starts a hundred of them.
 """
 
+import gc
 import os
 import signal
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
+from babel import Locale
+from sqlalchemy.orm import configure_mappers
+
 import classifier
+from classifier.verdict import Letter
 from config import load
 from service.assembly import Assembly
 from service.logs import configure
 from service.runner import Runner
+from store.database import Database
 from store.pages import Page
 from tests.servers.dovecot import PASSWORD
 
 MODEL = classifier.load()
+# What a process loads and makes when it first needs it, each of them would load and make again.
+for _name in ("operating.monitor", "notifications", "watching", "worker.beside", "worker.telling", "worker.worker"):
+    import_module(f"service.{_name}")
+_LANGUAGES = Locale("en").languages
+next(iter(MODEL.read([Letter(subject="Homework", body="Which pages are for homework this week?")])))
+Database.in_memory().close()
+configure_mappers()
+gc.freeze()
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,16 @@ class School:
             found[subject] = {words[meaning[flag]] for flag in flags if flag in meaning}
         return found
 
+    def relabel(self, to: str, subject: str, label: Label) -> None:
+        """The teacher gives a letter another label, in their own mail program."""
+        inbox = self.folder / to.partition("@")[0]
+        (path,) = [
+            path for path in (inbox / "cur").iterdir() if f"Subject: {subject}\r\n".encode() in path.read_bytes()
+        ]
+        rows = [line.split(" ") for line in (inbox / "dovecot-keywords").read_text().splitlines()]
+        (number,) = [int(number) for number, keyword in rows if keyword == KEYWORDS[label]]
+        path.rename(path.with_name(f"{path.name.partition(':2,')[0]}:2,{'abcdefghijklmnopqrstuvwxyz'[number]}"))
+
     def sent(self) -> list[bytes]:
         """What left the school."""
         return [path.read_bytes() for path in sorted((self.folder / "outgoing").rglob("*")) if path.is_file()]
@@ -301,6 +311,17 @@ def test_a_label_that_kills_whoever_writes_it_is_left_and_all_others_are_written
     assert school.labels(RIVERA)[killing] == set()
     assert school.told() == ["Please look: a message for Ms. Rivera has no label"]
     assert [school.answers(f"family{number}@family.example") for number in (1, 2)] == [1, 1]
+
+
+def test_a_corrected_letter_that_kills_whoever_reads_it_again_goes_to_the_office_all_the_same(school: School) -> None:
+    corrected, others = school.write(RIVERA, f"{BODY}following this kills\r\n"), [school.write(RIVERA)]
+    assert school.once() == 0
+    school.relabel(RIVERA, corrected, Label.URGENT)
+    others += [school.write(RIVERA), school.write(OKAFOR)]
+    assert [school.once() for _ in range(4)] == [KILLED] * 3 + [0]
+    assert school.once() == 0
+    assert [school.at_the_office(mail) for mail in (corrected, *others)] == [1, 0, 0, 0]
+    assert [school.answers(f"family{number}@family.example") for number in (1, 2, 3, 4)] == [1] * 4
 
 
 def test_a_note_over_which_an_administrator_killed_the_service_twice_leaves(school: School) -> None:

@@ -7,7 +7,7 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from store.database import Database
-from tests.servers.postgres import postgres
+from tests.servers.postgres import Postgres
 from tests.service import maple
 from tests.service.test_any_case import AnyCase
 from tests.service.test_any_item import AnyItem
@@ -17,23 +17,22 @@ pytestmark = pytest.mark.server("postgres")
 
 
 @pytest.fixture(autouse=True)
-def towns_on_postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def towns_on_postgres(postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every town of these tests has a database of its own there."""
     opened: list[Database] = []
-    with postgres() as server:
 
-        def empty() -> Database:
-            # A town that a machine has left is not asked for again: its connections are let go of.
-            while opened:
-                opened.pop().close()
-            opened.append(server.school())
-            return opened[0]
-
-        monkeypatch.setattr(maple, "_empty_database", empty)
-        monkeypatch.setattr(maple, "_SPARE", [])  # a town gives its database back there, for other tests to use
-        yield
+    def empty() -> Database:
+        # A town that a machine has left is not asked for again: its connections are let go of.
         while opened:
             opened.pop().close()
+        opened.append(postgres_server.school())
+        return opened[0]
+
+    monkeypatch.setattr(maple, "_empty_database", empty)
+    monkeypatch.setattr(maple, "_SPARE", [])  # a town gives its database back there, for other tests to use
+    yield
+    while opened:
+        opened.pop().close()
 
 
 def without_backups(machine: type[RuleBasedStateMachine]) -> type[RuleBasedStateMachine]:

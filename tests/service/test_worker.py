@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from service.cli import app
 from store.database import Database
 from store.workers import NOW
-from tests.servers.postgres import Postgres, postgres
+from tests.servers.postgres import Postgres
 from tests.service.town import ANA, BO, CARLA, OKAFOR, RIVERA, Town, town
 from tests.service.waiting import until
 
@@ -91,16 +91,10 @@ class District:
         self.database.close()
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as running:
-        yield running
-
-
 @pytest.fixture
-def district(server: Postgres, tmp_path: Path) -> Iterator[District]:
+def district(postgres_server: Postgres, tmp_path: Path) -> Iterator[District]:
     with town(tmp_path) as place:
-        found = District(place, server.database())
+        found = District(place, postgres_server.database())
         found.configure()
         assert CliRunner().invoke(app, ["migrate", "--check", "-c", str(place.config)]).exit_code == 1
         migrated = CliRunner().invoke(app, ["migrate", "-c", str(place.config)])

@@ -17,7 +17,7 @@ from store.database import Database
 from store.workers import NOW
 from tests.servers import graph
 from tests.servers.graph import GraphServer
-from tests.servers.postgres import postgres
+from tests.servers.postgres import Postgres
 from tests.service.waiting import until
 
 pytestmark = pytest.mark.server("postgres")
@@ -115,9 +115,9 @@ class District:
 
 
 @pytest.fixture
-def district(tmp_path: Path) -> Iterator[District]:
-    with postgres() as server, graph.running(RIVERA, OKAFOR) as microsoft:
-        found = District(tmp_path, microsoft, server.database())
+def district(postgres_server: Postgres, tmp_path: Path) -> Iterator[District]:
+    with graph.running(RIVERA, OKAFOR) as microsoft:
+        found = District(tmp_path, microsoft, postgres_server.database())
         try:
             yield found
         finally:

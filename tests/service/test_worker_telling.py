@@ -14,18 +14,17 @@ from store.mailbox_turns import Ended, MailboxTurns
 from store.push_tickets import PushTickets
 from store.worker_tables import Pace
 from store.workers import Workers
-from tests.servers.postgres import postgres
+from tests.servers.postgres import Postgres
 
 RIVERA = "rivera@maple.example"
 LONG = datetime(2099, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def database() -> Iterator[Database]:
-    with postgres() as running:
-        opened = running.school()
-        yield opened
-        opened.close()
+def database(postgres_server: Postgres) -> Iterator[Database]:
+    opened = postgres_server.school()
+    yield opened
+    opened.close()
 
 
 @pytest.mark.server("postgres")

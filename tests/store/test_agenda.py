@@ -39,7 +39,7 @@ from store.tables import (
     NoticeKind,
     Parking,
 )
-from tests.servers.postgres import Postgres, postgres
+from tests.servers.postgres import Postgres
 
 NOW = datetime(2026, 3, 3, 16, 0, tzinfo=UTC)
 TODAY = NOW.date()
@@ -65,19 +65,13 @@ STATES = (
 """With when to try it next, and when its worker's lease ends."""
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as running:
-        yield running
-
-
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.server("postgres"))])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     if request.param == "sqlite":
         found = Database.open("alliance.db", folder=tmp_path)
     else:
-        server: Postgres = request.getfixturevalue("server")
-        found = server.school()
+        postgres_server: Postgres = request.getfixturevalue("postgres_server")
+        found = postgres_server.school()
     yield found
     found.close()
 

@@ -11,7 +11,7 @@ from store.among import among, among_given, one_of, values_of
 from store.database import Database
 from store.looks import Looks
 from store.scorecard_tables import Mark, MarkKind
-from tests.servers.postgres import postgres
+from tests.servers.postgres import Postgres
 
 NOW = datetime(2026, 3, 3, 16, 0, 0, 123456, tzinfo=UTC)
 KEYS = ["a", "b", 'c "quoted", and\\more', "d,{e}", "élan", ""]
@@ -22,10 +22,10 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     if request.param == "sqlite":
         yield Database.in_memory()
         return
-    with postgres() as server:
-        found = server.school()
-        yield found
-        found.close()
+    server: Postgres = request.getfixturevalue("postgres_server")
+    found = server.school()
+    yield found
+    found.close()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from store.database import Database
 from store.pages import Pages
 from store.scorecard_tables import Mark
 from tests.scorecard.test_list_import import ZONE
-from tests.servers.postgres import Postgres, postgres
+from tests.servers.postgres import Postgres
 from tests.service.maple import RIVERA
 from tests.service.roster_of_maple import MAYA, THEO, fill_roster
 
@@ -29,15 +29,9 @@ NOW = datetime(2026, 3, 4, 16, 0, tzinfo=UTC)
 WORKERS = 4
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as running:
-        yield running
-
-
 @pytest.fixture
-def database(server: Postgres) -> Iterator[Database]:
-    made = Database.open(server.database())
+def database(postgres_server: Postgres) -> Iterator[Database]:
+    made = postgres_server.school()
     Pages(made).fingerprint_key()
     fill_roster(made)
     yield made

@@ -17,7 +17,7 @@ from store.glow_wishes import GlowWishes, wish
 from store.home_helpers import HomeHelpers
 from store.outbox import LeaseLost
 from store.tables import DeliveryState
-from tests.servers.postgres import Postgres, postgres
+from tests.servers.postgres import Postgres
 
 NOW = datetime(2026, 3, 3, 16, 0, tzinfo=UTC)
 TODAY = NOW.date()
@@ -27,19 +27,13 @@ WORKERS = 6
 Result = TypeVar("Result")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as running:
-        yield running
-
-
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.server("postgres"))])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     if request.param == "sqlite":
         found = Database.open("alliance.db", folder=tmp_path)
     else:
-        server: Postgres = request.getfixturevalue("server")
-        found = Database.open(server.database())
+        postgres_server: Postgres = request.getfixturevalue("postgres_server")
+        found = postgres_server.school()
     yield found
     found.close()
 

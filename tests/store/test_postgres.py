@@ -1,6 +1,5 @@
 """The same tables and promises on a real PostgreSQL as on SQLite."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -14,19 +13,13 @@ from store import tables
 from store.database import Database, Shape
 from store.marks import mark
 from store.scorecard_tables import Mark, MarkKind
-from tests.servers.postgres import Postgres, postgres
+from tests.servers.postgres import Postgres
 
 pytestmark = pytest.mark.server("postgres")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as running:
-        yield running
-
-
-def test_the_migrations_build_exactly_the_tables_that_the_code_expects(server: Postgres) -> None:
-    database = Database.open(server.database())
+def test_the_migrations_build_exactly_the_tables_that_the_code_expects(postgres_server: Postgres) -> None:
+    database = Database.open(postgres_server.database())
     with database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
         assert compare_metadata(context, SQLModel.metadata) == []
@@ -35,8 +28,8 @@ def test_the_migrations_build_exactly_the_tables_that_the_code_expects(server: P
     database.close()
 
 
-def test_a_read_sees_one_moment_whatever_is_committed_meanwhile(server: Postgres) -> None:
-    database = Database.open(server.database())
+def test_a_read_sees_one_moment_whatever_is_committed_meanwhile(postgres_server: Postgres) -> None:
+    database = Database.open(postgres_server.database())
     marks = select(func.count()).select_from(Mark)
     with database.read() as connection:
         before = connection.execute(marks).scalar_one()
@@ -48,8 +41,10 @@ def test_a_read_sees_one_moment_whatever_is_committed_meanwhile(server: Postgres
     database.close()
 
 
-def test_a_statement_that_is_asked_again_and_again_stays_prepared_whatever_else_is_read(server: Postgres) -> None:
-    database = Database.open(server.database())
+def test_a_statement_that_is_asked_again_and_again_stays_prepared_whatever_else_is_read(
+    postgres_server: Postgres,
+) -> None:
+    database = Database.open(postgres_server.database())
     prepared = text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%scorecard_mark%'")
     for _ in range(10):
         with database.read() as connection, Session(bind=connection) as session:
@@ -63,8 +58,8 @@ def test_a_statement_that_is_asked_again_and_again_stays_prepared_whatever_else_
     database.close()
 
 
-def test_one_statement_that_writes_is_done_as_soon_as_it_is_carried_out(server: Postgres) -> None:
-    database = Database.open(server.database())
+def test_one_statement_that_writes_is_done_as_soon_as_it_is_carried_out(postgres_server: Postgres) -> None:
+    database = Database.open(postgres_server.database())
     with database.write_at_once() as connection:
         connection.execute(insert(Mark).values(kind=MarkKind.ADDRESS, key="ana@home.example"))
         with database.read() as other:
@@ -72,8 +67,8 @@ def test_one_statement_that_writes_is_done_as_soon_as_it_is_carried_out(server: 
     database.close()
 
 
-def test_workers_that_open_a_new_database_at_once_make_its_tables_once(server: Postgres) -> None:
-    location, together = server.database(), Barrier(4)
+def test_workers_that_open_a_new_database_at_once_make_its_tables_once(postgres_server: Postgres) -> None:
+    location, together = postgres_server.database(), Barrier(4)
 
     def open_it(_: int) -> Shape:
         together.wait(30)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from store.database import Database
 from store.installation import secret_of
 from store.turns import alone, alone_with
-from tests.servers.postgres import postgres
+from tests.servers.postgres import Postgres
 
 pytestmark = pytest.mark.server("postgres")
 
@@ -18,13 +18,12 @@ Turn = Callable[[Connection], None]
 
 
 @pytest.fixture(scope="module")
-def database() -> Iterator[Database]:
-    with postgres() as server:
-        opened = Database.open(server.database())
-        with opened.write() as connection:
-            secret_of(connection)
-        yield opened
-        opened.close()
+def database(postgres_server: Postgres) -> Iterator[Database]:
+    opened = postgres_server.school()
+    with opened.write() as connection:
+        secret_of(connection)
+    yield opened
+    opened.close()
 
 
 def of(*families: str) -> Turn:

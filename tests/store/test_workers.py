@@ -18,7 +18,7 @@ from store.queue_schema import QueueSchema
 from store.tables import Delivery, DeliveryKind, DeliveryState, DeliveryStep, Item, MessageRecord
 from store.worker_tables import Pace
 from store.workers import NOW, Workers
-from tests.servers.postgres import Postgres, postgres
+from tests.servers.postgres import Postgres
 
 pytestmark = pytest.mark.server("postgres")
 
@@ -26,15 +26,9 @@ BO, VICTOR = "host.1.aa", "host.2.bb"
 LIVE = (Pace.LIVE, Pace.FAILING)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as running:
-        yield running
-
-
 @pytest.fixture
-def database(server: Postgres) -> Iterator[Database]:
-    opened = server.school()
+def database(postgres_server: Postgres) -> Iterator[Database]:
+    opened = postgres_server.school()
     yield opened
     opened.close()
 

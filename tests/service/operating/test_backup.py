@@ -15,16 +15,10 @@ from service.cli import app
 from service.operating.backup import BackupError, back_up, contents_of, restore, thin_out
 from store.copying import rows_of
 from store.database import Database, StoreError
-from tests.servers.postgres import Postgres, postgres
+from tests.servers.postgres import Postgres
 from tests.service.maple import ANA, BO, RIVERA, SCHOOL_TOML, Maple
 
 CY = "cy@family.example"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as running:
-        yield running
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -33,8 +27,8 @@ def locations(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[
     if request.param == "sqlite":
         yield str(tmp_path / "live" / "alliance.db"), str(tmp_path / "restored" / "alliance.db")
     else:
-        server: Postgres = request.getfixturevalue("server")
-        yield server.database(), server.database()
+        postgres_server: Postgres = request.getfixturevalue("postgres_server")
+        yield postgres_server.database(), postgres_server.database()
 
 
 def settings_at(maple: Maple, location: str, folder: Path) -> Settings:

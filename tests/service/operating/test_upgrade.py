@@ -1,6 +1,5 @@
 """Two versions side by side: the old one goes on, and can be started again, beside tables that only grew."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,7 @@ from typer.testing import CliRunner
 
 from service.cli import app
 from store.database import Database, Shape, StoreError
-from tests.servers.postgres import Postgres, postgres
+from tests.servers.postgres import Postgres
 from tests.service.maple import ANA, BO, SCHOOL_TOML, Maple
 
 _WIDER = (
@@ -24,14 +23,8 @@ _WIDER = (
 def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return str(tmp_path / "alliance.db")
-    server: Postgres = request.getfixturevalue("server")
-    return server.database()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as running:
-        yield running
+    postgres_server: Postgres = request.getfixturevalue("postgres_server")
+    return postgres_server.database()
 
 
 def widened(location: str, *also: str) -> None:

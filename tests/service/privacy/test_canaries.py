@@ -28,7 +28,7 @@ from service.runner import Runner
 from service.watcher import Quiet
 from store.database import Database
 from tests.servers import smtp_sink
-from tests.servers.postgres import postgres
+from tests.servers.postgres import Postgres
 from tests.service.maple import ANA, BO, OKAFOR, Maple
 
 SUBJECT, BODY, NAME, FILE, HEADER, SECRET = (
@@ -185,10 +185,10 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         yield opened
         opened.close()
         return
-    with postgres() as server:
-        opened = server.school()
-        yield opened
-        opened.close()
+    server: Postgres = request.getfixturevalue("postgres_server")
+    opened = server.school()
+    yield opened
+    opened.close()
 
 
 def pages_of(address: str) -> bytes:

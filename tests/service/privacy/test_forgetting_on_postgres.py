@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from service.privacy.receipts import places_with, scrub
 from store.database import Database
 from tests.scorecard.history import HISTORIES, STEPS
-from tests.servers.postgres import Postgres, postgres
+from tests.servers.postgres import Postgres
 from tests.service.maple import ANA, BO, Maple
 from tests.service.privacy.test_forgetting import OF_ANA, a_school_day, forgets
 from tests.service.privacy.test_forgetting_truth import forgets_and_stays_true
@@ -23,14 +23,8 @@ pytestmark = pytest.mark.server("postgres")
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def empty(server: Postgres) -> Callable[[], Database]:
-    return server.school
+def empty(postgres_server: Postgres) -> Callable[[], Database]:
+    return postgres_server.school
 
 
 def dumped(database: Database) -> bytes:
@@ -41,8 +35,10 @@ def dumped(database: Database) -> bytes:
     return done.stdout.lower()
 
 
-def test_a_dump_holds_nothing_of_a_forgotten_family_and_tables_written_anew_neither(server: Postgres) -> None:
-    database = server.school()
+def test_a_dump_holds_nothing_of_a_forgotten_family_and_tables_written_anew_neither(
+    postgres_server: Postgres,
+) -> None:
+    database = postgres_server.school()
     fill_roster(database)
     maple = Maple(database=database, settings={"keep_subjects": True})
     maple.round()
@@ -55,11 +51,11 @@ def test_a_dump_holds_nothing_of_a_forgotten_family_and_tables_written_anew_neit
     assert BO.encode() in dump
     assert {name for name in OF_ANA if name.lower().encode() in dump} == set()
     assert places_with(database, OF_ANA) == []
-    (own,) = files_with(server, database, BO)
+    (own,) = files_with(postgres_server, database, BO)
     assert own
     assert scrub(database, maple.clock(), rewrite=True)
-    assert files_with(server, database, *OF_ANA) == [set()] * len(OF_ANA)
-    assert files_with(server, database, BO) != [set()]
+    assert files_with(postgres_server, database, *OF_ANA) == [set()] * len(OF_ANA)
+    assert files_with(postgres_server, database, BO) != [set()]
     database.close()
 
 
