@@ -70,10 +70,13 @@ $(EMULATORS): tests/servers/emulators/package-lock.json $(VENV)/.installed-dev
 	  ci --prefix tests/servers/emulators --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# Pytest runs even where lint complains, and its summary comes last.
+# Pytest runs even where lint complains, and its summary comes last. What the tests import is compiled beside lint, once:
+# each of their processes would do it else.
 test: $(VENV)/.installed-dev $(EMULATORS)
 	@sh .ci/servers $(TEST_SERVERS)
-	@lint=0; $(MAKE) --no-print-directory lint || lint=$$?; \
+	@export PYTHONDONTWRITEBYTECODE=; $(BIN)/pytest --collect-only -qq >/dev/null 2>&1 & \
+	lint=0; $(MAKE) --no-print-directory lint || lint=$$?; wait; \
+	export PYTHONDONTWRITEBYTECODE=; \
 	if sh .ci/servers --present $(TEST_SERVERS); then export ALLIANCE_REQUIRE_SERVERS=1; fi; \
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(PYTEST) || exit $$?; \
 	exit $$lint

@@ -9,9 +9,10 @@ import email.policy
 import imaplib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 TAGS = {"AllianceUrgent": "urgent", "AllianceConflict": "conflict", "AllianceRoutine": "routine"}
@@ -70,32 +71,62 @@ class Judgement:
         return not self.owed and not self.broken
 
 
-@dataclass(frozen=True)
-class _Mail:
-    message: EmailMessage
-    flags: frozenset[str]
+class _Content:
+    """What a mail says. It is the same at every look: what was read once is not read again."""
 
-    @property
+    def __init__(self, raw: bytes) -> None:
+        self._message: EmailMessage = email.message_from_bytes(raw, policy=email.policy.default)  # type: ignore[assignment]
+
+    @cached_property
     def id(self) -> str:
-        return _bare(self.message["Message-ID"])
+        return _bare(self._message["Message-ID"])
 
-    @property
+    @cached_property
+    def answered(self) -> str:
+        """The mail that it answers."""
+        return _bare(self._message["In-Reply-To"])
+
+    @cached_property
     def kind(self) -> str:
         """What its writer meant: urgent, conflict, routine; robot; old, for what was there before the service."""
-        return str(self.message["X-Letter"] or "").strip()
+        return str(self._message["X-Letter"] or "").strip()
 
-    @property
+    @cached_property
     def sender(self) -> str:
-        return str(self.message["From"]).rpartition("<")[2].strip("<> ").lower()
+        return str(self._message["From"]).rpartition("<")[2].strip("<> ").lower()
 
-    @property
+    @cached_property
     def of_teacher(self) -> bool:
         """Whether it is the teacher's to send: their own, or one that the service wrote for them."""
-        return str(self.message["X-Alliance-Inbox"] or "draft").strip() == "draft"
+        return str(self._message["X-Alliance-Inbox"] or "draft").strip() == "draft"
 
-    @property
+    @cached_property
     def automatic(self) -> bool:
-        return str(self.message["Auto-Submitted"] or "no").strip().lower() != "no"
+        return str(self._message["Auto-Submitted"] or "no").strip().lower() != "no"
+
+    @cached_property
+    def taken_at(self) -> float:
+        return float(str(self._message["X-Taken-At"] or 0))
+
+    @cached_property
+    def letters(self) -> Sequence[str]:
+        """The letters that a mail to the office brings."""
+        parts = [part for part in self._message.walk() if part.get_content_type() == "message/rfc822"]
+        return [_bare(part.get_payload(0)["Message-ID"]) for part in parts]  # type: ignore[index]
+
+    @cached_property
+    def words(self) -> str:
+        body = self._message.get_body(("plain",))
+        return " ".join(body.get_content().split()) if body is not None else ""
+
+
+_content = lru_cache(maxsize=4096)(_Content)
+
+
+@dataclass(frozen=True)
+class _Mail:
+    content: _Content
+    flags: frozenset[str]
 
 
 def judge(school: School, expected: Expected, *, in_full: bool = True) -> Judgement:
@@ -110,7 +141,7 @@ def judge(school: School, expected: Expected, *, in_full: bool = True) -> Judgem
     if found.owed and not in_full:
         return found
     drafts = [mail for teacher in school.teachers for mail in _folder(school, teacher, "Drafts")]
-    found.drafts = [mail.id for mail in drafts if not mail.of_teacher]
+    found.drafts = [mail.content.id for mail in drafts if not mail.content.of_teacher]
     families = {family: _folder(school, family) for family in school.families}
     _answered_once(school, families, inboxes, expected, found)
     return found
@@ -121,16 +152,16 @@ def _letters_seen(school: School, inboxes: Mapping[str, Iterable[_Mail]], found:
     for teacher, mails in inboxes.items():
         for mail in mails:
             tags = sorted(TAGS[flag] for flag in mail.flags & TAGS.keys())
-            named = f"{mail.kind} {mail.id} in the mailbox of {teacher}"
-            if mail.kind in {"", "robot"}:
+            named = f"{mail.content.kind} {mail.content.id} in the mailbox of {teacher}"
+            if mail.content.kind in {"", "robot"}:
                 continue
             found.letters += 1
-            if mail.kind == "old" or school.stage == "observe":
+            if mail.content.kind == "old" or school.stage == "observe":
                 if tags:
                     found.broken.append(f"{named} carries {tags}, and nothing was to be written to it")
             elif not tags:
                 found.owed.append(f"{named} carries no tag: nobody has seen it")
-            elif tags != [mail.kind]:
+            elif tags != [mail.content.kind]:
                 found.owed.append(f"{named} carries {tags}")
 
 
@@ -144,18 +175,18 @@ def _urgent_at_office(
     """Each urgent letter at the office at least once; twice only where the first was taken in the stated window."""
     taken: dict[str, list[float]] = defaultdict(list)
     for mail in office:
-        for letter in _letters_in(mail):
-            taken[letter].append(_taken_at(mail))
+        for letter in mail.content.letters:
+            taken[letter].append(mail.content.taken_at)
     found.routes = sum(map(len, taken.values()))
-    urgent = {mail.id for mails in inboxes.values() for mail in mails if mail.kind == "urgent"}
+    urgent = {mail.content.id for mails in inboxes.values() for mail in mails if mail.content.kind == "urgent"}
     owed = urgent if school.stage != "observe" else set()
     found.owed += [f"urgent {each} never came to the office" for each in sorted(owed - taken.keys())]
-    old = {mail.id for mails in inboxes.values() for mail in mails if mail.kind in {"old", "robot"}}
+    old = {mail.content.id for mails in inboxes.values() for mail in mails if mail.content.kind in {"old", "robot"}}
     unasked = taken.keys() & (old | urgent - owed)
     found.broken += [f"{each} came to the office, and was not to" for each in sorted(unasked)]
     twice = any(len(times) > 1 for times in taken.values())
     sent = [mail for teacher in school.teachers for mail in _folder(school, teacher, "Sent")] if twice else []
-    in_sent = Counter(letter for mail in sent for letter in _letters_in(mail))
+    in_sent = Counter(letter for mail in sent for letter in mail.content.letters)
     for letter, times in sorted(taken.items()):
         for earlier, later in pairwise(sorted(times)):
             blinded = any(begin <= later and earlier <= end for begin, end in expected.blinded)
@@ -179,15 +210,15 @@ def _answered_once(
     found: Judgement,
 ) -> None:
     """No family answered twice alike: not twice about one letter, not twice by one teacher in the same words."""
-    ours = {mail.id: mail.kind for mails in inboxes.values() for mail in mails if mail.kind}
+    ours = {mail.content.id: mail.content.kind for mails in inboxes.values() for mail in mails if mail.content.kind}
     for family, mails in families.items():
-        answers = [mail for mail in mails if mail.automatic]
+        answers = [mail.content for mail in mails if mail.content.automatic]
         found.answers += len(answers)
         about, alike = defaultdict(list), defaultdict(list)
         for answer in answers:
-            original = _bare(answer.message["In-Reply-To"])
+            original = answer.answered
             about[original].append(answer.id)
-            alike[answer.sender, _words(answer.message)].append(answer.id)
+            alike[answer.sender, answer.words].append(answer.id)
             if ours.get(original) in {"old", "robot"}:
                 found.broken.append(f"{family} got an answer to {original}, which was not to be answered")
         found.broken += [
@@ -214,29 +245,12 @@ def _folder(school: School, user: str, folder: str = "INBOX") -> list[_Mail]:
         told = client.uid("FETCH", "1:*", "(FLAGS BODY.PEEK[])")[1]
         mails = []
         for head, content in (each for each in told if isinstance(each, tuple)):
-            message = email.message_from_bytes(content, policy=email.policy.default)
             flags = _FLAGS.search(head)
             named = flags[1].decode().split() if flags else []
-            mails.append(_Mail(message, frozenset(named)))  # type: ignore[arg-type]
+            mails.append(_Mail(_content(content), frozenset(named)))
         return mails
     finally:
         client.logout()
-
-
-def _letters_in(mail: _Mail) -> Iterator[str]:
-    """The letters that a mail to the office brings."""
-    for part in mail.message.walk():
-        if part.get_content_type() == "message/rfc822":
-            yield _bare(part.get_payload(0)["Message-ID"])  # type: ignore[index]
-
-
-def _taken_at(mail: _Mail) -> float:
-    return float(str(mail.message["X-Taken-At"] or 0))
-
-
-def _words(message: EmailMessage) -> str:
-    body = message.get_body(("plain",))
-    return " ".join(body.get_content().split()) if body is not None else ""
 
 
 def _bare(identifier: object) -> str:

@@ -67,6 +67,8 @@ namespace inbox {{
 }}
 service imap-login {{
 {unchrooted}
+  # One process for many: Dovecot else starts a program for every connection.
+  service_count = 0
   inet_listener imap {{
     port = {imap_port}
   }}
@@ -74,6 +76,9 @@ service imap-login {{
     port = {imaps_port}
     ssl = yes
   }}
+}}
+service imap {{
+  service_count = 100
 }}
 service lmtp {{
   inet_listener lmtp {{
