@@ -1,5 +1,6 @@
 """Reading: what `changes` and `fetch` promise."""
 
+import gc
 import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
@@ -339,6 +340,7 @@ class _Footprint:
         tracemalloc.reset_peak()
         before, _ = tracemalloc.get_traced_memory()
         read()
+        gc.collect()  # what only waits for the collector is not held on to
         after, peak = tracemalloc.get_traced_memory()
         return cls(peak - before, after)
 
