@@ -14,12 +14,11 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -98,8 +97,7 @@ class Book(BaseModel):
     """Examples that must raise none, by why not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One place in a phrase: any of `words`, or a word that begins with any of `stems`. With neither, a gap."""
 
     words: frozenset[str] = frozenset()

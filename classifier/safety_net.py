@@ -7,12 +7,13 @@ correct (docs/reference/safety-net.md), and no training touches them.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from classifier.decision import UNDETERMINED
 from classifier.evidence import LONGEST_SENTENCE
 from classifier.lean_spacy import spacy
-from classifier.phrase_book import PAUSES, Book, Kind, Phrase, Setting, book, comparable, phrases
+from classifier.phrase_book import PAUSES, Book, Kind, Phrase, Setting, Token, book, comparable, phrases
 from classifier.questions import LANGUAGE, TEXT, WORDS
 from classifier.sentences import sentences
 from classifier.words import Words
@@ -36,6 +37,7 @@ _SHORT = 25
 """Letters below which a language is hard to tell; English and Spanish are tried as well."""
 _COMMONEST = ("en", "es")
 _SHOWN_BEFORE = 100
+_PATTERNS_OF_ONE = 64
 """Characters shown before a phrase that stands far inside an endless sentence."""
 MATCHERS_KEPT = 500
 """Of a language, those that were asked last: each takes some 12 kB, and there are thousands of phrases."""
@@ -76,16 +78,16 @@ class _Patterns:
             for phrase in set(self._phrases(notation))
         ]
         self._matchers: dict[int, Any] = {}
-        self._disarming: Any = None
+        self._disarming: Sequence[Any] | None = None
         self._by_word: dict[str, list[int]] = {}
         self._by_stem: dict[str, list[int]] = {}
         common = Counter(word for _, phrase in self._alarms for token in phrase for word in token.words)
-        self._others: list[list[tuple[frozenset[str], tuple[str, ...]]]] = []
-        """What else has to be there for each phrase, what is least common first."""
-        for number, (_, phrase) in enumerate(self._alarms):
-            spoken = {token for token in phrase if not token.is_gap}
-            rarest, *others = sorted(spoken, key=lambda token: token.commonness(common))
-            self._others.append([(token.words, token.stems) for token in others])
+        self._rank = cache(lambda token: token.commonness(common))
+        self._others: dict[int, Sequence[Token]] = {}
+        """What else has to be there for a phrase, what is least common first; made when it is first asked for, since
+        Chinese has fifty thousand phrases."""
+        for number in range(len(self._alarms)):
+            rarest = self._rarest(number)
             for word in rarest.words:
                 self._by_word.setdefault(word, []).append(number)
             for stem in rarest.stems:
@@ -99,7 +101,6 @@ class _Patterns:
         if not numbers:
             return
         matchers = [self._matcher(number) for number in numbers]
-        disarming = self._disarming = self._disarming or self._all_disarming()
         # The zone lets go of the words afterwards; the patterns, made outside, stay.
         with self._vocab.memory_zone():
             doc = Doc(self._vocab, words=read)
@@ -108,7 +109,7 @@ class _Patterns:
                 for number, matcher in zip(numbers, matchers, strict=True)
                 for _, begin, end in matcher(doc)
             ]
-            against = [_Match(_DISARMING[key], begin, end) for key, begin, end in disarming(doc)] if alarms else []
+        against = self._against(read) if alarms else []
         disarmed = [alarm for alarm in alarms if any(_disarms(other, alarm, against, read) for other in against)]
         for alarm in sorted(alarms, key=lambda match: match.begin):
             # What is denied of "wants to kill himself" is denied of "kill himself".
@@ -118,9 +119,7 @@ class _Patterns:
     def explained(self, kind: Kind, words: Sequence[str]) -> bool:
         """True where the words, which follow an alarm of this kind, say that all is well."""
         read = [comparable(word, self._language, plain=self._plain) for word in words]
-        disarming = self._disarming = self._disarming or self._all_disarming()
-        with self._vocab.memory_zone():
-            said = {_DISARMING[key] for key, _, _ in disarming(Doc(self._vocab, words=read))}
+        said = {match.label for match in self._against(read)}
         return Setting.EXPLAINED in said or (kind is Kind.MISSING_CHILD and Setting.RETURNED in said)
 
     def _candidates(self, read: Sequence[str]) -> list[int]:
@@ -134,7 +133,10 @@ class _Patterns:
         begun = dict[tuple[str, ...], bool]()
         found = []
         for number in numbers:
-            for words, stems in self._others[number]:
+            others = self._others.get(number)
+            if others is None:
+                others = self._others[number] = self._others_of(number)
+            for words, stems in others:
                 if not words.isdisjoint(present):
                     continue
                 if stems not in begun:  # of none: no
@@ -145,36 +147,52 @@ class _Patterns:
                 found.append(number)
         return sorted(found)
 
+    def _rarest(self, number: int) -> Token:
+        """What of a phrase fewest texts will have."""
+        return min((token for token in self._alarms[number][1] if not token.is_gap), key=self._rank)
+
+    def _others_of(self, number: int) -> Sequence[Token]:
+        spoken = {token for token in self._alarms[number][1] if not token.is_gap}
+        return sorted(spoken - {self._rarest(number)}, key=self._rank)
+
     def _matcher(self, number: int) -> Any:
         matcher = self._matchers.pop(number, None)
         if matcher is None:
-            matcher = Matcher(self._vocab)
+            matcher = Matcher(self._vocab, validate=False)
             matcher.add("alarm", [_pattern(self._alarms[number][1])])
         self._matchers[number] = matcher  # the last one of them: it was just asked for
         if len(self._matchers) > MATCHERS_KEPT:
             del self._matchers[next(iter(self._matchers))]
         return matcher
 
-    def _all_disarming(self) -> Any:
-        source = self._source
-        return self._new_matcher(
-            [
-                (_INNOCENT, source.innocent),
-                (_BEFORE, source.negation.before),
-                (_AFTER, source.negation.after),
-                (_STOPS, source.negation.stops),
-                (_SEEMING, source.negation.only_seeming),
-                *((setting.value, notations) for setting, notations in source.settings.items()),
-            ]
-        )
+    def _against(self, read: Sequence[str]) -> Sequence[_Match]:
+        """Whatever in these words may take the alarm out of a phrase."""
+        if self._disarming is None:
+            self._disarming = self._all_disarming()
+        with self._vocab.memory_zone():
+            doc = Doc(self._vocab, words=read)
+            found = [match for matcher in self._disarming for match in matcher(doc)]
+        return [_Match(_DISARMING[key], begin, end) for key, begin, end in found]
 
-    def _new_matcher(self, labelled: Iterable[tuple[str, Sequence[str]]]) -> Any:
-        matcher = Matcher(self._vocab)
-        for label, notations in labelled:
-            # A pattern that no text can match: spaCy warns of a matcher that has none at all.
-            found = [_pattern(phrase) for notation in notations for phrase in self._phrases(notation)]
-            matcher.add(label, found or [[{"LOWER": {"IN": []}}]])
-        return matcher
+    def _all_disarming(self) -> Sequence[Any]:
+        source = self._source
+        labelled = [
+            (_INNOCENT, source.innocent),
+            (_BEFORE, source.negation.before),
+            (_AFTER, source.negation.after),
+            (_STOPS, source.negation.stops),
+            (_SEEMING, source.negation.only_seeming),
+            *((setting.value, notations) for setting, notations in source.settings.items()),
+        ]
+        return [matcher for label, notations in labelled for matcher in self._matchers_of(label, notations)]
+
+    def _matchers_of(self, label: str, notations: Sequence[str]) -> Iterator[Any]:
+        """Several, of some patterns each: to add one takes the longer the more there are."""
+        found = [_pattern(phrase) for notation in notations for phrase in self._phrases(notation)]
+        for first in range(0, len(found), _PATTERNS_OF_ONE):
+            matcher = Matcher(self._vocab, validate=False)
+            matcher.add(label, found[first : first + _PATTERNS_OF_ONE])
+            yield matcher
 
     def _phrases(self, notation: str) -> Iterator[Phrase]:
         return phrases([notation], self._language, self._source.words, plain=self._plain)
