@@ -15,6 +15,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import google.auth.exceptions
@@ -178,9 +179,16 @@ def project_of(settings: Gmail, secrets: Secrets) -> str:
     return str(found.get("project_id") or inner.get("project_id") or "")
 
 
+@lru_cache(maxsize=4)
+def _credentials_of(key: str) -> Any:
+    """Those of the key in this JSON, for all mailboxes: to read and check a private key takes as long as a message.
+    Raises ValueError."""
+    return _ACCOUNT.from_service_account_info(json.loads(key))
+
+
 def _account_access(key: ServiceAccountKey, subject: str | None, scope: str) -> Access:
     try:
-        credentials = _ACCOUNT.from_service_account_info(key.content, scopes=[scope], subject=subject)
+        credentials = _credentials_of(json.dumps(key.content)).with_scopes([scope]).with_subject(subject)
     except ValueError as error:
         raise AuthenticationFailed(
             f"the private key in {KEY_NAME} cannot be read: make a new one at {SERVICE_ACCOUNTS_PAGE}"

@@ -340,7 +340,7 @@ class _Footprint:
         tracemalloc.reset_peak()
         before, _ = tracemalloc.get_traced_memory()
         read()
-        gc.collect()  # what only waits for the collector is not held on to
+        gc.collect(1)  # what only waits for the collector is not held on to
         after, peak = tracemalloc.get_traced_memory()
         return cls(peak - before, after)
 

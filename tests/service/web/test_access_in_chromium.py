@@ -55,8 +55,9 @@ def click(browser: Any, selector: str) -> None:
         browser.find_element(By.CSS_SELECTOR, selector).click()
 
 
-def sign_in_at_the_provider(browser: Any, account: str) -> None:
+def sign_in_at_the_provider(pages: SchoolPages, browser: Any, account: str) -> None:
     """The two pages of the provider: who somebody is, and whether these pages may know it."""
+    pages.clock.now = datetime.now(UTC)  # it stands still: a token that is a minute ahead is refused
     browser.find_element(By.NAME, "login").send_keys(account)
     browser.find_element(By.NAME, "password").send_keys("any")
     click(browser, "button[type=submit], .login-submit")
@@ -72,7 +73,7 @@ def test_somebody_signs_in_with_a_school_account_and_out_again(
         browser.get(f"{URL}/how-to-reach-me?language=vi")
         click(browser, "a[href^='/sign-in/openid']")
         assert browser.current_url.startswith(provider.issuer)
-        sign_in_at_the_provider(browser, "rivera")
+        sign_in_at_the_provider(pages, browser, "rivera")
         assert browser.current_url == f"{URL}/how-to-reach-me?language=vi"
         cookies = {cookie["name"]: cookie for cookie in browser.get_cookies()}
         assert cookies["__Host-session"]["httpOnly"]
@@ -99,11 +100,11 @@ def test_axe_finds_nothing_wrong_with_these_pages(
         browser.get(f"{URL}{BACK}?state=x&code=x")
         look(browser, "openid-strayed", dark)
         click(browser, "a[href^='/sign-in/openid']")
-        sign_in_at_the_provider(browser, "outsider")
+        sign_in_at_the_provider(pages, browser, "outsider")
         assert "We do not know this account" in browser.find_element(By.TAG_NAME, "h1").text
         look(browser, "openid-not-known", dark)
         click(browser, "a[href^='/sign-in/openid']")  # the provider is to ask again, though it knows who is there
-        sign_in_at_the_provider(browser, "park")
+        sign_in_at_the_provider(pages, browser, "park")
         for name, path in (
             ("audit", "/audit"),
             ("audit-es", "/audit?lang=es"),
@@ -121,7 +122,7 @@ def test_the_audit_page_is_filtered_without_scripts_and_printed_without_its_form
     with chromium(port, tmp_path, scripts=False) as browser:
         browser.get(f"{URL}/sign-in?lang=en")
         click(browser, "a[href^='/sign-in/openid']")
-        sign_in_at_the_provider(browser, "park")
+        sign_in_at_the_provider(pages, browser, "park")
         browser.get(f"{URL}/audit")
         browser.find_element(By.CSS_SELECTOR, f"#person option[value='{PARK}']").click()
         click(browser, "form.choose button")
