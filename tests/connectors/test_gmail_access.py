@@ -191,6 +191,14 @@ def test_a_mailbox_is_opened_from_settings_and_the_vault(world: GmailWorld) -> N
 # Tokens
 
 
+def test_one_key_gives_every_mailbox_a_token_of_its_own(front: GmailFront, world: GmailWorld) -> None:
+    one, other = world.open(), GmailWorld(front, USERS[next(_numbers)]).open()
+    for mailbox, theirs in ((one, world.address), (other, other.address), (one, world.address)):
+        assert any(theirs in fact for fact in mailbox.check())
+    assert {front.tokens[token] for token in list(front.tokens)[-2:]} == {world.address, other.address}
+    other.close()
+
+
 def test_a_token_is_used_until_it_ends(world: GmailWorld) -> None:
     mailbox = world.open()
     before = world.front.given
