@@ -149,7 +149,7 @@ class MailSystem:
     def id_of(self, account: Account, message_id: str) -> str:
         """The id of the message in the inbox or in Sent with this Message-ID."""
         shown = account.inbox | account.sent
-        return next(id_ for id_, stored in shown.items() if message_id_of(stored.raw) == message_id)
+        return next(id_ for id_, stored in list(shown.items()) if message_id_of(stored.raw) == message_id)
 
     def step(self, address: str, name: str) -> None:
         """A step of an operation is about to take effect."""
@@ -336,11 +336,11 @@ class MemoryMailbox:
         return next(
             (
                 id_
-                for id_, stored in self._account.drafts.items()
+                for id_, stored in list(self._account.drafts.items())  # others write meanwhile
                 if message_id and message_id_of(stored.raw) == message_id
             ),
             None,
         )
 
     def _in_sent(self, message_id: str) -> bool:
-        return any(message_id_of(stored.raw) == message_id for stored in self._account.sent.values())
+        return any(message_id_of(stored.raw) == message_id for stored in list(self._account.sent.values()))
